@@ -1,0 +1,80 @@
+"""Writing files so that they appear whole or not at all, and reading ones that people hand in."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import orjson
+
+from core.errors import AgeScopeError, InputError
+
+TEMPORARY_SUFFIX = ".part"
+
+# The only portable way to read the umask is to set it; done once, before there are threads.
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write ``content`` to ``path`` so that a reader, or a crash, sees the old file or the new one.
+
+    The bytes go to a temporary file beside ``path``, are flushed to the disk and renamed over it.
+
+    Raises:
+        AgeScopeError: the folder cannot be written, or the disk is full. ``path`` is untouched.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary_name = tempfile.mkstemp(TEMPORARY_SUFFIX, ".", path.parent)
+        temporary = Path(temporary_name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_UMASK)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise AgeScopeError(
+            f"{path.parent} cannot be written: {error.strerror}. "
+            "Make room or correct its permissions, then start again; nothing was damaged."
+        ) from error
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write ``value`` as indented JSON, atomically."""
+    write_atomically(path, orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a person handed in: UTF-8 (with or without a mark), UTF-16 or Windows-1252.
+
+    Raises:
+        InputError: the file is missing, empty or not text.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    return decode_text(data, path.name)
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """Like :func:`read_text`, for bytes already in memory; ``name`` is used in messages only."""
+    if not data.strip():
+        raise InputError(f"{name} is empty.")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    elif b"\x00" in data:
+        raise InputError(f"{name} is not a text file. Save it as CSV or plain text (UTF-8).")
+    else:
+        encodings = ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InputError(f"{name} is in an unknown text encoding. Save it as UTF-8.")

@@ -1,0 +1,183 @@
+"""How long work tells where it stands, and learns that it should stop.
+
+A command makes one :class:`Progress` and passes it down. On a terminal it draws a bar; where the
+command runs as a background job (``AGESCOPE_JOB_DIR`` is set by :mod:`core.jobs`), it writes
+``progress.json`` (the latest state, with a heartbeat) and ``events.jsonl`` (everything that should
+be kept: an epoch's figures, an account's outcome) into the job's folder.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from core.errors import AgeScopeError, Stopped
+from core.files import write_json
+
+JOB_DIR_VARIABLE = "AGESCOPE_JOB_DIR"
+HEARTBEAT_S = 2.0
+_RATE_WINDOW = 50
+
+
+class Progress:
+    """The state of one piece of long work.
+
+    Use it as a context manager; inside, SIGTERM and SIGINT ask the work to stop instead of killing
+    it, and :meth:`check` raises :class:`~core.errors.Stopped` at the next safe point.
+
+    Attributes:
+        state: what ``progress.json`` shows: ``done``, ``total``, ``unit``, ``message``,
+            ``waiting_until`` and ``waiting_reason``, ``seconds_left``, ``heartbeat``, and whatever
+            else the work reports.
+    """
+
+    def __init__(self, unit: str, job_dir: Path | None = None, terminal: bool | None = None) -> None:
+        self._job_dir = job_dir or _job_dir_from_environment()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._closed = threading.Event()
+        self._marks: deque[tuple[float, float]] = deque(maxlen=_RATE_WINDOW)
+        self.state: dict[str, Any] = {"unit": unit, "done": 0, "total": None, "message": ""}
+        show = terminal if terminal is not None else self._job_dir is None and sys.stderr.isatty()
+        self._bar = _bar(unit) if show else None
+        self._task = self._bar.add_task("", total=None) if self._bar else None
+
+    def __enter__(self) -> Self:
+        self._previous: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._previous[number] = signal.signal(number, self._on_signal)
+        if self._bar:
+            self._bar.start()
+        if self._job_dir:
+            self._write()
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        if self._bar:
+            self._bar.stop()
+        if kind is None:
+            self.update(waiting_until=None, waiting_reason=None, seconds_left=0)
+        if self._job_dir:
+            self._write()
+
+    def update(self, done: float | None = None, total: float | None = None, **more: Any) -> None:
+        """Report where the work stands; ``more`` may hold ``message`` and any figures worth showing."""
+        with self._lock:
+            if done is not None:
+                self.state["done"] = done
+                self._marks.append((time.monotonic(), done))
+            if total is not None:
+                self.state["total"] = total
+            if "seconds_left" not in more and done is not None:
+                self.state["seconds_left"] = self._seconds_left()
+            self.state.update(more)
+        if self._bar and self._task is not None:
+            self._bar.update(
+                self._task,
+                completed=self.state["done"],
+                total=self.state["total"],
+                description=self.state["message"],
+            )
+
+    def event(self, **record: Any) -> None:
+        """Append a record, stamped with the time, to the job's ``events.jsonl``."""
+        if self._job_dir:
+            line = orjson.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **record})
+            with (self._job_dir / "events.jsonl").open("ab") as file:
+                file.write(line + b"\n")
+
+    def request_stop(self) -> None:
+        """Ask the work to stop at its next safe point, as SIGTERM does."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the work has been asked to stop."""
+        return self._stop.is_set()
+
+    def check(self) -> None:
+        """Raise :class:`~core.errors.Stopped` if the work has been asked to stop."""
+        if self._stop.is_set():
+            raise Stopped("Stopped as asked. Run the same command again to go on from here.")
+
+    def wait(self, seconds: float, reason: str) -> None:
+        """Wait, saying what for and until when; ends early, with ``Stopped``, when asked to stop."""
+        if seconds <= 0:
+            self.check()
+            return
+        until = datetime.fromtimestamp(time.time() + seconds, UTC)
+        self.update(waiting_until=until.isoformat(timespec="seconds"), waiting_reason=reason)
+        self._stop.wait(seconds)
+        self.update(waiting_until=None, waiting_reason=None)
+        self.check()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._stop.set()
+
+    def _seconds_left(self) -> float | None:
+        total = self.state["total"]
+        if total is None or len(self._marks) < 2:
+            return None
+        (start, first), (end, last) = self._marks[0], self._marks[-1]
+        if last <= first or end <= start:
+            return None
+        return round(float(total - last) * (end - start) / (last - first), 1)
+
+    def _beat(self) -> None:
+        while not self._closed.wait(HEARTBEAT_S):
+            self._write()
+
+    def _write(self) -> None:
+        assert self._job_dir is not None
+        with self._lock:
+            state = {**self.state, "heartbeat": time.time()}
+        try:
+            write_json(self._job_dir / "progress.json", state)
+        except AgeScopeError as error:
+            # the work itself must not fail because its progress cannot be shown
+            print(error, file=sys.stderr)
+
+
+def _bar(unit: str) -> RichProgress:
+    return RichProgress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _job_dir_from_environment() -> Path | None:
+    value = os.environ.get(JOB_DIR_VARIABLE)
+    return Path(value) if value else None
+
+
+@contextmanager
+def no_progress() -> Iterator[Progress]:
+    """A progress that nobody watches, for calls from code and tests."""
+    with Progress("", terminal=False) as progress:
+        yield progress

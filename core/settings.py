@@ -1,0 +1,108 @@
+"""Where things lie, and the secrets: read from ``AGESCOPE_*`` environment variables."""
+
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import InputError
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+SAMPLE_DIR = PROJECT_DIR / "data" / "sample"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its environment variable ``AGESCOPE_<NAME IN CAPITALS>``."""
+
+    model_config = SettingsConfigDict(env_prefix="AGESCOPE_", frozen=True)
+
+    data_dir: Path = Field(PROJECT_DIR / "data", description="the folder of one study: all that the program writes")
+    instagram_url: str = Field(
+        "https://www.instagram.com", description="base address of Instagram; plain http for loopback only"
+    )
+    graph_url: str = Field(
+        "https://graph.facebook.com", description="base address of the Graph API; plain http for loopback only"
+    )
+    instagram_session: SecretStr | None = Field(None, description="secret: the value of the `sessionid` cookie")
+    graph_token: SecretStr | None = Field(None, description="secret: an access token of the Graph API")
+    graph_user_id: SecretStr | None = Field(None, description="secret: the Instagram user id the token belongs to")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("instagram_url", "graph_url")
+    @classmethod
+    def _secure(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+            return value.rstrip("/")
+        raise ValueError("must begin with https:// (plain http is accepted for loopback only)")
+
+    @property
+    def accounts_dir(self) -> Path:
+        """One JSON file per collected or imported account."""
+        return self.data_dir / "accounts"
+
+    @property
+    def lists_dir(self) -> Path:
+        """Uploaded user lists, one CSV each."""
+        return self.data_dir / "lists"
+
+    @property
+    def labels_dir(self) -> Path:
+        """Uploaded labels (username, age, further columns), one CSV each."""
+        return self.data_dir / "labels"
+
+    @property
+    def models_dir(self) -> Path:
+        """One folder per trained model."""
+        return self.data_dir / "models"
+
+    @property
+    def predictions_dir(self) -> Path:
+        """One folder per prediction run."""
+        return self.data_dir / "predictions"
+
+    @property
+    def jobs_dir(self) -> Path:
+        """One folder per background job."""
+        return self.data_dir / "jobs"
+
+    @property
+    def cache_dir(self) -> Path:
+        """What can be computed again: encoded users, uploads in transit."""
+        return self.data_dir / "cache"
+
+    @property
+    def index_file(self) -> Path:
+        """The DuckDB index; can be deleted at any time."""
+        return self.data_dir / "index.duckdb"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process; read once.
+
+    Raises:
+        InputError: an environment variable holds a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "AGESCOPE_" + str(first["loc"][0]).upper()
+        raise InputError(f"The setting {name} cannot be used: {first['msg'].removeprefix('Value error, ')}.") from error

@@ -1,0 +1,101 @@
+"""User lists and labels: what is used, what is not, and why."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.accounts import canonical_username, read_labels, read_user_list, why_rejected, write_user_list
+from core.errors import InputError
+from core.posts import file_name
+
+
+def test_a_text_file_with_one_name_per_line_is_a_list() -> None:
+    users = read_user_list(b"anna\n@Bob\n\nhttps://www.instagram.com/carla.k/?hl=en\nANNA\ninstagram.com/dan\n")
+    assert users.usernames == ["anna", "bob", "carla.k", "dan"]
+    assert users.duplicates == 1
+    assert not users.rejected
+
+
+@pytest.mark.parametrize("column", ["username", "user", "user.name", "Handle", "Username"])
+def test_a_csv_may_call_its_column_by_any_usual_name(column: str) -> None:
+    users = read_user_list(f"\ufeffid,{column}\n1,anna\n2,bob\n".encode())
+    assert users.usernames == ["anna", "bob"]
+
+
+def test_unusable_lines_are_listed_with_their_number_and_reason() -> None:
+    users = read_user_list("anna\n../../etc/passwd\nnaïve\n{}\n".format("x" * 31).encode())
+    assert users.usernames == ["anna"]
+    assert [rejected.line for rejected in users.rejected] == [2, 3, 4]
+    assert "letters a-z" in users.rejected[0].reason
+    assert "30 characters" in users.rejected[2].reason
+    assert sum(why_rejected(users).values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"\x89PNG\r\n\x00\x00", "not a text file"),
+        (b"name,age\nanna,20\n", "no username column"),
+    ],
+)
+def test_a_file_that_cannot_be_a_list_says_why(content: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_user_list(content, "users.csv")
+
+
+def test_other_text_encodings_are_read() -> None:
+    assert read_user_list("anna\nbob".encode("utf-16")).usernames == ["anna", "bob"]
+    assert read_user_list("anna\nb\xe9b".encode("latin-1")).usernames == ["anna"]
+
+
+def test_a_list_of_a_hundred_thousand_names_is_read_whole() -> None:
+    users = read_user_list("\n".join(f"user_{number}" for number in range(100_000)).encode())
+    assert len(users.usernames) == 100_000
+
+
+def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_user_list(tmp_path / "none.csv")
+
+
+def test_labels_keep_ages_and_further_columns() -> None:
+    labels = read_labels(b"user.name,labeled age,gender\nAnna,24,f\nP-017,16.5,m\n")
+    assert labels.ages == {"anna": 24, "P-017": 16.5}
+    assert labels.extra["anna"] == {"gender": "f"}
+
+
+def test_labels_that_make_no_sense_are_rejected_with_a_reason() -> None:
+    labels = read_labels(b"username,age\nanna,24\nbob,four\ncarla,3\ndan,\nanna,25\nanna,24\neve,30\neve,30\n")
+    assert labels.ages == {"eve": 30}
+    assert labels.duplicates == 1
+    assert [rejected.line for rejected in labels.rejected] == [2, 3, 4, 5, 6, 7]
+
+
+def test_labels_need_an_age_column() -> None:
+    with pytest.raises(InputError, match="no age column"):
+        read_labels(b"username,years\nanna,24\n")
+
+
+def test_a_written_list_reads_back_the_same(tmp_path: Path) -> None:
+    labels = read_labels(b"username,age,gender\nanna,24,f\nbob,16,\n")
+    write_user_list(tmp_path / "labels.csv", labels)
+    again = read_labels(tmp_path / "labels.csv")
+    assert (again.ages, again.extra) == (labels.ages, labels.extra)
+
+
+@given(st.text(min_size=1, max_size=64))
+def test_no_name_leaves_its_folder_or_is_too_long_for_a_file_system(name: str) -> None:
+    name = canonical_username(name)
+    path = Path("folder") / file_name(name)
+    assert path.parent == Path("folder")
+    assert len(path.name.encode()) <= 255
+
+
+@given(st.text(max_size=80))
+def test_a_canonical_name_stays_as_it_is(name: str) -> None:
+    once = canonical_username(name)
+    assert canonical_username(once) == once
