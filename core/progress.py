@@ -28,6 +28,7 @@ from core.errors import AgeScopeError, Stopped
 from core.files import write_json
 
 JOB_DIR_VARIABLE = "AGESCOPE_JOB_DIR"
+RESULT_FILE = "result.json"
 HEARTBEAT_S = 2.0
 _RATE_WINDOW = 50
 
@@ -174,6 +175,25 @@ def _bar(unit: str) -> RichProgress:
 def _job_dir_from_environment() -> Path | None:
     value = os.environ.get(JOB_DIR_VARIABLE)
     return Path(value) if value else None
+
+
+@contextmanager
+def recorded_result() -> Iterator[None]:
+    """Write how the command inside ended to the job's ``result.json``, when it runs as a job."""
+    job_dir = _job_dir_from_environment()
+    outcome: dict[str, Any] = {"exit_status": 1, "message": "It failed in a way nobody foresaw; the log says more."}
+    try:
+        yield
+        outcome = {"exit_status": 0, "message": ""}
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        cause = error.__context__
+        outcome = {"exit_status": status, "message": str(cause) if isinstance(cause, AgeScopeError) else ""}
+        outcome["stopped"] = isinstance(cause, Stopped)
+        raise
+    finally:
+        if job_dir:
+            write_json(job_dir / RESULT_FILE, {**outcome, "ended_at": datetime.now(UTC).isoformat(timespec="seconds")})
 
 
 @contextmanager

@@ -1,0 +1,223 @@
+"""The command line: ``python -m core COMMAND``.
+
+Each command reads its options, calls one function of ``core`` and prints the result: results to
+standard output, messages to standard error. Exit status: 0 done; 1 stopped before the end, saying
+why and how to go on; 2 a usage error. Heavy libraries are imported by the command that needs them.
+"""
+
+import json
+import logging
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from core import __version__
+from core.errors import AgeScopeError
+from core.progress import Progress, recorded_result
+from core.settings import get_settings
+
+app = typer.Typer(
+    help="AgeScope: learn from public captions which accounts belong to people of at least a given age.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_messages = Console(stderr=True, highlight=False, markup=False)
+
+
+class Device(StrEnum):
+    """Where the encoder runs."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(StrEnum):
+    """How exactly the encoder computes."""
+
+    exact = "exact"
+    fast = "fast"
+
+
+class Recipe(StrEnum):
+    """How a model is trained."""
+
+    published = "published"
+    best = "best"
+
+
+@app.command("scrape-users")
+def scrape_users(
+    user_file: Annotated[Path, typer.Option(help="The user list: one username a line, or a CSV.", exists=True)],
+    output_dir: Annotated[Path, typer.Option(help="Where the accounts' files go.", file_okay=False)],
+    posts_per_user: Annotated[int, typer.Option(help="Collect at most this many posts of an account.", min=1)] = 100,
+    backoff_mult: Annotated[float | None, typer.Option(help="The k-th wait is MULT * EXP ** k seconds.")] = None,
+    backoff_exp: Annotated[float | None, typer.Option(help="See --backoff-mult; give both or neither.")] = None,
+    ratelimit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N,SECONDS", help="At most N requests in SECONDS; repeatable. Default: 1,30 and 60,3600."),
+    ] = None,
+    useproxies: Annotated[
+        bool, typer.Option("--useproxies/--no-useproxies", help="Go through public proxies; these rarely help.")
+    ] = False,
+) -> None:
+    """Collect the public posts of a list of accounts; run it again to go on where it stopped."""
+    from core.collect import CollectArguments, collect, parse_limit
+
+    arguments = CollectArguments(
+        user_file=user_file,
+        output_dir=output_dir,
+        posts_per_user=posts_per_user,
+        backoff_mult=backoff_mult,
+        backoff_exp=backoff_exp,
+        **({"limits": [parse_limit(text) for text in ratelimit]} if ratelimit else {}),
+        useproxies=useproxies,
+    )
+    with Progress("accounts") as progress:
+        _say(collect(arguments, progress))
+
+
+@app.command()
+def train(
+    input_dir: Annotated[Path, typer.Option(help="The folder of the accounts' files.", exists=True, file_okay=False)],
+    labels: Annotated[Path, typer.Option(help="A CSV with the columns username and age.", exists=True)],
+    model_output_dir: Annotated[Path, typer.Option(help="The folder of the new model.", file_okay=False)],
+    learn_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 2e-5,
+    epoch_num: Annotated[int, typer.Option(help="Passes over the training accounts.", min=1)] = 10,
+    max_seq_len: Annotated[int, typer.Option(help="Tokens of a caption, special ones included.", min=3)] = 18,
+    print_step: Annotated[int, typer.Option(help="Report the loss every so many accounts.", min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the split, the head and the order.")] = 2021,
+    accumulation_steps: Annotated[int, typer.Option(help="Accounts whose gradients make one step.", min=1)] = 10,
+    model_name_or_path: Annotated[str, typer.Option(help="Encoder: a name or a folder.")] = "bert-base-uncased",
+    finetuned_model_name: Annotated[str, typer.Option(help="Name of the weights file.")] = "finetuned_model.pth",
+    age_cutoff: Annotated[float, typer.Option(help="Learn who is at least this old.")] = 21,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+    recipe: Annotated[Recipe, typer.Option(help="The published method, or the best known.")] = Recipe.published,
+) -> None:
+    """Train a model on labelled accounts; run it again to go on after an interruption."""
+    from core.train import TrainArguments
+    from core.train import train as run
+
+    arguments = TrainArguments(
+        input_dir=input_dir,
+        labels=labels,
+        model_output_dir=model_output_dir,
+        learn_rate=learn_rate,
+        epoch_num=epoch_num,
+        max_seq_len=max_seq_len,
+        print_step=print_step,
+        seed=seed,
+        accumulation_steps=accumulation_steps,
+        model_name_or_path=model_name_or_path,
+        finetuned_model_name=finetuned_model_name,
+        age_cutoff=age_cutoff,
+        device=device.value,
+        recipe=recipe.value,
+    )
+    with Progress("accounts") as progress:
+        _say(f"The model is in {run(arguments, progress)}")
+
+
+@app.command()
+def predict(
+    input_dir: Annotated[Path, typer.Option(help="The folder of the accounts' files.", exists=True, file_okay=False)],
+    finetuned_model_path: Annotated[Path, typer.Option(help="A model's folder, or its weights file.", exists=True)],
+    prediction_output_file: Annotated[Path, typer.Option(help="The CSV to write.", dir_okay=False)],
+    max_seq_len: Annotated[int | None, typer.Option(help="Tokens of a caption. Default: the model's, or 18.")] = None,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+    age_cutoff: Annotated[float | None, typer.Option(help="Cutoff of the model. Default: the model's, or 21.")] = None,
+    model_name_or_path: Annotated[
+        str | None,
+        typer.Option(help="Encoder of a bare state dict. Default: the model's, or bert-base-uncased."),
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="How exactly to compute.")] = Precision.exact,
+) -> None:
+    """Predict for every account of a folder; run it again to go on after an interruption."""
+    from core.predict import PredictArguments
+    from core.predict import predict as run
+
+    given: dict[str, Any] = {
+        "max_seq_len": max_seq_len,
+        "age_cutoff": age_cutoff,
+        "model_name_or_path": model_name_or_path,
+    }
+    arguments = PredictArguments(
+        input_dir=input_dir,
+        finetuned_model_path=finetuned_model_path,
+        prediction_output_file=prediction_output_file,
+        device=device.value,
+        precision=precision.value,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    with Progress("accounts") as progress:
+        _say(run(arguments, progress))
+
+
+@app.command("import")
+def import_(
+    source_path: Annotated[Path, typer.Argument(help="A file or a folder, recognised by its content.", exists=True)],
+    output_dir: Annotated[Path, typer.Option(help="Where the accounts' files go.", file_okay=False)],
+    username: Annotated[str | None, typer.Option(help="Whose posts they are, where the source does not say.")] = None,
+) -> None:
+    """Turn other tools' files, exports and tables of posts into account files."""
+    from core.readers import import_files
+
+    with Progress("accounts") as progress:
+        _say(import_files(source_path, output_dir, username, progress))
+
+
+@app.command()
+def reindex() -> None:
+    """Rebuild the DuckDB index from the files."""
+    from core.store import Store
+
+    with Progress("files") as progress, Store(get_settings()) as store:
+        store.rebuild(progress)
+        _say(store.counts())
+
+
+@app.command()
+def evaluate(
+    predictions: Annotated[Path, typer.Option(help="The CSV that predict wrote.", exists=True)],
+    labels: Annotated[Path, typer.Option(help="A CSV with the columns username and age.", exists=True)],
+    age_cutoff: Annotated[float, typer.Option(help="Who counts as at least at the cutoff.")] = 21,
+) -> None:
+    """Compare predictions with labels and print the metrics as one JSON object."""
+    from core.evaluate import evaluate as run
+
+    print(json.dumps(run(predictions, labels, age_cutoff), indent=2))
+
+
+def _say(message: object) -> None:
+    _messages.print(str(message))
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+
+
+def main() -> None:
+    """Run the command line; errors a person can mend become one line and an exit status."""
+    with recorded_result():
+        try:
+            app()
+        except AgeScopeError as error:
+            _messages.print(f"{error}", style="red" if error.exit_status == 2 else "")
+            sys.exit(error.exit_status)
+
+
+if __name__ == "__main__":
+    main()

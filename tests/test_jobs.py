@@ -1,0 +1,162 @@
+"""Background jobs: started apart, found again, stopped cleanly, recognised when they died."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from core import jobs
+from core.errors import AgeScopeError
+from core.files import write_json
+from core.jobs import Job
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Poll a condition that another process brings about; fail when it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Job]]:
+    """Start jobs whose command is replaced by an endless piece of work that heeds its Progress."""
+    script = tmp_path / "endless.py"
+    script.write_text(
+        "from core.progress import Progress, recorded_result\n"
+        "import sys\n"
+        "from core.errors import AgeScopeError\n"
+        "with recorded_result():\n"
+        "    try:\n"
+        "        with Progress('things') as progress:\n"
+        "            progress.update(1, 10, message='on it')\n"
+        "            progress.event(kind='thing', number=1)\n"
+        "            progress.wait(3600, 'the limit of 1 request in 3600 s')\n"
+        "    except AgeScopeError as error:\n"
+        "        sys.exit(error.exit_status)\n"
+    )
+    real = subprocess.Popen
+
+    def replaced(arguments: list[str], **options: Any) -> Any:
+        options["env"]["PYTHONPATH"] = str(jobs.PROJECT_DIR)
+        return real([sys.executable, str(script)], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", replaced)
+    started: list[Job] = []
+
+    def start(kind: jobs.Kind = "collect") -> Job:
+        started.append(jobs.start(tmp_path / "jobs", kind, "Work", ["--help"]))
+        return started[-1]
+
+    yield start
+    for job in started:
+        jobs.cancel(job, force=True)
+    wait_until(lambda: all(job.process() is None for job in started))
+
+
+def test_a_job_runs_the_command_line_and_keeps_what_it_printed(tmp_path: Path) -> None:
+    job = jobs.start(tmp_path, "train", "Show the help", ["train", "--help"])
+    wait_until(lambda: job.state not in jobs.ACTIVE)
+    assert job.state == "done"
+    assert "--learn-rate" in job.log()
+    assert job.command == "python -m core train --help"
+
+
+def test_a_usage_error_is_a_failed_job(tmp_path: Path) -> None:
+    job = jobs.start(tmp_path, "train", "Nonsense", ["train", "--nonsense"])
+    wait_until(lambda: job.state not in jobs.ACTIVE)
+    assert (job.state, job.result["exit_status"]) == ("failed", 2)
+
+
+def test_progress_waits_and_events_are_seen_from_outside(endless: Callable[[], Job]) -> None:
+    job = endless()
+    wait_until(lambda: job.progress.get("waiting_reason") is not None)
+    assert job.state == "running"
+    assert job.progress["message"] == "on it"
+    assert "limit of 1 request" in job.progress["waiting_reason"]
+    assert job.events("thing")[0]["number"] == 1
+    assert job.memory_bytes()
+
+
+def test_a_cancelled_job_ends_at_once_and_cleanly(endless: Callable[[], Job]) -> None:
+    job = endless()
+    wait_until(lambda: job.progress.get("waiting_reason") is not None)
+    jobs.cancel(job)
+    wait_until(lambda: job.state not in jobs.ACTIVE)
+    assert job.state == "stopped"
+    assert "go on" in job.result["message"]
+
+
+def test_a_killed_job_is_interrupted_and_can_be_resumed(endless: Callable[[], Job]) -> None:
+    job = endless()
+    wait_until(lambda: bool(job.progress))
+    process = job.process()
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: job.state == "interrupted")
+    again = jobs.resume(job)
+    assert again.state == "running"
+    assert again.record["attempts"] == 2
+
+
+def test_two_collections_do_not_run_at_once(endless: Callable[..., Job]) -> None:
+    endless()
+    with pytest.raises(AgeScopeError, match="running already"):
+        endless()
+    assert endless("import").state == "running"
+
+
+def test_a_running_job_cannot_be_removed_but_an_ended_one_can(endless: Callable[[], Job]) -> None:
+    job = endless()
+    with pytest.raises(AgeScopeError, match="Stop it first"):
+        jobs.remove(job)
+    jobs.cancel(job, force=True)
+    wait_until(lambda: job.state == "interrupted")
+    jobs.remove(job)
+    assert jobs.list_jobs(job.folder.parent) == []
+
+
+def test_another_process_with_the_same_number_is_not_the_job(tmp_path: Path) -> None:
+    job = Job(tmp_path / "20260101-000000-train-aaaa")
+    write_json(job.folder / "job.json", {"kind": "train", "arguments": []})
+    me = psutil.Process()
+    identity = {
+        "pid": me.pid,
+        "started": me.create_time() - 3600,
+        "launched": time.time(),
+        "host": jobs.socket.gethostname(),
+    }
+    write_json(job.folder / "process.json", identity)
+    assert job.state == "interrupted"
+
+
+def test_a_living_process_without_a_heartbeat_is_unresponsive(tmp_path: Path) -> None:
+    job = Job(tmp_path / "20260101-000000-train-aaaa")
+    write_json(job.folder / "job.json", {"kind": "train", "arguments": []})
+    me = psutil.Process()
+    identity = {
+        "pid": me.pid,
+        "started": me.create_time(),
+        "launched": time.time() - 3600,
+        "host": jobs.socket.gethostname(),
+    }
+    write_json(job.folder / "process.json", identity)
+    assert job.state == "unresponsive"
+
+
+def test_a_job_on_another_machine_lives_by_its_heartbeat(tmp_path: Path) -> None:
+    job = Job(tmp_path / "20260101-000000-train-aaaa")
+    write_json(job.folder / "job.json", {"kind": "train", "arguments": []})
+    write_json(job.folder / "process.json", {"pid": 1, "started": 0, "launched": 0, "host": "a cluster node"})
+    write_json(job.folder / "progress.json", {"heartbeat": time.time()})
+    assert job.state == "running"
+    write_json(job.folder / "progress.json", {"heartbeat": time.time() - 3600})
+    assert job.state == "interrupted"
