@@ -1,0 +1,263 @@
+"""The metrics of a binary prediction, each with its bootstrap interval over accounts.
+
+Everything works on arrays over accounts: ``at_least`` (the truth), ``probability`` and
+``predicted``. Intervals come from drawing accounts anew, not posts. "At least" (the cutoff) is the
+positive class: its recall is the sensitivity, the recall of "under" the specificity. A metric that
+cannot be had, such as an AUC where all accounts are of one class, is None with a note that says why.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_confint
+
+from core.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
+from core.errors import InputError
+
+RESAMPLES = 2_000
+SEED = 2021
+LEVEL = 0.95
+
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision_at_least",
+    "recall_at_least",
+    "f1_at_least",
+    "precision_under",
+    "recall_under",
+    "f1_under",
+    "auc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_error",
+    "majority_share",
+)
+"""Every metric of :func:`metrics`, in the order of a table."""
+
+_EXACT_BELOW = 25
+_CELLS_PER_CHUNK = 2_000_000
+_SMALLEST = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval; where a part of it is None, ``note`` says why."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    note: str | None = None
+
+
+def metrics(
+    at_least: Bools,
+    probability: Floats,
+    predicted: Bools,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> dict[str, Estimate]:
+    """Every metric of :data:`METRICS` with its bias-corrected bootstrap interval.
+
+    The correction (Efron 1981) matters for the calibration error, which a resample, having fewer
+    different accounts, always overstates. A share of 0 or 1, of which every resample is the same,
+    gets Wilson's interval instead of one of no width.
+
+    Args:
+        at_least: (accounts,) the truth.
+        probability: (accounts,) of being at least at the cutoff.
+        predicted: (accounts,) whether "at least" is predicted.
+        resamples: how many times the accounts are drawn anew.
+        seed: of those draws.
+
+    Raises:
+        InputError: there is no account.
+    """
+    sample = _Sample.of(at_least, probability, predicted)
+    values = sample.metrics(np.ones((1, len(at_least))))
+    draws = [sample.metrics(weights) for weights in _resampled_weights(len(at_least), resamples, seed)]
+    shares = _share_counts(at_least, predicted)
+    return {
+        name: _estimate(
+            float(values[name][0]),
+            np.concatenate([draw[name] for draw in draws]) if draws else np.empty(0),
+            shares.get(name),
+            _why_undefined(name, at_least, predicted),
+        )
+        for name in METRICS
+    }
+
+
+def confusion(at_least: Bools, predicted: Bools) -> dict[str, int]:
+    """The four counts of right and wrong predictions."""
+    return {
+        "at_least_predicted_at_least": int((at_least & predicted).sum()),
+        "at_least_predicted_under": int((at_least & ~predicted).sum()),
+        "under_predicted_at_least": int((~at_least & predicted).sum()),
+        "under_predicted_under": int((~at_least & ~predicted).sum()),
+    }
+
+
+def share_interval(count: int, total: int) -> tuple[float, float] | tuple[None, None]:
+    """Wilson's 95 % interval of a share; (None, None) of nothing."""
+    if total == 0:
+        return None, None
+    low, high = proportion_confint(count, total, alpha=1 - LEVEL, method="wilson")
+    return min(float(low), count / total), max(float(high), count / total)  # not a rounding error inside of it
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Accounts in ascending order of probability, prepared for many weighted evaluations at once."""
+
+    truth: Floats
+    predicted: Floats
+    tie_starts: npt.NDArray[np.intp]
+    losses: Floats  # (accounts, 2): squared error, log loss
+    bin_gaps: Floats  # (accounts, bins): truth - probability, in the column of the account's bin
+
+    @classmethod
+    def of(cls, at_least: Bools, probability: Floats, predicted: Bools) -> "_Sample":
+        if not len(at_least):
+            raise InputError("There is no account with both a label and a prediction to evaluate.")
+        order = np.argsort(probability, kind="stable")
+        p, truth = probability[order], at_least[order].astype(float)
+        bins = calibration_bins(p, CALIBRATION_BINS)
+        gaps = np.zeros((len(p), int(bins.max()) + 1))
+        gaps[np.arange(len(p)), bins] = truth - p
+        clipped = np.clip(p, _SMALLEST, 1 - _SMALLEST)
+        log_loss = -np.where(truth > 0, np.log(clipped), np.log1p(-clipped))
+        return cls(
+            truth,
+            predicted[order].astype(float),
+            np.flatnonzero(np.r_[True, p[1:] > p[:-1]]),
+            np.column_stack([(p - truth) ** 2, log_loss]),
+            gaps,
+        )
+
+    def metrics(self, weights: Floats) -> dict[str, Floats]:
+        """Every metric for each row of ``weights`` (resamples, accounts); NaN where undefined."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._at_threshold(weights) | self._ranking(weights) | self._probabilistic(weights)
+
+    def _at_threshold(self, weights: Floats) -> dict[str, Floats]:
+        both = np.column_stack([self.truth * self.predicted, self.truth, self.predicted])
+        hits, positives, called = (weights @ both).T
+        total = weights.sum(axis=1)
+        rejections = total - positives - called + hits
+        errors = total - hits - rejections
+        sensitivity, specificity = hits / positives, rejections / (total - positives)
+        return {
+            "accuracy": (hits + rejections) / total,
+            "balanced_accuracy": (sensitivity + specificity) / 2,
+            "precision_at_least": hits / called,
+            "recall_at_least": sensitivity,
+            "f1_at_least": 2 * hits / (2 * hits + errors),
+            "precision_under": rejections / (total - called),
+            "recall_under": specificity,
+            "f1_under": 2 * rejections / (2 * rejections + errors),
+            "majority_share": (positives if self.truth.mean() >= 0.5 else total - positives) / total,
+        }
+
+    def _ranking(self, weights: Floats) -> dict[str, Floats]:
+        """AUC and average precision, with accounts of equal probability taken together."""
+        positives = np.add.reduceat(weights * self.truth, self.tie_starts, axis=1)
+        negatives = np.add.reduceat(weights, self.tie_starts, axis=1) - positives
+        all_positives = positives.sum(axis=1)
+        below = np.cumsum(negatives, axis=1)
+        pairs = (positives * (below - negatives / 2)).sum(axis=1)
+        caught = all_positives[:, None] - np.cumsum(positives, axis=1) + positives
+        called = caught + below[:, -1:] - below + negatives
+        precision = np.divide(caught, called, out=np.zeros_like(caught), where=called > 0)
+        return {
+            "auc": pairs / (all_positives * below[:, -1]),
+            "average_precision": (positives * precision).sum(axis=1) / all_positives,
+        }
+
+    def _probabilistic(self, weights: Floats) -> dict[str, Floats]:
+        total = weights.sum(axis=1)
+        brier, log_loss = (weights @ self.losses).T / total
+        gap = np.abs(weights @ self.bin_gaps).sum(axis=1) / total
+        return {"brier": brier, "log_loss": log_loss, "calibration_error": gap}
+
+
+def _resampled_weights(accounts: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """How often each account is drawn, (rows, accounts), in chunks that fit the processor's cache."""
+    rng = np.random.default_rng(seed)
+    rows = max(1, min(resamples, _CELLS_PER_CHUNK // accounts))
+    for start in range(0, resamples, rows):
+        size = min(rows, resamples - start)
+        drawn = rng.integers(0, accounts, size=(size, accounts)) + np.arange(size)[:, None] * accounts
+        yield np.bincount(drawn.ravel(), minlength=size * accounts).reshape(size, accounts).astype(float)
+
+
+def _estimate(value: float, draws: Floats, share: tuple[int, int] | None, why_undefined: str | None) -> Estimate:
+    if np.isnan(value):
+        return Estimate(None, note=why_undefined)
+    draws = draws[~np.isnan(draws)]
+    if not len(draws):
+        return Estimate(value, note="no interval: no resample was drawn")
+    low, high = _bias_corrected_interval(value, draws)
+    if high - low > _SMALLEST:
+        return Estimate(value, low, high)
+    if share is not None:
+        low_or_none, high_or_none = share_interval(*share)
+        return Estimate(value, low_or_none, high_or_none, "Wilson's interval: every resample is the same")
+    return Estimate(value, note="no interval: every resample is the same, so there are too few accounts to tell")
+
+
+def _bias_corrected_interval(value: float, draws: Floats) -> tuple[float, float]:
+    tolerance = 1e-12
+    below = np.mean(draws < value - tolerance) + np.mean(np.abs(draws - value) <= tolerance) / 2
+    least = 0.5 / len(draws)
+    shift = 2 * ndtri(np.clip(below, least, 1 - least))
+    z = ndtri((1 + LEVEL) / 2)
+    low, high = np.quantile(draws, ndtr([shift - z, shift + z]))
+    return float(low), float(high)
+
+
+def _share_counts(at_least: Bools, predicted: Bools) -> dict[str, tuple[int, int]]:
+    """(count, total) of the metrics that are a share of a fixed number of accounts."""
+    counts = {
+        "accuracy": (at_least == predicted, np.ones_like(at_least)),
+        "precision_at_least": (at_least & predicted, predicted),
+        "recall_at_least": (at_least & predicted, at_least),
+        "precision_under": (~at_least & ~predicted, ~predicted),
+        "recall_under": (~at_least & ~predicted, ~at_least),
+    }
+    return {name: (int(hits.sum()), int(total.sum())) for name, (hits, total) in counts.items()}
+
+
+def _why_undefined(name: str, at_least: Bools, predicted: Bools) -> str | None:
+    if name.startswith("precision_"):
+        group = name.removeprefix("precision_").replace("_", " ")
+        return f"undefined: no account is predicted to be {group} the cutoff"
+    if at_least.all() or not at_least.any():
+        return f"undefined: every labelled account is {'at least' if at_least.all() else 'under'} the cutoff"
+    return None
+
+
+def compare_predictions(at_least: Bools, first: Bools, second: Bools) -> dict[str, Any]:
+    """McNemar's test of whether two models, predicting the same accounts, are right equally often.
+
+    Only the accounts on which exactly one is right tell: the exact binomial test below 25 of them,
+    the chi-square test with continuity correction from there on.
+    """
+    first_right, second_right = first == at_least, second == at_least
+    table = [[int((a & b).sum()) for b in (second_right, ~second_right)] for a in (first_right, ~first_right)]
+    only_first, only_second = table[0][1], table[1][0]
+    exact = only_first + only_second < _EXACT_BELOW
+    p_value = float(mcnemar(table, exact=exact, correction=True).pvalue) if only_first + only_second else 1.0
+    return {
+        "accounts": len(at_least),
+        "only_first_right": only_first,
+        "only_second_right": only_second,
+        "p_value": p_value,
+        "method": "exact binomial" if exact else "chi-square with continuity correction",
+    }
