@@ -1,0 +1,78 @@
+"""The index as a whole: open it, let it follow the files, ask it, close it."""
+
+from types import TracebackType
+from typing import Self
+
+import pandas as pd
+
+from core.progress import Progress
+from core.settings import Settings
+from core.store.database import Database
+from core.store.follow import Follower, Following
+from core.store.free_sql import Answer, answer
+from core.store.queries import Queries
+
+
+class Store(Queries):
+    """The index of a data folder; open it once per process and share it between threads.
+
+    Raises:
+        AgeScopeError: another process has the index open, or the folder cannot be written.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        database = Database(settings.index_file, settings.cache_dir / "index")
+        super().__init__(database)
+        self._follower = Follower(database, settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def version(self) -> int:
+        """Grows whenever the index changes; a key for caches."""
+        return self._follower.version
+
+    @property
+    def following(self) -> Following:
+        """Where the index stands against the files."""
+        return self._follower.following
+
+    def start(self, interval_s: float = 2.0) -> None:
+        """Follow the files in the background, looking every ``interval_s`` seconds, until :meth:`close`."""
+        self._follower.start(interval_s)
+
+    def refresh(self, progress: Progress | None = None) -> None:
+        """Bring the index up to date with the files now.
+
+        Raises:
+            AgeScopeError: a folder cannot be read, or the index cannot be written.
+            Stopped: ``progress`` was asked to stop; what is taken in stays.
+        """
+        self._follower.look(progress)
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Empty the index and take everything in again; raises as :meth:`refresh` does."""
+        self._follower.start_anew()
+        self._follower.look(progress)
+
+    def sql(self, query: str) -> Answer:
+        """Answer a SELECT that a person typed; see :func:`core.store.free_sql.answer`."""
+        return answer(self._database, query)
+
+    def schema(self) -> pd.DataFrame:
+        """What a person may ask about: table, column, type."""
+        return self._database.frame(
+            "SELECT table_name AS 'table', column_name AS 'column', data_type AS 'type' "
+            "FROM information_schema.columns WHERE table_name <> 'schema_version' ORDER BY table_name, ordinal_position"
+        )
+
+    def close(self) -> None:
+        """Stop following and close the file."""
+        self._follower.stop()
+        self._database.close()
