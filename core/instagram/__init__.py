@@ -1,0 +1,1 @@
+"""What talks to Instagram: routes, limits, back-off, sessions, sources."""

@@ -1,0 +1,159 @@
+"""The vocabulary of everything that Instagram answers instead of posts.
+
+Each class is one kind of answer. ``meaning`` says what it is in plain words, ``advice`` what a
+person can do; neither holds anything that came with the answer, so both are safe to show and keep.
+"""
+
+from typing import ClassVar
+
+from core.errors import AgeScopeError
+
+
+class InstagramError(AgeScopeError):
+    """An answer that is not posts.
+
+    Attributes:
+        answer: what came, in a few words without addresses or names: "401 with require_login".
+        route: the route that was asked; empty where the error is not about one.
+        retry_after: seconds that the answer asks to wait, if it does.
+    """
+
+    meaning: ClassVar[str] = "Instagram gave an answer that AgeScope does not know."
+    advice: ClassVar[str] = "If it stays so, update AgeScope, or mend the entry of this route in routes.toml."
+
+    def __init__(self, answer: str = "", route: str = "", retry_after: float | None = None) -> None:
+        self.answer = answer
+        self.route = route
+        self.retry_after = retry_after
+        super().__init__(self.meaning + (f" (It answered: {answer}.)" if answer else "") + f" {self.advice}")
+
+
+class UnexpectedAnswer(InstagramError):
+    """An answer of no known kind, or a route that refuses this one account."""
+
+
+class AccountNotFound(InstagramError):
+    """404; no user in the answer; a page without a profile."""
+
+    meaning = "There is no such account."
+    advice = "Check the name; accounts are renamed and removed."
+
+
+class AccountPrivate(InstagramError):
+    """The account shows its posts to its followers only."""
+
+    meaning = "The account is private."
+    advice = "Only public posts are collected; its owner can donate an export."
+
+
+class PostGone(InstagramError):
+    """A single post that has been removed since it was listed."""
+
+    meaning = "The post has been removed."
+    advice = "Nothing needs to be done."
+
+
+class TooManyRequests(InstagramError):
+    """401 asking to wait, 429, 403 asking to wait: this address or session is asked to slow down."""
+
+    meaning = "Instagram asks this address or session to slow down."
+    advice = "The run waits longer each time; if it happens often, set lower limits."
+
+
+class RouteClosed(InstagramError):
+    """401 with ``igweb_rollout``: the route is closed to visitors who are not logged in."""
+
+    meaning = "This way to the posts is closed to visitors who are not logged in; waiting does not help."
+    advice = "Give a session cookie (AGESCOPE_INSTAGRAM_SESSION), use the Graph API, or ask for exports."
+
+
+class LoginWall(InstagramError):
+    """A login page in place of the answer."""
+
+    meaning = "Instagram shows its login page in place of the posts."
+    advice = "Give a session cookie (AGESCOPE_INSTAGRAM_SESSION), use the Graph API, or ask for exports."
+
+
+class RequestRefused(InstagramError):
+    """A redirect to the start page."""
+
+    meaning = "Instagram sent the request away to its start page."
+    advice = "Another route is tried; if none is left, wait a day or use another source."
+
+
+class QueryRetired(InstagramError):
+    """Instagram no longer knows the query id (``doc_id``) of a route."""
+
+    meaning = "Instagram no longer knows the query of this route."
+    advice = "Update AgeScope, or put the new doc_id of this route into routes.toml in the data folder."
+
+    def __init__(self, answer: str = "", route: str = "", retry_after: float | None = None) -> None:
+        super().__init__(answer, route, retry_after)
+        if route:
+            self.args = (f"{self} The entry is [routes.{route}].",)
+
+
+class StopsTheRun(InstagramError):
+    """What no further request may follow."""
+
+
+class Checkpoint(StopsTheRun):
+    """Checkpoint, challenge or feedback page: the account or the query is flagged."""
+
+    meaning = "Instagram wants to check who is asking, so collecting has stopped at once."
+    advice = (
+        "AgeScope never tries to pass such a check. Open Instagram in a browser, see what it asks, "
+        "and wait at least a day before you start again, with lower limits."
+    )
+
+
+class SessionEnded(StopsTheRun):
+    """The session cookie is no longer accepted."""
+
+    meaning = "Your Instagram session has ended."
+    advice = "Log in with a browser, take the new sessionid cookie into AGESCOPE_INSTAGRAM_SESSION, and start again."
+
+
+class WrongHeaders(StopsTheRun):
+    """400 ``useragent mismatch``: a defect of the routes' data."""
+
+    meaning = "Instagram does not accept the headers that AgeScope sends."
+    advice = "Update AgeScope, or correct user_agent under [headers] in routes.toml in the data folder."
+
+
+class TokenRefused(StopsTheRun):
+    """The Graph API does not accept the access token, or it lacks a permission."""
+
+    meaning = "The Graph API does not accept your access token."
+    advice = "Make a new token with instagram_basic and pages_read_engagement and set AGESCOPE_GRAPH_TOKEN."
+
+
+class NoRouteLeft(StopsTheRun):
+    """Every way to the posts is closed from here."""
+
+    meaning = "No way to the posts is open from here."
+    advice = (
+        "Run `python -m core check-instagram` to see why. What helps: a session cookie "
+        "(AGESCOPE_INSTAGRAM_SESSION), the Graph API (--source graph), or exports from the accounts' owners."
+    )
+
+
+class StillRefused(StopsTheRun):
+    """Asked to slow down again and again, in spite of ever longer waits."""
+
+    meaning = "Instagram keeps refusing this address or session, in spite of ever longer waits."
+    advice = "Wait a day, then start again with lower limits; it goes on where it stopped."
+
+
+class PassingFault(InstagramError):
+    """A server error, a lost connection, a time-out, a cut-off answer."""
+
+    meaning = "The connection or Instagram's server failed for a moment."
+    advice = "It was tried several times; a later run tries again."
+
+
+class ProxyFailed(PassingFault):
+    """The proxy did not pass the request on."""
+
+    meaning = "The proxy failed."
+    advice = "It is put aside and the next one is used."

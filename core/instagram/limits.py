@@ -1,0 +1,223 @@
+"""Pace: several sliding limits at once, for every process of this machine together, kept across restarts.
+
+pyrate-limiter keeps the moments of past requests in an SQLite file. What is added here: limits in any
+combination; waits that show their reason and end at once when the run is stopped; and a strict
+reading of "at most N in S seconds" as the server sees it. The server sees a request at some moment
+between its sending and its answer, so a request counts from its answer, and while it is under way it
+counts as not yet begun.
+"""
+
+import random
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from secrets import token_hex
+from time import time_ns
+from typing import Any, NamedTuple, cast
+
+from pyrate_limiter import BucketFactory, Limiter, Rate, RateItem, SQLiteBucket
+from pyrate_limiter.abstracts.algorithm import Decision, SlidingWindowLog
+
+from core.errors import AgeScopeError, InputError
+from core.wording import duration
+
+IN_FLIGHT_S = 15.0
+"""How long a request whose process died is taken to be still under way."""
+
+_RECHECK_S = 0.25
+_KEPT_MS = 32 * 24 * 3600 * 1000
+_LONGEST_WINDOW_S = 31 * 24 * 3600.0
+
+
+class Limit(NamedTuple):
+    """At most ``requests`` in any ``seconds``."""
+
+    requests: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.requests:,} in {duration(self.seconds)}"
+
+
+def parse_limit(text: str) -> Limit:
+    """Read ``N,SECONDS``.
+
+    Raises:
+        InputError: ``text`` is not of that form, or makes no sense.
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+(?:\.\d+)?)\s*", text)
+    if not found:
+        raise InputError(f"The limit {text!r} cannot be read. Write N,SECONDS, for example 60,3600.")
+    return check_limit(Limit(int(found[1]), float(found[2])))
+
+
+def check_limit(limit: Limit) -> Limit:
+    """Return ``limit`` if it makes sense.
+
+    Raises:
+        InputError: it does not.
+    """
+    if limit.requests < 1:
+        raise InputError(f"A limit of {limit.requests} requests would never let one pass. Allow at least 1.")
+    if not 0.001 <= limit.seconds <= _LONGEST_WINDOW_S:
+        raise InputError(f"A limit over {limit.seconds:g} seconds cannot be kept. Use 0.001 s to 31 days.")
+    return limit
+
+
+def requests_per_second(limits: Sequence[Limit]) -> float:
+    """The steady rate that all limits together allow."""
+    return min(limit.requests / limit.seconds for limit in limits)
+
+
+class _LongestWait(SlidingWindowLog):
+    """A sliding window that reports the wait for all limits together, not for the first that fails."""
+
+    def decide(
+        self,
+        rates: list[Rate],
+        counts: Sequence[int],
+        weight: int,
+        now: int,
+        peek_timestamp: Callable[[int], int | None],
+    ) -> Decision:
+        waits = [
+            (self.retry_after(rate, now, peek_timestamp(rate.limit - weight)), rate)
+            for rate, count in zip(rates, counts, strict=True)
+            if rate.limit - count < weight
+        ]
+        if not waits:
+            return Decision()
+        wait, rate = max(waits, key=lambda pair: pair[0])
+        return Decision(failing_rate=rate, retry_after_ms=wait)
+
+
+class _SharedBucket(SQLiteBucket):
+    """The moments of past requests from one outgoing address to one host."""
+
+    def now(self) -> int:
+        return time_ns() // 1_000_000
+
+    @property
+    def rates(self) -> list[Rate]:
+        return self._rates
+
+    @rates.setter
+    def rates(self, value: list[Rate]) -> None:
+        # unlike pyrate-limiter, take any combination: all limits are checked, so none can contradict another
+        tightest: dict[int, Rate] = {}
+        for rate in value:
+            known = tightest.get(rate.interval)
+            tightest[rate.interval] = rate if known is None or rate.limit < known.limit else known
+        self._rates = [tightest[interval] for interval in sorted(tightest)]
+
+    def reserve(self, token: str) -> int:
+        """Reserve a request under ``token``; return 0, or the milliseconds until one may be free."""
+        with self.lock:
+            now = self.now()
+            item = RateItem(token, now)
+            if not self.put(item):
+                return max(1, cast(int, self.waiting(item)))
+            self._move(token, token, now + int(IN_FLIGHT_S * 1000))
+            return 0
+
+    def settle(self, token: str) -> None:
+        """The reserved request has been answered, or has failed: from now on it counts as past."""
+        with self.lock:
+            self._move(token, "", self.now())
+
+    def under_way(self) -> bool:
+        """Whether some request, here or in another process, has not been answered yet."""
+        newest = self.peek(0)
+        return newest is not None and newest.timestamp > self.now()
+
+    def forget_old(self) -> None:
+        """Remove what no limit can ask about; bring back what a clock since corrected put into the future."""
+        now = self.now()
+        latest = now + int(IN_FLIGHT_S * 1000)
+        with self.lock:
+            self._execute("DELETE FROM {table} WHERE item_timestamp < ?", now - _KEPT_MS)
+            self._execute("UPDATE {table} SET item_timestamp = ? WHERE item_timestamp > ?", latest, latest)
+
+    def _move(self, token: str, new_token: str, moment: int) -> None:
+        self._execute("UPDATE {table} SET item_timestamp = ?, name = ? WHERE name = ?", moment, new_token, token)
+
+    def _execute(self, query: str, *values: object) -> None:
+        self.conn.execute(query.format(table=self.table), values)
+        self.conn.commit()
+
+
+class _SharedBuckets(BucketFactory):
+    """One bucket for each outgoing address and host, all in one file."""
+
+    def __init__(self, limits: Iterable[Limit], file: Path) -> None:
+        self._rates = [Rate(limit.requests, max(1, round(limit.seconds * 1000))) for limit in limits]
+        self._file = file
+        self._buckets: dict[str, _SharedBucket] = {}
+
+    def wrap_item(self, name: str, weight: int = 1) -> RateItem:
+        return RateItem(name, time_ns() // 1_000_000, weight)
+
+    def get(self, item: RateItem) -> _SharedBucket:
+        return self.bucket(item.name)
+
+    def bucket(self, name: str) -> _SharedBucket:
+        if name not in self._buckets:
+            table = "bucket_" + re.sub(r"\W", "_", name)
+            try:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                bucket = _SharedBucket.init_from_file(
+                    self._rates, table, str(self._file), use_file_lock=True, algorithm=_LongestWait()
+                )
+                self._buckets[name] = cast(_SharedBucket, bucket)
+                self._buckets[name].forget_old()
+            except (OSError, sqlite3.Error) as error:
+                raise AgeScopeError(
+                    f"The record of past requests, {self._file}, cannot be used ({error}). "
+                    "Correct its permissions, or set XDG_STATE_HOME to a folder that can be written."
+                ) from error
+        return self._buckets[name]
+
+    def owned_buckets(self) -> list[Any]:
+        return list(self._buckets.values())
+
+
+class SharedLimiter(Limiter):
+    """The limiter that requests-ratelimiter asks before each request.
+
+    Args:
+        limits: all of them hold at once.
+        file: the SQLite file that every process shares.
+        wait: waits a number of seconds, showing a reason; raises to end the run early.
+        jitter: up to this many seconds, at random, are waited before each request beyond the limits.
+    """
+
+    def __init__(
+        self, limits: Sequence[Limit], file: Path, wait: Callable[[float, str], None], jitter: float = 0.0
+    ) -> None:
+        self._factory = _SharedBuckets(limits, file)
+        self._wait = wait
+        self._jitter = jitter
+        self._reserved: tuple[str, str] | None = None
+        super().__init__(self._factory)
+
+    def try_acquire(self, name: str = "", weight: int = 1, blocking: bool = True, timeout: int | float = -1) -> bool:
+        """Wait until a request may be made to ``name``, and reserve it; always True."""
+        if self._jitter:
+            self._wait(random.uniform(0, self._jitter), "a short random pause")  # noqa: S311
+        bucket = self._factory.bucket(name)
+        token = token_hex(8)
+        while wait_ms := bucket.reserve(token):
+            rate = bucket.failing_rate
+            reason = f"the limit of {Limit(rate.limit, rate.interval / 1000)}" if rate else "the limits"
+            seconds = wait_ms / 1000
+            self._wait(min(seconds, _RECHECK_S) if bucket.under_way() else seconds, reason)
+        self._reserved = (name, token)
+        return True
+
+    def settle(self) -> None:
+        """Tell that the request reserved last has been answered or has failed."""
+        if self._reserved:
+            name, token = self._reserved
+            self._factory.bucket(name).settle(token)
+            self._reserved = None

@@ -1,0 +1,77 @@
+"""What is worth knowing after a restart: a session's tokens, and which routes are open.
+
+It lies with the record of past requests in the user's own state folder, not in the study's data
+folder, which people copy and share: the tokens are secrets.
+"""
+
+import math
+import os
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import platformdirs
+
+from core.errors import AgeScopeError
+
+
+def state_dir() -> Path:
+    """The folder of this user and machine (``XDG_STATE_HOME/agescope`` on Linux).
+
+    Raises:
+        AgeScopeError: it cannot be made.
+    """
+    # a home folder is often shared by the nodes of a cluster, an outgoing address is not
+    folder = platformdirs.user_state_path("agescope", appauthor=False) / socket.gethostname()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise AgeScopeError(
+            f"{folder} cannot be made: {error.strerror}. Set XDG_STATE_HOME to a folder that can be written."
+        ) from error
+    return folder
+
+
+class Memory:
+    """A few values by name for one place (a base address, and who asks), in a file only this user can read.
+
+    Several processes may use it; the last to write a value wins, which costs a request at most.
+    """
+
+    def __init__(self, place: str, file: Path | None = None) -> None:
+        self._file = file or state_dir() / "memory.json"
+        self._place = place
+
+    def get(self, name: str, max_age_s: float = math.inf) -> Any:
+        """The value kept under ``name``, or None if there is none or it is older than ``max_age_s``."""
+        kept = self._read().get(self._place, {}).get(name)
+        return kept["value"] if kept and 0 <= time.time() - kept["at"] < max_age_s else None
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep ``value`` (what JSON can hold) under ``name``."""
+        everything = self._read()
+        everything.setdefault(self._place, {})[name] = {"value": value, "at": time.time()}
+        self._write(everything)
+
+    def drop(self, name: str) -> None:
+        """Forget ``name``."""
+        everything = self._read()
+        if everything.get(self._place, {}).pop(name, None) is not None:
+            self._write(everything)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = orjson.loads(self._file.read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _write(self, everything: dict[str, Any]) -> None:
+        # mkstemp's file is readable by its owner alone from the first moment
+        handle, name = tempfile.mkstemp(".part", ".", self._file.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(orjson.dumps(everything))
+        Path(name).replace(self._file)

@@ -1,0 +1,355 @@
+"""How AgeScope asks: within the limits, patiently, and as a browser would.
+
+A :class:`Line` is the way out: limits, waits, back-off, the circuit breaker and the count of requests.
+A :class:`Session` is who asks over it: a visitor, or the researcher's own session cookie.
+"""
+
+import hashlib
+import logging
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, urlsplit
+
+import orjson
+import requests
+from pydantic import SecretStr
+from requests_ratelimiter import LimiterSession
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from core.instagram.answers import Reader
+from core.instagram.errors import (
+    InstagramError,
+    PassingFault,
+    ProxyFailed,
+    QueryRetired,
+    StillRefused,
+    TooManyRequests,
+    UnexpectedAnswer,
+)
+from core.instagram.limits import Limit, SharedLimiter
+from core.instagram.memory import Memory, state_dir
+from core.instagram.routes import RouteData
+from core.progress import Progress
+
+# urllib3 warns with whole addresses, which hold usernames and, for the Graph API, the token
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+TIMEOUT_S = (10.0, 60.0)
+TRIES_AFTER_FAULT = 5
+TRIES_AFTER_REFUSAL = 2
+MOST_REFUSALS = 12
+_TOKENS_AGE_S = 12 * 3600.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast, and how patiently.
+
+    Attributes:
+        limits: all of them hold at once.
+        backoff: (mult, exp): the k-th wait is ``mult * exp ** k`` seconds; None for the defaults.
+        jitter: up to this many seconds at random before each request.
+    """
+
+    limits: Sequence[Limit] = (Limit(1, 30), Limit(60, 3600))
+    backoff: tuple[float, float] | None = None
+    jitter: float = 0.0
+
+    def wait_after_fault(self, k: int) -> float:
+        """Seconds to wait after the k-th passing fault in a row (k = 0, 1, ...), with jitter."""
+        return _backoff(*(self.backoff or (2.0, 2.0)), k, cap=600.0)
+
+    def wait_after_refusal(self, k: int) -> float:
+        """Seconds to wait after the k-th "too many requests" in a row (k = 0, 1, ...), with jitter."""
+        return _backoff(*(self.backoff or (300.0, 2.0)), k, cap=6 * 3600.0)
+
+
+def _backoff(mult: float, exp: float, k: int, cap: float) -> float:
+    try:
+        wait = min(cap, mult * exp**k)
+    except OverflowError:
+        wait = cap
+    return wait * random.uniform(1.0, 1.1)  # noqa: S311
+
+
+class _LimitedSession(LimiterSession):
+    """A requests session that asks the shared limiter before each request and tells it after."""
+
+    def __init__(self, limiter: SharedLimiter) -> None:
+        super().__init__(limiter=limiter, per_host=True, limit_statuses=())
+        self._limiter = limiter
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        try:
+            return super().send(request, **options)
+        finally:
+            self._limiter.settle()
+
+    def _bucket_name(self, request: requests.PreparedRequest) -> str:
+        return f"{urlsplit(request.url or '').netloc} {self.outgoing}"
+
+    outgoing = "direct"
+
+
+@dataclass
+class Line:
+    """The way out: limits, waits, back-off, circuit breaker, and the count of requests.
+
+    Attributes:
+        made: how many requests were made, by route.
+        refusals: how many answers in a row were "too many requests".
+    """
+
+    pace: Pace
+    progress: Progress
+    made: Counter[str] = field(default_factory=Counter)
+    refusals: int = 0
+
+    def __post_init__(self) -> None:
+        self._limiter = SharedLimiter(
+            self.pace.limits, state_dir() / "limits.sqlite", self.progress.wait, self.pace.jitter
+        )
+        self._http = _LimitedSession(self._limiter)
+        self._resume_at = 0.0
+
+    def close(self) -> None:
+        """Release the connections and the limits' file."""
+        self._http.close()
+        self._limiter.close()
+
+    def ask(self, route: str, username: str, read: Callable[[requests.Response], T], **request: Any) -> T:
+        """Make one request and read its answer; wait and repeat where that can help.
+
+        Args:
+            route: what the request counts as.
+            username: whom it is about; for the job's events.
+            read: turns the answer into what is wanted, or raises an InstagramError.
+            request: what :meth:`requests.Session.request` takes.
+
+        Raises:
+            InstagramError: the answer was not what was asked for.
+            Stopped: the run was asked to stop while waiting.
+        """
+        self._wait(self._resume_at - time.monotonic(), "Instagram asked to slow down")
+        retrying = Retrying(
+            retry=retry_if_exception_type((PassingFault, TooManyRequests)),
+            stop=_tried_enough,
+            wait=self._seconds_to_wait,
+            sleep=lambda seconds: self._wait(seconds, self._reason),
+            reraise=True,
+        )
+        return cast(T, retrying(self._once, route, username, read, request))
+
+    def _once(self, route: str, username: str, read: Callable[[requests.Response], T], request: dict[str, Any]) -> T:
+        self.progress.check()
+        try:
+            answer = read(self._send(route, request))
+        except InstagramError as error:
+            self._take_note(error, route, username)
+            raise
+        self.refusals = 0
+        return answer
+
+    def _send(self, route: str, request: dict[str, Any]) -> requests.Response:
+        try:
+            return self._http.request(timeout=TIMEOUT_S, allow_redirects=False, **request)
+        # `from None`: requests' messages hold the address, and with it names and tokens
+        except requests.exceptions.ProxyError:
+            raise ProxyFailed("no connection through the proxy", route) from None
+        except requests.exceptions.Timeout:
+            raise PassingFault("no answer in time", route) from None
+        except requests.exceptions.RequestException as error:
+            raise PassingFault(f"no complete answer ({type(error).__name__})", route) from None
+        finally:
+            self.made[route] += 1
+            self._http.cookies.clear()
+
+    def _take_note(self, error: InstagramError, route: str, username: str) -> None:
+        self.refusals = self.refusals + 1 if isinstance(error, TooManyRequests) else 0
+        if isinstance(error, TooManyRequests):
+            wait = max(self.pace.wait_after_refusal(self.refusals - 1), error.retry_after or 0.0)
+            self._resume_at = time.monotonic() + wait
+        self.progress.event(
+            kind="refusal",
+            username=username,
+            route=route,
+            error=type(error).__name__,
+            answer=error.answer,
+            meaning=error.meaning,
+            advice=error.advice,
+        )
+        if self.refusals >= MOST_REFUSALS:
+            raise StillRefused(error.answer, route) from error
+
+    def _seconds_to_wait(self, state: RetryCallState) -> float:
+        assert state.outcome is not None
+        error = state.outcome.exception()
+        if isinstance(error, TooManyRequests):
+            self._reason = "Instagram asked to slow down"
+            return max(0.0, self._resume_at - time.monotonic())
+        assert isinstance(error, PassingFault)
+        self._reason = "trying again after a failed request"
+        return max(self.pace.wait_after_fault(state.attempt_number - 1), error.retry_after or 0.0)
+
+    def _wait(self, seconds: float, reason: str) -> None:
+        if seconds > 0:
+            self.progress.wait(seconds, reason)
+
+
+def _tried_enough(state: RetryCallState) -> bool:
+    assert state.outcome is not None
+    refused = isinstance(state.outcome.exception(), TooManyRequests)
+    return state.attempt_number >= (TRIES_AFTER_REFUSAL if refused else TRIES_AFTER_FAULT)
+
+
+class Session:
+    """Who asks: a visitor who is not logged in, or the researcher's own session cookie.
+
+    Args:
+        line: the way out.
+        base_url: Instagram's base address.
+        data: the routes' data.
+        cookie: the value of the ``sessionid`` cookie, or None for a visitor.
+    """
+
+    def __init__(self, line: Line, base_url: str, data: RouteData, cookie: SecretStr | None = None) -> None:
+        self.line = line
+        self.data = data
+        self.logged_in = cookie is not None
+        self._base_url = base_url
+        self._cookies = {"sessionid": cookie.get_secret_value()} if cookie else {}
+        who = hashlib.sha256(cookie.get_secret_value().encode()).hexdigest()[:16] if cookie else "visitor"
+        self.memory = Memory(f"{base_url} {who}")
+        self._tokens: dict[str, str] = {}
+        self._tokens_are_fresh = False
+
+    def get_json(self, name: str, username: str, params: dict[str, Any] | None = None, **fill: str) -> dict[str, Any]:
+        """GET a route that answers with JSON.
+
+        Args:
+            name: the route's name in ``routes.toml``.
+            username: the account that it is about.
+            params: added to the route's own.
+            fill: values for the route's path, besides ``username``.
+
+        Raises:
+            InstagramError: the answer is no object, or tells of an error.
+        """
+        route = self.data.routes[name]
+        return self._ask(
+            name,
+            username,
+            Reader(name, self.logged_in).json,
+            method="GET",
+            url=self._url(name, username=username, **fill),
+            params={**route.variables, **(params or {})},
+            headers={"X-IG-App-ID": self.data.headers.app_id, "X-Requested-With": "XMLHttpRequest"},
+        )
+
+    def get_page(self, name: str, username: str) -> str:
+        """GET a page as a browser's navigation does.
+
+        Raises:
+            InstagramError: the answer is no page, or tells of an error.
+        """
+        return self._page(name, username, self._url(name, username=username))
+
+    def query(self, name: str, username: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """POST a query by its id, with the session's tokens.
+
+        Raises:
+            InstagramError: the answer is no object, or tells of an error.
+        """
+        reader = Reader(name, self.logged_in, by_query_id=True)
+        kept = self._known_tokens() and not self._tokens_are_fresh
+        try:
+            return self._query(name, username, variables, reader)
+        except (UnexpectedAnswer, QueryRetired):
+            if not kept:
+                raise
+        # tokens from an earlier run may have grown stale
+        self.memory.drop("tokens")
+        self._tokens = {}
+        return self._query(name, username, variables, reader)
+
+    def _query(self, name: str, username: str, variables: dict[str, Any], reader: Reader) -> dict[str, Any]:
+        route = self.data.routes[name]
+        tokens = self._known_tokens() or self._new_tokens(username)
+        form = {
+            **{key: value for key, value in tokens.items() if key in self.data.tokens},
+            "doc_id": route.doc_id,
+            "variables": orjson.dumps({**route.variables, **variables}).decode(),
+            "server_timestamps": "true",
+        }
+        headers = {
+            "X-FB-LSD": tokens.get("lsd", ""),
+            "X-CSRFToken": self._cookies.get("csrftoken", ""),
+            "X-IG-App-ID": self.data.headers.app_id,
+            "Origin": self._base_url,
+            "Referer": f"{self._base_url}/{username}/",
+            "Sec-Fetch-Dest": "empty",
+            "Sec-Fetch-Mode": "cors",
+            "Sec-Fetch-Site": "same-origin",
+        }
+        url = self._url(name, username=username)
+        return self._ask(name, username, reader.json, method="POST", url=url, data=form, headers=headers)
+
+    def _page(self, name: str, username: str, url: str) -> str:
+        navigation = {
+            "Accept": "text/html",
+            "Sec-Fetch-Dest": "document",
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Site": "none",
+        }
+        read = Reader(name, self.logged_in).html
+        return self._ask(name, username, read, method="GET", url=url, headers=navigation)
+
+    def _ask(
+        self, name: str, username: str, read: Callable[[requests.Response], T], headers: dict[str, str], **request: Any
+    ) -> T:
+        own = {"User-Agent": self.data.headers.user_agent, "Accept-Language": self.data.headers.accept_language}
+        extra = self.data.routes[name].headers if name in self.data.routes else {}
+
+        def read_and_keep_cookies(response: requests.Response) -> T:
+            self._cookies.update(response.cookies.get_dict())
+            return read(response)
+
+        return self.line.ask(
+            name,
+            username,
+            read_and_keep_cookies,
+            headers={**own, **headers, **extra},
+            cookies=dict(self._cookies),
+            **request,
+        )
+
+    def _known_tokens(self) -> dict[str, str]:
+        """The tokens of this run or an earlier one; empty where there are none."""
+        if not self._tokens:
+            self._tokens = self.memory.get("tokens", max_age_s=_TOKENS_AGE_S) or {}
+            if "csrftoken" in self._tokens:
+                self._cookies.setdefault("csrftoken", self._tokens["csrftoken"])
+        return self._tokens
+
+    def _new_tokens(self, username: str) -> dict[str, str]:
+        """Read the tokens that queries send along from the start page: one request for each session."""
+        page = self._page("start", username, f"{self._base_url}/")
+        found = {name: re.search(pattern, page) for name, pattern in self.data.tokens.items()}
+        self._tokens = {name: match[1] for name, match in found.items() if match}
+        if "lsd" not in self._tokens:
+            raise UnexpectedAnswer("a start page without tokens", "start")
+        self._tokens["csrftoken"] = self._cookies.get("csrftoken", "")
+        self._tokens_are_fresh = True
+        self.memory.keep("tokens", self._tokens)
+        return self._tokens
+
+    def _url(self, name: str, **fill: str) -> str:
+        quoted = {key: quote(value, safe="") for key, value in fill.items()}
+        return self._base_url + self.data.routes[name].path.format(**quoted)

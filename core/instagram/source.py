@@ -1,0 +1,53 @@
+"""What every source of posts looks like to the collector: a name and a cursor in, a page of posts out."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from core.posts import Post
+
+Cursor = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one answer brought.
+
+    Attributes:
+        posts: newest first; may be empty although more follow.
+        cursor: what to hand in for the next page; None where nothing further is to be had. It can be
+            kept as JSON, and a later run goes on from it.
+        user_id: the account's id, where the answer tells.
+        post_count: how many posts the account says it has, where the answer tells.
+    """
+
+    posts: list[Post] = field(default_factory=list)
+    cursor: Cursor | None = None
+    user_id: str | None = None
+    post_count: int | None = None
+
+
+class Source(Protocol):
+    """A way to the posts of public accounts."""
+
+    name: str
+
+    def page(self, username: str, cursor: Cursor | None, wanted: int) -> Page:
+        """Ask for the next page, with as few requests as the route allows and at best one.
+
+        Args:
+            username: the account.
+            cursor: None for the first page, else what the previous page gave.
+            wanted: how many further posts are of use.
+
+        Raises:
+            AccountNotFound, AccountPrivate: final answers about the account.
+            StopsTheRun: no further request may follow.
+            InstagramError: this page cannot be had now.
+            Stopped: the run was asked to stop while waiting.
+        """
+
+    def requests_made(self) -> dict[str, int]:
+        """How many requests were made so far, by route."""
+
+    def close(self) -> None:
+        """Release connections."""

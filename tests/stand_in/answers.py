@@ -1,0 +1,68 @@
+"""What the stand-in says when it is told to fail: every row of the table of answers that are not posts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass
+class Answer:
+    """An HTTP answer; ``fault`` is done to the connection in its place."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json; charset=utf-8"
+    headers: dict[str, str] = field(default_factory=dict)
+    fault: str | None = None
+
+
+def json(content: Any, status: int = 200) -> Answer:
+    return Answer(status, orjson.dumps(content))
+
+
+def html(text: str, status: int = 200) -> Answer:
+    return Answer(status, text.encode(), "text/html; charset=utf-8")
+
+
+def redirect(location: str) -> Answer:
+    return Answer(302, headers={"Location": location})
+
+
+def _fail(status: int, **content: Any) -> Answer:
+    return json({"status": "fail", **content}, status)
+
+
+_LOGIN_PAGE = "<!DOCTYPE html><html><title>Login</title></html>"
+
+FAILURES: dict[str, Callable[[], Answer]] = {
+    "not_found": lambda: html("<html>not here</html>", 404),
+    "no_user": lambda: json({"data": {"user": None}, "status": "ok"}),
+    "page_without_pk": lambda: html("<html></html>"),
+    "not_authorized": lambda: _fail(400, message="Not authorized to view user"),
+    "wait_401": lambda: _fail(401, message="Bitte warte einige Minuten", require_login=True),
+    "rollout": lambda: json({"igweb_rollout": True}, 401),
+    "too_many": lambda: html("<html>Too many</html>", 429),
+    "wait_403": lambda: _fail(403, message="Please wait a few minutes before you try again."),
+    "checkpoint": lambda: _fail(400, message="checkpoint_required", checkpoint_url="/challenge/1/"),
+    "challenge": lambda: _fail(400, message="challenge_required"),
+    "feedback": lambda: _fail(400, message="feedback_required", spam=True),
+    "challenge_redirect": lambda: redirect("https://www.instagram.com/challenge/?next=/"),
+    "user_agent": lambda: _fail(400, message="useragent mismatch"),
+    "bad_request": lambda: _fail(400, message=""),
+    "retired": lambda: json({"errors": [{"message": "execution error", "severity": "CRITICAL"}], "data": None}),
+    "execution_error": lambda: json({"message": "execution error", "status": "fail"}),
+    "login_required": lambda: _fail(403, message="login_required"),
+    "login_redirect": lambda: redirect("https://www.instagram.com/accounts/login/?next=/x/"),
+    "home_redirect": lambda: redirect("https://www.instagram.com/"),
+    "login_page": lambda: html(_LOGIN_PAGE),
+    "fail_200": lambda: _fail(200, message="something"),
+    "ko_200": lambda: json({"status": "ko"}),
+    "wait_200": lambda: _fail(200, message="Please wait a few minutes before you try again."),
+    "server_error": lambda: html("<html>oops</html>", 502),
+    "reset": lambda: Answer(fault="reset"),
+    "cut_off": lambda: Answer(body=b'{"data": {"user": {"id": "1", "edge_ow', fault="cut_off"),
+    "cut_off_json": lambda: Answer(body=b'{"data": {"user": {"id": "1", "edge_ow'),
+    "silent": lambda: Answer(fault="silent"),
+}

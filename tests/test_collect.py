@@ -1,0 +1,175 @@
+"""Collecting against the stand-in: outcomes, going on, and fewest requests."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from core.collect import CollectArguments, CollectSummary, collect, estimate
+from core.errors import AgeScopeError, InputError, Stopped
+from core.posts import Account, read_account
+from core.progress import Progress, no_progress
+from tests.stand_in import SESSION, StandIn
+
+FAST: dict[str, Any] = {"limits": ((1000, 1),), "backoff_mult": 0.001, "backoff_exp": 1.0}
+
+
+def run(tmp_path: Path, *usernames: str, **more: Any) -> CollectSummary:
+    with no_progress() as progress:
+        return collect(arguments(tmp_path, *usernames, **more), progress)
+
+
+def arguments(tmp_path: Path, *usernames: str, **more: Any) -> CollectArguments:
+    (tmp_path / "list.txt").write_text("\n".join(usernames))
+    return CollectArguments(user_file=tmp_path / "list.txt", output_dir=tmp_path / "accounts", **{**FAST, **more})
+
+
+def account(tmp_path: Path, username: str) -> Account:
+    return read_account(tmp_path / "accounts" / f"{username}.json")
+
+
+def test_an_account_of_few_posts_costs_one_request(stand_in: StandIn, tmp_path: Path) -> None:
+    made = stand_in.add("anna", posts=9)
+    summary = run(tmp_path, "anna")
+    assert summary.requests == {"profile": 1}
+    assert [post.caption for post in account(tmp_path, "anna").posts] == [post.caption for post in made.posts]
+    assert account(tmp_path, "anna").outcome == "collected"
+
+
+def test_every_outcome_is_written_down(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("anna", posts=3)
+    stand_in.fail("profile", "bad_request", about="broken")
+    stand_in.fail("page", "login_redirect", about="broken")
+    summary = run(tmp_path, "anna", "private.bob", "gone.carla", "empty.dan", "broken")
+    outcomes = {path.stem: read_account(path).outcome for path in (tmp_path / "accounts").glob("*.json")}
+    assert outcomes == {
+        "anna": "collected",
+        "private.bob": "private",
+        "gone.carla": "not_found",
+        "empty.dan": "empty",
+        "broken": "failed",
+    }
+    assert summary.outcomes == {"collected": 1, "private": 1, "not_found": 1, "empty": 1, "failed": 1}
+    assert "login page" in (account(tmp_path, "broken").reason or "")
+
+
+def test_logged_out_the_rest_comes_from_page_and_posts_without_asking_twice(stand_in: StandIn, tmp_path: Path) -> None:
+    made = stand_in.add("anna", posts=30)
+    run(tmp_path, "anna")
+    assert stand_in.counts == {"profile": 1, "page": 1, "start": 1, "more": 2, "post": 18}
+    found = {post.shortcode: post.caption for post in account(tmp_path, "anna").posts}
+    assert found == {post.code: post.caption for post in made.posts}
+
+
+def test_logged_in_a_hundred_captions_cost_nine_requests_and_a_start_page(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGESCOPE_INSTAGRAM_SESSION", SESSION)
+    stand_in.add("anna", posts=500)
+    stand_in.add("bob", posts=500)
+    run(tmp_path, "anna", "bob")
+    assert stand_in.counts == {"start": 1, "timeline": 18}
+    assert len(account(tmp_path, "anna").posts) == 100
+
+
+def test_a_second_run_asks_nothing_of_what_is_final(stand_in: StandIn, tmp_path: Path) -> None:
+    names = ("anna", "private.bob", "gone.carla", "empty.dan")
+    run(tmp_path, *names)
+    before = len(stand_in.seen)
+    summary = run(tmp_path, *names)
+    assert (len(stand_in.seen), summary.skipped) == (before, 4)
+
+
+def test_more_posts_are_asked_for_from_where_it_ended(stand_in: StandIn, tmp_path: Path) -> None:
+    made = stand_in.add("anna", posts=12)
+    run(tmp_path, "anna", posts_per_user=5)
+    assert len(account(tmp_path, "anna").posts) == 5
+    run(tmp_path, "anna", posts_per_user=100)
+    assert [post.shortcode for post in account(tmp_path, "anna").posts] == [post.code for post in made.posts]
+    assert stand_in.counts == {"profile": 1}
+
+
+def test_a_partial_account_goes_on_and_a_failed_one_is_tried_again(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("anna", posts=20)
+    stand_in.fail("page", "login_redirect")
+    stand_in.fail("profile", "server_error", about="bob")
+    run(tmp_path, "anna", "bob")
+    assert (account(tmp_path, "anna").outcome, len(account(tmp_path, "anna").posts)) == ("partial", 12)
+    assert "12 posts" in (account(tmp_path, "anna").reason or "")
+    assert account(tmp_path, "bob").outcome == "failed"
+    stand_in.recover()
+    run(tmp_path, "anna", "bob")
+    assert account(tmp_path, "anna").outcome == account(tmp_path, "bob").outcome == "collected"
+    assert len({post.shortcode for post in account(tmp_path, "anna").posts}) == 20
+    assert sum(seen.about == "anna" and seen.route == "profile" for seen in stand_in.seen) == 1
+
+
+def test_two_runs_into_one_folder_say_so(stand_in: StandIn, tmp_path: Path) -> None:
+    from core.collect import only_one_run
+
+    with only_one_run(tmp_path / "accounts"), pytest.raises(AgeScopeError, match="Another collection"):
+        run(tmp_path, "anna")
+
+
+def test_a_stopped_run_goes_on(stand_in: StandIn, tmp_path: Path) -> None:
+    names = [f"user_{number}" for number in range(5)]
+    with Progress("accounts", terminal=False) as progress, pytest.raises(Stopped):
+        progress.request_stop()
+        collect(arguments(tmp_path, *names), progress)
+    assert run(tmp_path, *names).outcomes.total() == 5
+
+
+def test_events_and_progress_tell_what_a_person_would_ask(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("anna", posts=3)
+    stand_in.fail("profile", "too_many", times=1)
+    job = tmp_path / "job"
+    job.mkdir()
+    with Progress("accounts", job_dir=job, terminal=False) as progress:
+        collect(arguments(tmp_path, "anna", "private.bob"), progress)
+    events = [orjson.loads(line) for line in (job / "events.jsonl").read_bytes().splitlines()]
+    assert [(event["kind"], event["username"]) for event in events] == [
+        ("refusal", "anna"),
+        ("account", "anna"),
+        ("account", "private.bob"),
+    ]
+    assert events[0]["error"] == "TooManyRequests"
+    assert "slow down" in events[0]["meaning"]
+    state = orjson.loads((job / "progress.json").read_bytes())
+    assert (state["done"], state["total"], state["requests"]) == (2, 2, 3)
+    assert state["outcomes"] == {"collected": 1, "private": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"backoff_mult": 2.0, "backoff_exp": None}, "or neither"),
+        ({"backoff_mult": 0.0, "backoff_exp": 2.0}, "above 0"),
+        ({"backoff_mult": 1.0, "backoff_exp": 0.5}, "at least 1"),
+        ({"posts_per_user": 0}, "at least 1"),
+        ({"limits": ()}, "at least one"),
+        ({"limits": ((0, 10),)}, "at least 1"),
+        ({"limits": ((1, 0),)}, "cannot be kept"),
+        ({"source": "myspace"}, "no source"),
+        ({"jitter": -1}, "no sense"),
+        ({"refresh_days": -1}, "negative"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(tmp_path: Path, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        arguments(tmp_path, "anna", **values)
+
+
+def test_a_list_without_a_usable_name_says_why(stand_in: StandIn, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no usable username"):
+        run(tmp_path, "../../etc/passwd")
+
+
+def test_an_estimate_counts_what_is_left(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("anna", posts=3)
+    run(tmp_path, "anna")
+    names = ["anna", *(f"user_{number}" for number in range(1240))]
+    cost = estimate(arguments(tmp_path, *names, limits=((1, 30), (60, 3600)), posts_per_user=12))
+    assert (cost.accounts, cost.todo, cost.known) == (1241, 1240, {"collected": 1})
+    assert (cost.requests_per_hour, cost.requests[0]) == (60, 1240)
+    assert "1,240 accounts at 60 requests an hour: about 21 hours" in str(cost)
