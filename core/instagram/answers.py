@@ -68,6 +68,17 @@ class Reader:
             raise UnexpectedAnswer("200 with JSON in place of a page", self.route)
         return response.content.decode("utf-8", "replace")
 
+    def check(self, response: Response) -> None:
+        """Read the answer for somebody else: raise what it tells of an error, and nothing more.
+
+        Raises:
+            InstagramError: it tells of one.
+        """
+        content = _json_object(response.content)
+        self._raise_for_status(response, content)
+        if content is not None:
+            self._raise_for_message(response, content)
+
     def _raise_for_status(self, response: Response, content: dict[str, Any] | None) -> None:
         status = response.status_code
         if 300 <= status < 400:

@@ -4,8 +4,6 @@ Each class is one kind of answer. ``meaning`` says what it is in plain words, ``
 person can do; neither holds anything that came with the answer, so both are safe to show and keep.
 """
 
-from typing import ClassVar
-
 from core.errors import AgeScopeError
 
 
@@ -18,8 +16,8 @@ class InstagramError(AgeScopeError):
         retry_after: seconds that the answer asks to wait, if it does.
     """
 
-    meaning: ClassVar[str] = "Instagram gave an answer that AgeScope does not know."
-    advice: ClassVar[str] = "If it stays so, update AgeScope, or mend the entry of this route in routes.toml."
+    meaning: str = "Instagram gave an answer that AgeScope does not know."
+    advice: str = "If it stays so, update AgeScope, or mend the entry of this route in routes.toml."
 
     def __init__(self, answer: str = "", route: str = "", retry_after: float | None = None) -> None:
         self.answer = answer
@@ -37,6 +35,13 @@ class AccountNotFound(InstagramError):
 
     meaning = "There is no such account."
     advice = "Check the name; accounts are renamed and removed."
+
+
+class NotProfessional(AccountNotFound):
+    """The Graph API's business discovery knows no such account."""
+
+    meaning = "The Graph API knows no professional account of this name."
+    advice = "It shows business and creator accounts only; collect others with --source web."
 
 
 class AccountPrivate(InstagramError):
@@ -88,9 +93,11 @@ class QueryRetired(InstagramError):
     advice = "Update AgeScope, or put the new doc_id of this route into routes.toml in the data folder."
 
     def __init__(self, answer: str = "", route: str = "", retry_after: float | None = None) -> None:
-        super().__init__(answer, route, retry_after)
         if route:
-            self.args = (f"{self} The entry is [routes.{route}].",)
+            self.advice = (
+                f"Update AgeScope, or put the new doc_id under [routes.{route}] into routes.toml in the data folder."
+            )
+        super().__init__(answer, route, retry_after)
 
 
 class StopsTheRun(InstagramError):
@@ -135,6 +142,16 @@ class NoRouteLeft(StopsTheRun):
     advice = (
         "Run `python -m core check-instagram` to see why. What helps: a session cookie "
         "(AGESCOPE_INSTAGRAM_SESSION), the Graph API (--source graph), or exports from the accounts' owners."
+    )
+
+
+class NoProxyLeft(StopsTheRun):
+    """Every proxy of the list has failed."""
+
+    meaning = "No proxy of the list works."
+    advice = (
+        "Public proxies rarely do: Instagram knows and refuses them. Collect without --useproxies, "
+        "or give your own with --proxy-list."
     )
 
 

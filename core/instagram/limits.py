@@ -16,6 +16,7 @@ from secrets import token_hex
 from time import time_ns
 from typing import Any, NamedTuple, cast
 
+from filelock import FileLock
 from pyrate_limiter import BucketFactory, Limiter, Rate, RateItem, SQLiteBucket
 from pyrate_limiter.abstracts.algorithm import Decision, SlidingWindowLog
 
@@ -26,6 +27,7 @@ IN_FLIGHT_S = 15.0
 """How long a request whose process died is taken to be still under way."""
 
 _RECHECK_S = 0.25
+_LOCK_POLL_S = 0.005
 _KEPT_MS = 32 * 24 * 3600 * 1000
 _LONGEST_WINDOW_S = 31 * 24 * 3600.0
 
@@ -68,6 +70,11 @@ def check_limit(limit: Limit) -> Limit:
 def requests_per_second(limits: Sequence[Limit]) -> float:
     """The steady rate that all limits together allow."""
     return min(limit.requests / limit.seconds for limit in limits)
+
+
+def bucket_name(host: str, outgoing: str) -> str:
+    """What limits count together: requests to a host from one outgoing address."""
+    return f"{host} {outgoing}"
 
 
 class _LongestWait(SlidingWindowLog):
@@ -121,6 +128,14 @@ class _SharedBucket(SQLiteBucket):
             self._move(token, token, now + int(IN_FLIGHT_S * 1000))
             return 0
 
+    def free_in(self) -> int:
+        """Milliseconds until a request may be free; 0 for now. Reserves nothing."""
+        with self.lock:
+            now = self.now()
+            query, values = self._build_full_count_query(now)
+            counts = [count for _, count in self.conn.execute(query, values).fetchall()]
+            return self._algorithm.decide(self.rates, counts, 1, now, self._peek_timestamp).retry_after_ms or 0
+
     def settle(self, token: str) -> None:
         """The reserved request has been answered, or has failed: from now on it counts as past."""
         with self.lock:
@@ -170,6 +185,8 @@ class _SharedBuckets(BucketFactory):
                     self._rates, table, str(self._file), use_file_lock=True, algorithm=_LongestWait()
                 )
                 self._buckets[name] = cast(_SharedBucket, bucket)
+                # several processes often wait for the same moment; the default of 50 ms would add up
+                cast(FileLock, bucket.lock).poll_interval = _LOCK_POLL_S
                 self._buckets[name].forget_old()
             except (OSError, sqlite3.Error) as error:
                 raise AgeScopeError(
@@ -214,6 +231,10 @@ class SharedLimiter(Limiter):
             self._wait(min(seconds, _RECHECK_S) if bucket.under_way() else seconds, reason)
         self._reserved = (name, token)
         return True
+
+    def free_in(self, name: str) -> float:
+        """Seconds until a request to ``name`` may be free; reserves nothing."""
+        return self._factory.bucket(name).free_in() / 1000
 
     def settle(self) -> None:
         """Tell that the request reserved last has been answered or has failed."""

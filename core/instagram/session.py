@@ -31,8 +31,9 @@ from core.instagram.errors import (
     TooManyRequests,
     UnexpectedAnswer,
 )
-from core.instagram.limits import Limit, SharedLimiter
+from core.instagram.limits import Limit, SharedLimiter, bucket_name
 from core.instagram.memory import Memory, state_dir
+from core.instagram.proxies import ProxyPool
 from core.instagram.routes import RouteData
 from core.progress import Progress
 
@@ -44,6 +45,9 @@ TRIES_AFTER_FAULT = 5
 TRIES_AFTER_REFUSAL = 2
 MOST_REFUSALS = 12
 _TOKENS_AGE_S = 12 * 3600.0
+
+DIRECT = "direct"
+_SLOW_DOWN = "Instagram asked to slow down"
 
 T = TypeVar("T")
 
@@ -80,10 +84,16 @@ def _backoff(mult: float, exp: float, k: int, cap: float) -> float:
 
 
 class _LimitedSession(LimiterSession):
-    """A requests session that asks the shared limiter before each request and tells it after."""
+    """A requests session that asks the shared limiter before each request and tells it after.
+
+    Attributes:
+        outgoing: the address that the next request goes out from; limits count for each.
+    """
+
+    outgoing = DIRECT
 
     def __init__(self, limiter: SharedLimiter) -> None:
-        super().__init__(limiter=limiter, per_host=True, limit_statuses=())
+        super().__init__(limiter=limiter, per_host=False, limit_statuses=())
         self._limiter = limiter
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
@@ -93,9 +103,7 @@ class _LimitedSession(LimiterSession):
             self._limiter.settle()
 
     def _bucket_name(self, request: requests.PreparedRequest) -> str:
-        return f"{urlsplit(request.url or '').netloc} {self.outgoing}"
-
-    outgoing = "direct"
+        return bucket_name(urlsplit(request.url or "").netloc, self.outgoing)
 
 
 @dataclass
@@ -103,12 +111,18 @@ class Line:
     """The way out: limits, waits, back-off, circuit breaker, and the count of requests.
 
     Attributes:
+        pace: how fast, and how patiently.
+        progress: shows waits, keeps refusals, and ends waits when the run is stopped.
+        proxies: the proxies to go through, if any.
+        patient: whether to wait and repeat where that can help.
         made: how many requests were made, by route.
         refusals: how many answers in a row were "too many requests".
     """
 
     pace: Pace
     progress: Progress
+    proxies: ProxyPool | None = None
+    patient: bool = True
     made: Counter[str] = field(default_factory=Counter)
     refusals: int = 0
 
@@ -118,36 +132,50 @@ class Line:
         )
         self._http = _LimitedSession(self._limiter)
         self._resume_at = 0.0
+        self._reason = ""
 
     def close(self) -> None:
         """Release the connections and the limits' file."""
         self._http.close()
         self._limiter.close()
 
-    def ask(self, route: str, username: str, read: Callable[[requests.Response], T], **request: Any) -> T:
+    def ask(
+        self,
+        route: str,
+        username: str,
+        read: Callable[[requests.Response], T],
+        request: requests.Request | requests.PreparedRequest,
+    ) -> T:
         """Make one request and read its answer; wait and repeat where that can help.
 
         Args:
             route: what the request counts as.
             username: whom it is about; for the job's events.
             read: turns the answer into what is wanted, or raises an InstagramError.
-            request: what :meth:`requests.Session.request` takes.
+            request: what to send.
 
         Raises:
             InstagramError: the answer was not what was asked for.
             Stopped: the run was asked to stop while waiting.
         """
-        self._wait(self._resume_at - time.monotonic(), "Instagram asked to slow down")
+        prepared = self._http.prepare_request(request) if isinstance(request, requests.Request) else request
+        self._wait(self._resume_at - time.monotonic(), _SLOW_DOWN)
         retrying = Retrying(
             retry=retry_if_exception_type((PassingFault, TooManyRequests)),
-            stop=_tried_enough,
+            stop=self._tried_enough,
             wait=self._seconds_to_wait,
             sleep=lambda seconds: self._wait(seconds, self._reason),
             reraise=True,
         )
-        return cast(T, retrying(self._once, route, username, read, request))
+        return cast(T, retrying(self._once, route, username, read, prepared))
 
-    def _once(self, route: str, username: str, read: Callable[[requests.Response], T], request: dict[str, Any]) -> T:
+    def _once(
+        self,
+        route: str,
+        username: str,
+        read: Callable[[requests.Response], T],
+        request: requests.PreparedRequest,
+    ) -> T:
         self.progress.check()
         try:
             answer = read(self._send(route, request))
@@ -157,9 +185,11 @@ class Line:
         self.refusals = 0
         return answer
 
-    def _send(self, route: str, request: dict[str, Any]) -> requests.Response:
+    def _send(self, route: str, request: requests.PreparedRequest) -> requests.Response:
+        through = self._choose_proxy(request)
+        options = self._http.merge_environment_settings(request.url, through, None, None, None)
         try:
-            return self._http.request(timeout=TIMEOUT_S, allow_redirects=False, **request)
+            return self._http.send(request, timeout=TIMEOUT_S, allow_redirects=False, **options)
         # `from None`: requests' messages hold the address, and with it names and tokens
         except requests.exceptions.ProxyError:
             raise ProxyFailed("no connection through the proxy", route) from None
@@ -171,11 +201,18 @@ class Line:
             self.made[route] += 1
             self._http.cookies.clear()
 
+    def _choose_proxy(self, request: requests.PreparedRequest) -> dict[str, str]:
+        """The proxy whose limits are free first, as requests wants it; empty for none."""
+        if self.proxies is None:
+            return {}
+        host = urlsplit(request.url or "").netloc
+        proxy = min(
+            self.proxies.working(self.progress), key=lambda proxy: self._limiter.free_in(bucket_name(host, proxy.name))
+        )
+        self._http.outgoing = proxy.name
+        return {"http": proxy.url, "https": proxy.url}
+
     def _take_note(self, error: InstagramError, route: str, username: str) -> None:
-        self.refusals = self.refusals + 1 if isinstance(error, TooManyRequests) else 0
-        if isinstance(error, TooManyRequests):
-            wait = max(self.pace.wait_after_refusal(self.refusals - 1), error.retry_after or 0.0)
-            self._resume_at = time.monotonic() + wait
         self.progress.event(
             kind="refusal",
             username=username,
@@ -185,28 +222,46 @@ class Line:
             meaning=error.meaning,
             advice=error.advice,
         )
-        if self.refusals >= MOST_REFUSALS:
-            raise StillRefused(error.answer, route) from error
+        if self.proxies and isinstance(error, PassingFault | TooManyRequests):
+            self.proxies.put_aside(self._http.outgoing)
+        elif isinstance(error, TooManyRequests):
+            self._slow_down(error)
+        else:
+            self.refusals = 0
+
+    def _slow_down(self, error: TooManyRequests) -> None:
+        """The circuit breaker: each refusal in a row makes a longer pause, whatever was asked."""
+        wait = max(self.pace.wait_after_refusal(self.refusals), error.retry_after or 0.0)
+        self._resume_at = time.monotonic() + wait
+        self.refusals += 1
+        if self.patient and self.refusals >= MOST_REFUSALS:
+            raise StillRefused(error.answer, error.route) from error
 
     def _seconds_to_wait(self, state: RetryCallState) -> float:
-        assert state.outcome is not None
-        error = state.outcome.exception()
+        error = _error_of(state)
+        if self.proxies:
+            return 0.0  # the next one is tried at once
         if isinstance(error, TooManyRequests):
-            self._reason = "Instagram asked to slow down"
+            self._reason = _SLOW_DOWN
             return max(0.0, self._resume_at - time.monotonic())
-        assert isinstance(error, PassingFault)
         self._reason = "trying again after a failed request"
         return max(self.pace.wait_after_fault(state.attempt_number - 1), error.retry_after or 0.0)
 
+    def _tried_enough(self, state: RetryCallState) -> bool:
+        if not self.patient:
+            return True
+        refused = isinstance(_error_of(state), TooManyRequests) and not self.proxies
+        return state.attempt_number >= (TRIES_AFTER_REFUSAL if refused else TRIES_AFTER_FAULT)
+
     def _wait(self, seconds: float, reason: str) -> None:
-        if seconds > 0:
+        if seconds > 0 and self.patient:
             self.progress.wait(seconds, reason)
 
 
-def _tried_enough(state: RetryCallState) -> bool:
-    assert state.outcome is not None
-    refused = isinstance(state.outcome.exception(), TooManyRequests)
-    return state.attempt_number >= (TRIES_AFTER_REFUSAL if refused else TRIES_AFTER_FAULT)
+def _error_of(state: RetryCallState) -> InstagramError:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, InstagramError)
+    return error
 
 
 class Session:
@@ -321,14 +376,8 @@ class Session:
             self._cookies.update(response.cookies.get_dict())
             return read(response)
 
-        return self.line.ask(
-            name,
-            username,
-            read_and_keep_cookies,
-            headers={**own, **headers, **extra},
-            cookies=dict(self._cookies),
-            **request,
-        )
+        ready = requests.Request(headers={**own, **headers, **extra}, cookies=dict(self._cookies), **request)
+        return self.line.ask(name, username, read_and_keep_cookies, ready)
 
     def _known_tokens(self) -> dict[str, str]:
         """The tokens of this run or an earlier one; empty where there are none."""

@@ -73,15 +73,25 @@ class WebSource:
         last: InstagramError | None = None
         while step := self._step(cursor, failed):
             try:
-                page = self._ways[step](username, cursor)
+                return self.ask(step, username, cursor)
             except _ANOTHER_ROUTE_MAY_DO as error:
-                self._doors.failed(step, error)
                 failed.add(step)
                 last = error
-            else:
-                self._doors.worked(step)
-                return page
         raise self._nothing_left(cursor, last)
+
+    def ask(self, step: str, username: str, cursor: Cursor) -> Page:
+        """Ask one route, and remember whether it is open.
+
+        Raises:
+            InstagramError: it gave no posts.
+        """
+        try:
+            page = self._ways[step](username, cursor)
+        except _ANOTHER_ROUTE_MAY_DO as error:
+            self._doors.failed(step, error)
+            raise
+        self._doors.worked(step)
+        return page
 
     def requests_made(self) -> dict[str, int]:
         """How many requests were made so far, by route."""

@@ -87,7 +87,14 @@ def new_node(post: FakePost, account: FakeAccount) -> dict[str, Any]:
         "caption": {"text": post.caption, "pk": "1"} if post.caption else None,
         "like_count": 10,
         "comment_count": 2,
-        "user": {"pk": str(account.pk), "username": account.username, "full_name": ""},
+        "has_liked": False,
+        "user": {
+            "pk": str(account.pk),
+            "username": account.username,
+            "full_name": "",
+            "is_private": account.private,
+            "profile_pic_url": "",
+        },
     }
 
 

@@ -60,6 +60,7 @@ FAILURES: dict[str, Callable[[], Answer]] = {
     "fail_200": lambda: _fail(200, message="something"),
     "ko_200": lambda: json({"status": "ko"}),
     "wait_200": lambda: _fail(200, message="Please wait a few minutes before you try again."),
+    "graph_slow": lambda: json({"error": {"message": "limit", "type": "OAuthException", "code": 4}}, 400),
     "server_error": lambda: html("<html>oops</html>", 502),
     "reset": lambda: Answer(fault="reset"),
     "cut_off": lambda: Answer(body=b'{"data": {"user": {"id": "1", "edge_ow', fault="cut_off"),

@@ -66,6 +66,7 @@ class StandIn:
             "more": "28904005159232689",
             "post": "27128499623469141",
             "timeline": "29104886249145907",
+            "instaloader profile": "27937681195819736",
         }
     )
 
@@ -273,6 +274,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _query(self, route: str, form: dict[str, str], variables: dict[str, Any]) -> Answer:
         if route == "unknown query":
             return json({"status": "fail", "message": ""}, 400)
+        if route == "instaloader profile":
+            account = self.server.stand_in.account_by_pk(variables["id"])
+            return json({"data": {"user": _profile_of(account) if account else None}, "status": "ok"})
         if form.get("lsd") != self.server.stand_in.lsd:
             return json({"error": 1357004, "errorSummary": "Sorry, something went wrong"})
         if route == "more":
@@ -353,3 +357,14 @@ class _Handler(BaseHTTPRequestHandler):
 def _page_info(total: int, start: int) -> dict[str, Any]:
     more = start + PAGE_SIZE < total
     return {"has_next_page": more, "end_cursor": str(start + PAGE_SIZE) if more else None}
+
+
+def _profile_of(account: FakeAccount) -> dict[str, Any]:
+    return {
+        "pk": str(account.pk),
+        "id": str(account.pk),
+        "username": account.username,
+        "is_private": account.private,
+        "media_count": len(account.posts),
+        "friendship_status": {"following": False},
+    }
