@@ -1,0 +1,304 @@
+"""Whether the predicted accounts look like the ones the model was trained on.
+
+A model moves badly between kinds of text. The training accounts are summed up in a profile that
+is kept with the model: how many captions they have, how long these are, in which languages, and
+which words many of them use, as hashes. It holds no text and no name. The predicted accounts are
+held against it, measure by measure, with the population stability index (PSI): the sum over bins
+of ``(predicted - training) * ln(predicted / training)``, in shares of accounts.
+
+The rule: a measure differs when its PSI is above 0.25, the usual mark of a large shift, *and* above
+what chance alone exceeds once in a hundred times, which matters for small samples.
+"""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pandas as pd
+from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
+from scipy.stats import chi2
+
+from core.errors import InputError
+from core.files import write_json
+
+PROFILE_FILE = "profile.json"
+LARGE_SHIFT = 0.25
+CHANCE = 0.01
+
+MEASURES = {
+    "captions": ("number of captions", "on average {:.3g} captions an account, {:.3g} in training"),
+    "words": ("length of captions", "on average {:.3g} words a caption, {:.3g} in training"),
+    "known_words": ("vocabulary", "on average {:.0%} of an account's words are known, {:.0%} in training"),
+}
+"""What is measured of an account besides its language: a name, and how a sentence gives the two figures."""
+
+_BINS = 10
+_MIN_PER_BIN = 10
+_MIN_USERS_OF_A_WORD = 5
+_LARGEST_VOCABULARY = 20_000
+_RARE = 0.02
+_OTHER, _UNKNOWN = "other", "unknown"
+_SURE = 0.5
+_LANGUAGE_CHARACTERS = 400
+_WORD = re.compile(r"[^\W\d_]+")
+
+_Floats = npt.NDArray[np.float64]
+_Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a number spreads over the training accounts: counts between inner ``edges``, and the mean."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    mean: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is kept of the training accounts.
+
+    Attributes:
+        accounts: how many had a caption.
+        measures: one of each of :data:`MEASURES`.
+        languages: ISO 639 code -> accounts that write mostly in it; rare ones are "other".
+        vocabulary: 32-bit hashes of words that at least five accounts use.
+    """
+
+    accounts: int
+    measures: dict[str, Measure]
+    languages: dict[str, int]
+    vocabulary: frozenset[int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON file; :meth:`from_json` reads them back."""
+        hashes = np.array(sorted(self.vocabulary), dtype="<u4")
+        return {**asdict(self), "vocabulary": base64.b64encode(hashes.tobytes()).decode()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            InputError: it is not a profile.
+        """
+        try:
+            measures = {
+                name: Measure(tuple(it["edges"]), tuple(it["counts"]), it["mean"])
+                for name, it in value["measures"].items()
+            }
+            hashes = np.frombuffer(base64.b64decode(value["vocabulary"]), dtype="<u4")
+            return cls(value["accounts"], measures, value["languages"], frozenset(hashes.tolist()))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError("The profile of the training accounts is damaged. Train the model anew.") from error
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One measure of the predicted accounts beside the training ones.
+
+    Attributes:
+        name: a key of :data:`MEASURES`, or "language".
+        training: the mean, or the share of accounts by language.
+        predicted: likewise.
+        psi: the population stability index.
+        limit: what it must exceed to count.
+        differs: whether it does.
+        sentence: says so with the figures.
+    """
+
+    name: str
+    training: float | dict[str, float]
+    predicted: float | dict[str, float]
+    psi: float
+    limit: float
+    differs: bool
+    sentence: str
+
+
+def training_profile(accounts: Iterable[Sequence[str]]) -> Profile:
+    """Sum up the training accounts, given as the captions of each; accounts without any do not count.
+
+    How many of an account's words are known is measured as if the account itself had not been
+    there, so that it can be compared with accounts that were not.
+
+    Raises:
+        InputError: no account has a caption.
+    """
+    described = [_describe(captions) for captions in accounts if captions]
+    if not described:
+        raise InputError("No training account has a caption.")
+    users = Counter(word for account in described for word in account.words)
+    widespread = [word for word, number in users.most_common(_LARGEST_VOCABULARY) if number >= _MIN_USERS_OF_A_WORD]
+    by_others = frozenset(word for word in widespread if users[word] > _MIN_USERS_OF_A_WORD)
+    measures = {name: _measure(values) for name, values in _columns(described, by_others).items()}
+    languages = Counter(account.language for account in described)
+    kept = {language: number for language, number in languages.items() if number >= _RARE * len(described)}
+    kept[_OTHER] = kept.get(_OTHER, 0) + len(described) - sum(kept.values())
+    return Profile(len(described), measures, kept, frozenset(widespread))
+
+
+def compare(profile: Profile, accounts: Iterable[Sequence[str]]) -> list[Difference]:
+    """Hold accounts, given as the captions of each, against the training ones, measure by measure.
+
+    A random sample of 2,000 accounts tells as much as all of them.
+
+    Raises:
+        InputError: no account has a caption.
+    """
+    described = [_describe(captions) for captions in accounts if captions]
+    if not described:
+        raise InputError("No predicted account has a caption.")
+    columns = _columns(described, profile.vocabulary)
+    differences = [_numbers(name, profile.measures[name], values) for name, values in columns.items()]
+    return [*differences, _languages(profile, Counter(account.language for account in described))]
+
+
+def as_json(differences: Sequence[Difference]) -> dict[str, Any]:
+    """The differences, and the sentences of those that count as ``warnings``, ready for JSON."""
+    return {
+        "differences": [asdict(difference) for difference in differences],
+        "warnings": [difference.sentence for difference in differences if difference.differs],
+    }
+
+
+def write_profile(folder: Path, profile: Profile) -> None:
+    """Keep a profile in the model's folder."""
+    write_json(folder / PROFILE_FILE, profile.to_json())
+
+
+def read_profile(folder: Path) -> Profile | None:
+    """The profile in a model's folder, or None where there is none.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        return Profile.from_json(orjson.loads((folder / PROFILE_FILE).read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise InputError(f"{folder / PROFILE_FILE} cannot be read. Train the model anew.") from error
+
+
+# --------------------------------------------------------------------------------- of one account
+
+
+@dataclass(frozen=True)
+class _Described:
+    captions: int
+    words: Counter[int]
+    language: str
+
+
+def _describe(captions: Sequence[str]) -> _Described:
+    words = Counter(_WORD.findall("\n".join(captions).lower()))
+    hashes = Counter({_hash(word): number for word, number in words.items()})
+    return _Described(len(captions), hashes, _language(captions))
+
+
+@lru_cache(maxsize=200_000)
+def _hash(word: str) -> int:
+    return int.from_bytes(hashlib.blake2b(word.encode(errors="replace"), digest_size=4).digest())
+
+
+def _language(captions: Sequence[str]) -> str:
+    language, _ = _identifier().classify(" ".join(_beginning(captions)))
+    return _UNKNOWN if language in ("und", "zxx") else str(language)
+
+
+def _beginning(captions: Sequence[str]) -> Iterator[str]:
+    length = 0
+    for caption in captions:
+        if length >= _LANGUAGE_CHARACTERS:
+            return
+        yield caption
+        length += len(caption)
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=_SURE)
+
+
+# ------------------------------------------------------------------------------- of many accounts
+
+
+def _columns(described: Sequence[_Described], vocabulary: frozenset[int]) -> dict[str, _Floats]:
+    """(accounts,) values of each measure; the share of known words is NaN of an account without words."""
+    table = pd.DataFrame(
+        {
+            "captions": [account.captions for account in described],
+            "all": [account.words.total() for account in described],
+            "known": [sum(n for word, n in account.words.items() if word in vocabulary) for account in described],
+        }
+    )
+    return {
+        "captions": table["captions"].to_numpy(np.float64),
+        "words": (table["all"] / table["captions"]).to_numpy(np.float64),
+        "known_words": (table["known"] / table["all"].where(table["all"] > 0)).to_numpy(np.float64),
+    }
+
+
+def _measure(values: _Floats) -> Measure:
+    values = values[~np.isnan(values)]
+    bins = max(2, min(_BINS, len(values) // _MIN_PER_BIN))
+    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins)) if len(values) else np.empty(0)
+    mean = float(values.mean()) if len(values) else 0.0
+    return Measure(tuple(edges.tolist()), tuple(_counts(values, edges).tolist()), mean)
+
+
+def _counts(values: _Floats, edges: _Floats) -> _Counts:
+    return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+
+
+def _numbers(name: str, measure: Measure, values: _Floats) -> Difference:
+    values = values[~np.isnan(values)]
+    counts = np.array(measure.counts), _counts(values, np.array(measure.edges))
+    mean = float(values.mean()) if len(values) else 0.0
+    title, figures = MEASURES[name]
+    return _difference(name, title, figures.format(mean, measure.mean), (measure.mean, mean), counts)
+
+
+def _languages(profile: Profile, found: Counter[str]) -> Difference:
+    languages = sorted(profile.languages)
+    grouped = Counter({_OTHER: sum(number for language, number in found.items() if language not in languages)})
+    grouped.update(found)
+    counts = [np.array([source[language] for language in languages]) for source in (profile.languages, grouped)]
+    old, new = (dict(zip(languages, (column / column.sum()).tolist(), strict=True)) for column in counts)
+    most = max(languages, key=lambda language: abs(new[language] - old[language]))
+    figures = f"{new[most]:.0%} of the accounts write mostly in {most!r}, {old[most]:.0%} in training"
+    return _difference("language", "mix of languages", figures, (old, new), (counts[0], counts[1]))
+
+
+def _difference(
+    name: str, title: str, figures: str, values: tuple[Any, Any], counts: tuple[_Counts, _Counts]
+) -> Difference:
+    """Judge a measure by its ``counts``; these and ``values`` are of (training, predicted) accounts."""
+    psi, limit = stability_index(*counts), shift_limit(*counts)
+    judgement = "differs from" if psi > limit else "is like"
+    index = f"PSI {psi:.2f}, limit {limit:.2f}"
+    sentence = f"The {title} {judgement} that of the training accounts: {figures} ({index})."
+    return Difference(name, values[0], values[1], psi, limit, psi > limit, sentence)
+
+
+def stability_index(before: _Counts, after: _Counts) -> float:
+    """The population stability index of two rows of counts; half an account is added to each bin."""
+    old, new = ((counts + 0.5) / (counts.sum() + 0.5 * len(counts)) for counts in (before, after))
+    return float(np.sum((new - old) * np.log(new / old)))
+
+
+def shift_limit(before: _Counts, after: _Counts) -> float:
+    """What the index must exceed: 0.25, or what chance exceeds once in a hundred times (Yurdakul 2018)."""
+    noise = 1 / max(before.sum(), 1) + 1 / max(after.sum(), 1)
+    return max(LARGE_SHIFT, float(chi2.ppf(1 - CHANCE, max(len(before) - 1, 1)) * noise))

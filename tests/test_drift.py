@@ -1,0 +1,158 @@
+"""Drift: what looks alike is left alone, what does not is said with figures, and no text is kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.drift import (
+    as_json,
+    compare,
+    read_profile,
+    shift_limit,
+    stability_index,
+    training_profile,
+    write_profile,
+)
+from core.errors import InputError
+
+COMMON = [
+    "the",
+    "and",
+    "to",
+    "of",
+    "a",
+    "in",
+    "is",
+    "it",
+    "you",
+    "that",
+    "he",
+    "was",
+    "for",
+    "on",
+    "are",
+    "with",
+    "this",
+]
+RARE = [f"{first}{second}{third}" for first in "bcdfg" for second in "aeiou" for third in "lmnprst"]
+
+
+def accounts(number: int, seed: int, captions: int = 20, words: int = 10, rare: float = 0.2) -> list[list[str]]:
+    """English-like accounts of unlike length; ``rare`` is the share of words of the account's own choice."""
+    rng = np.random.default_rng(seed)
+
+    def caption(own: list[str], mean: float) -> str:
+        length = max(1, int(rng.poisson(mean)))
+        return " ".join(str(rng.choice(own if rng.random() < rare else COMMON)) for _ in range(length))
+
+    found = []
+    for _ in range(number):
+        own = [*rng.choice(RARE, 5), *(f"word{letter}" for letter in rng.permutation(list("abcdefgh")))]
+        mean = words * rng.uniform(0.5, 1.5)
+        found.append([caption(own, mean) for _ in range(max(1, int(rng.poisson(captions))))])
+    return found
+
+
+def differing(training: list[list[str]], predicted: list[list[str]]) -> set[str]:
+    return {difference.name for difference in compare(training_profile(training), predicted) if difference.differs}
+
+
+@pytest.fixture(scope="module")
+def training() -> list[list[str]]:
+    return accounts(150, 1)
+
+
+@pytest.mark.parametrize("number", [12, 150])
+def test_accounts_of_the_same_kind_do_not_differ(training: list[list[str]], number: int) -> None:
+    assert differing(training, accounts(number, 2)) == set()
+
+
+@pytest.mark.parametrize(
+    ("predicted", "expected"),
+    [
+        (accounts(100, 3, captions=6), {"captions"}),
+        (accounts(100, 3, words=4), {"words"}),
+        (accounts(100, 3, words=4, captions=60), {"words", "captions"}),
+    ],
+)
+def test_fewer_or_shorter_captions_are_noticed(
+    training: list[list[str]], predicted: list[list[str]], expected: set[str]
+) -> None:
+    assert expected <= differing(training, predicted) <= {*expected, "known_words"}
+
+
+def test_strange_words_are_noticed_and_the_sentence_gives_the_figures(training: list[list[str]]) -> None:
+    strange = [[caption.replace("e", "qx") for caption in account] for account in accounts(100, 4)]
+    found = {difference.name: difference for difference in compare(training_profile(training), strange)}
+    vocabulary = found["known_words"]
+    assert vocabulary.differs
+    assert vocabulary.predicted < vocabulary.training  # type: ignore[operator]
+    assert (
+        f"{vocabulary.predicted:.0%} of an account's words are known, {vocabulary.training:.0%}" in vocabulary.sentence
+    )
+    assert not found["captions"].differs
+
+
+def test_another_language_is_noticed(training: list[list[str]]) -> None:
+    german = [["ich liebe dich und die ganze Welt", "heute war wirklich ein schöner Tag"] * 10] * 40
+    language = compare(training_profile(training), [*accounts(60, 5), *german])[-1]
+    assert language.differs
+    assert language.predicted["en"] == pytest.approx(0.6, abs=0.03)  # type: ignore[index]
+    assert "60% of the accounts write mostly in 'en'" in language.sentence
+
+
+def test_a_training_accounts_own_words_do_not_count_as_known_to_itself() -> None:
+    four_share_a_word = [["unusual " * 10] for _ in range(4)]
+    profile = training_profile([*four_share_a_word, *([["the and"]] * 20)])
+    assert profile.measures["known_words"].mean == pytest.approx(20 / 24)
+    five_share_a_word = [["unusual " * 10] for _ in range(5)]
+    profile = training_profile([*five_share_a_word, *([["the and"]] * 20)])
+    assert profile.measures["known_words"].mean == pytest.approx(20 / 25)  # four others are not enough
+    assert compare(profile, [["unusual"]])[2].predicted == 1  # five are
+
+
+def test_a_profile_goes_through_its_file_and_holds_no_text(training: list[list[str]], tmp_path: Path) -> None:
+    profile = training_profile([*training, ["mysecretword and the"]])
+    write_profile(tmp_path, profile)
+    assert read_profile(tmp_path) == profile
+    text = (tmp_path / "profile.json").read_text()
+    assert "mysecretword" not in text
+    assert not any(f'"{word}"' in text for word in COMMON if len(word) > 2)
+    assert read_profile(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "nonsense", '{"accounts": 1, "measures": {"a": {}}}'])
+def test_a_damaged_profile_says_so(tmp_path: Path, content: str) -> None:
+    (tmp_path / "profile.json").write_text(content)
+    with pytest.raises(InputError, match="Train the model anew"):
+        read_profile(tmp_path)
+
+
+def test_accounts_without_captions_do_not_count_and_without_words_do_no_harm(training: list[list[str]]) -> None:
+    profile = training_profile([*training, [], []])
+    assert profile.accounts == 150
+    result = as_json(compare(profile, [[], ["🎉", "..."], ["123"]]))
+    assert len(result["differences"]) == 4
+    json.dumps(result, allow_nan=False)
+    for nothing in ([], [[]]):
+        with pytest.raises(InputError, match="has a caption"):
+            compare(profile, nothing)
+        with pytest.raises(InputError, match="has a caption"):
+            training_profile(nothing)
+
+
+def test_the_stability_index_is_that_of_the_textbook_and_the_limit_grows_with_chance() -> None:
+    before, after = np.array([1000, 1000]) * 1000, np.array([1500, 500]) * 1000
+    expected = 0.25 * np.log(0.75 / 0.5) + -0.25 * np.log(0.25 / 0.5)
+    assert stability_index(before, after) == pytest.approx(expected, rel=1e-3)
+    assert shift_limit(before, after) == 0.25
+    assert shift_limit(np.full(10, 5), np.full(10, 2)) == pytest.approx(21.67 * (1 / 50 + 1 / 20), rel=1e-3)
+
+
+def test_chance_alone_is_rarely_called_drift() -> None:
+    rng = np.random.default_rng(6)
+    shares = np.full(10, 0.1)
+    pairs = [(rng.multinomial(150, shares), rng.multinomial(60, shares)) for _ in range(500)]
+    assert np.mean([stability_index(*pair) > shift_limit(*pair) for pair in pairs]) < 0.02
