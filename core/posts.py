@@ -123,12 +123,27 @@ def read_account(path: Path) -> Account:
         raise InputError(f"{path} is not valid JSON ({error}). Remove it, or collect the account again.") from error
     try:
         if isinstance(content, dict) and "edge_owner_to_timeline_media" in content:
-            return _older_form(content, unquote(path.stem))
+            return older_account(content, unquote(path.stem))
         return Account.model_validate(content)
     except (ValidationError, AttributeError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is not an account's file: it needs 'username' and 'posts', or 'edge_owner_to_timeline_media'."
         ) from error
+
+
+def older_account(content: dict[str, Any], username: str) -> Account:
+    """The account of a document of the older form, whose name only its file bears."""
+    media = content["edge_owner_to_timeline_media"]
+    posts = [parse_post(edge["node"]) for edge in media.get("edges", [])]
+    more = bool((media.get("page_info") or {}).get("has_next_page"))
+    return Account(
+        username=username,
+        source="import:older",
+        complete=not more,
+        post_count=media.get("count"),
+        outcome="collected" if posts else "empty",
+        posts=[post for post in posts if post],
+    )
 
 
 def parse_post(node: dict[str, Any]) -> Post | None:
@@ -156,8 +171,10 @@ def parse_caption(node: dict[str, Any]) -> str | None:
     """The caption of a post: under ``edge_media_to_caption``, or ``caption`` as text, object or null."""
     edges = node.get("edge_media_to_caption")
     if isinstance(edges, dict):
-        found = edges.get("edges") or []
-        text = found[0].get("node", {}).get("text") if found else None
+        found = edges.get("edges")
+        first = found[0] if isinstance(found, list) and found else None
+        inner = first.get("node") if isinstance(first, dict) else None
+        text = inner.get("text") if isinstance(inner, dict) else None
     else:
         text = node.get("caption")
         if isinstance(text, dict):
@@ -181,20 +198,6 @@ def parse_time(value: object) -> datetime | None:
     return None
 
 
-def _older_form(content: dict[str, Any], username: str) -> Account:
-    media = content["edge_owner_to_timeline_media"]
-    posts = [parse_post(edge["node"]) for edge in media.get("edges", [])]
-    more = bool((media.get("page_info") or {}).get("has_next_page"))
-    return Account(
-        username=username,
-        source="import:older",
-        complete=not more,
-        post_count=media.get("count"),
-        outcome="collected" if posts else "empty",
-        posts=[post for post in posts if post],
-    )
-
-
 def _first(node: dict[str, Any], *keys: str) -> Any:
     return next((node[key] for key in keys if node.get(key) not in (None, "")), None)
 
@@ -208,7 +211,7 @@ def _count(node: dict[str, Any], *keys: str) -> int | None:
 
 def _kind(node: dict[str, Any]) -> Kind:
     media_type = node.get("media_type")
-    if media_type in _MEDIA_TYPES:
+    if isinstance(media_type, int) and media_type in _MEDIA_TYPES:
         return _MEDIA_TYPES[media_type]
     name = str(node.get("__typename") or media_type or node.get("type") or "")
     name = re.sub(r"^(Polaris|XDT)?(Graph)?", "", name).lower()

@@ -1,0 +1,27 @@
+"""AgeScope's own account files, and their older form."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic import ValidationError
+
+from core.posts import Account, older_account
+from core.readers.found import Context, Found, NotUnderstood, account
+
+LOOKED_FOR = "an account file (username, posts, outcome; or edge_owner_to_timeline_media)"
+
+
+def accounts(document: Any, context: Context) -> list[Found] | None:
+    """The account of a document, or None where it is no account file."""
+    if not isinstance(document, dict):
+        return None
+    try:
+        if "edge_owner_to_timeline_media" in document and "username" not in document:
+            older = older_account(document, context.username or unquote(context.stem))
+            named = account("older", older.username, older.posts, context)
+            return [older.model_copy(update={"username": named.username}) if isinstance(named, Account) else named]
+        if {"username", "posts", "outcome"} <= document.keys():
+            return [Account.model_validate(document)]
+    except (ValidationError, AttributeError, KeyError, TypeError) as error:
+        return [NotUnderstood(context.name, f"it is a damaged account file ({str(error).splitlines()[0]})")]
+    return None
