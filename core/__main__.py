@@ -43,6 +43,14 @@ class Precision(StrEnum):
     fast = "fast"
 
 
+class Source(StrEnum):
+    """What is asked for posts."""
+
+    web = "web"
+    graph = "graph"
+    instaloader = "instaloader"
+
+
 class Recipe(StrEnum):
     """How a model is trained."""
 
@@ -64,6 +72,15 @@ def scrape_users(
     useproxies: Annotated[
         bool, typer.Option("--useproxies/--no-useproxies", help="Go through public proxies; these rarely help.")
     ] = False,
+    proxy_list: Annotated[
+        Path | None,
+        typer.Option(help="Your own proxies, one a line: http, https, socks4 or socks5.", exists=True, dir_okay=False),
+    ] = None,
+    source: Annotated[Source, typer.Option(help="What to ask.")] = Source.web,
+    jitter: Annotated[float, typer.Option(help="Up to so many seconds at random before a request.", min=0)] = 0,
+    refresh: Annotated[
+        float | None, typer.Option(metavar="DAYS", help="Collect anew what is older than this.", min=0)
+    ] = None,
 ) -> None:
     """Collect the public posts of a list of accounts; run it again to go on where it stopped."""
     from core.collect import CollectArguments, collect, parse_limit
@@ -76,6 +93,10 @@ def scrape_users(
         backoff_exp=backoff_exp,
         **({"limits": [parse_limit(text) for text in ratelimit]} if ratelimit else {}),
         useproxies=useproxies,
+        proxy_list=proxy_list,
+        source=source.value,
+        jitter=jitter,
+        refresh_days=refresh,
     )
     with Progress("accounts") as progress:
         _say(collect(arguments, progress))
@@ -94,9 +115,17 @@ def train(
     accumulation_steps: Annotated[int, typer.Option(help="Accounts whose gradients make one step.", min=1)] = 10,
     model_name_or_path: Annotated[str, typer.Option(help="Encoder: a name or a folder.")] = "bert-base-uncased",
     finetuned_model_name: Annotated[str, typer.Option(help="Name of the weights file.")] = "finetuned_model.pth",
-    age_cutoff: Annotated[float, typer.Option(help="Learn who is at least this old.")] = 21,
+    age_cutoff: Annotated[
+        list[float] | None,
+        typer.Option(metavar="YEARS", help="Learn who is at least this old; repeatable. Default: 21.", min=5, max=120),
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
     recipe: Annotated[Recipe, typer.Option(help="The published method, or the best known.")] = Recipe.published,
+    max_posts: Annotated[int | None, typer.Option(help="Use at most so many captions of an account.", min=1)] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="A CSV of username,part (train, validation, test) instead of a drawn split.", exists=True),
+    ] = None,
 ) -> None:
     """Train a model on labelled accounts; run it again to go on after an interruption."""
     from core.train import TrainArguments
@@ -114,9 +143,11 @@ def train(
         accumulation_steps=accumulation_steps,
         model_name_or_path=model_name_or_path,
         finetuned_model_name=finetuned_model_name,
-        age_cutoff=age_cutoff,
+        **({"age_cutoff": age_cutoff} if age_cutoff else {}),
         device=device.value,
         recipe=recipe.value,
+        max_posts=max_posts,
+        split=split,
     )
     with Progress("accounts") as progress:
         _say(f"The model is in {run(arguments, progress)}")
@@ -190,6 +221,38 @@ def evaluate(
     from core.evaluate import evaluate as run
 
     print(json.dumps(run(predictions, labels, age_cutoff), indent=2))
+
+
+@app.command()
+def prevalence(
+    predictions: Annotated[Path, typer.Option(help="The CSV that predict wrote.", exists=True)],
+    model: Annotated[Path, typer.Option(help="The folder of the model that made it.", exists=True, file_okay=False)],
+) -> None:
+    """Estimate the share at least at the cutoff, raw and corrected, with intervals, as JSON."""
+    from core.prevalence import prevalence as run
+
+    print(json.dumps(run(predictions, model), indent=2))
+
+
+@app.command("check-instagram")
+def check_instagram() -> None:
+    """Ask each route once for a public account, within the limits, and say which work from here."""
+    from core.instagram.check import check_instagram as run
+
+    with Progress("routes") as progress:
+        for check in run(progress):
+            print(check)
+
+
+@app.command()
+def forget(
+    usernames: Annotated[list[str], typer.Argument(help="The accounts to remove.", metavar="USERNAME...")],
+) -> None:
+    """Remove accounts from files, lists, labels, predictions and reports, and say what was removed."""
+    from core.forget import forget as run
+
+    for sentence in run(usernames, get_settings()):
+        print(sentence)
 
 
 def _say(message: object) -> None:
