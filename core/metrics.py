@@ -116,6 +116,7 @@ def share_interval(count: int, total: int) -> tuple[float, float] | tuple[None, 
 class _Sample:
     """Accounts in ascending order of probability, prepared for many weighted evaluations at once."""
 
+    order: npt.NDArray[np.intp]
     truth: Floats
     predicted: Floats
     tie_starts: npt.NDArray[np.intp]
@@ -134,6 +135,7 @@ class _Sample:
         clipped = np.clip(p, _SMALLEST, 1 - _SMALLEST)
         log_loss = -np.where(truth > 0, np.log(clipped), np.log1p(-clipped))
         return cls(
+            order,
             truth,
             predicted[order].astype(float),
             np.flatnonzero(np.r_[True, p[1:] > p[:-1]]),
@@ -260,4 +262,42 @@ def compare_predictions(at_least: Bools, first: Bools, second: Bools) -> dict[st
         "only_second_right": only_second,
         "p_value": p_value,
         "method": "exact binomial" if exact else "chi-square with continuity correction",
+    }
+
+
+def metric_differences(
+    at_least: Bools,
+    first: tuple[Floats, Bools],
+    second: tuple[Floats, Bools],
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> dict[str, Estimate]:
+    """By how much each metric of the second model is above the first's, with its interval.
+
+    Both are evaluated on the same resamples of the same accounts, so that what makes an account
+    hard for both cancels out. An interval that leaves out 0 is a difference that chance does not explain.
+
+    Args:
+        at_least: (accounts,) the truth.
+        first: probability and prediction of one model, (accounts,) each.
+        second: likewise of the other.
+        resamples: how many times the accounts are drawn anew.
+        seed: of those draws.
+    """
+    samples = [_Sample.of(at_least, *model) for model in (first, second)]
+
+    def difference(weights: Floats) -> dict[str, Floats]:
+        before, after = (sample.metrics(weights[:, sample.order]) for sample in samples)
+        return {name: after[name] - before[name] for name in METRICS if name != "majority_share"}
+
+    values = difference(np.ones((1, len(at_least))))
+    draws = [difference(weights) for weights in _resampled_weights(len(at_least), resamples, seed)]
+    return {
+        name: _estimate(
+            float(value[0]),
+            np.concatenate([draw[name] for draw in draws]) if draws else np.empty(0),
+            None,
+            "undefined for at least one of the models",
+        )
+        for name, value in values.items()
     }

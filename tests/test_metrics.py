@@ -8,7 +8,7 @@ from sklearn import metrics as sklearn_metrics
 
 from core.calibration import Bools, Floats
 from core.errors import InputError
-from core.metrics import METRICS, compare_predictions, confusion, metrics, share_interval
+from core.metrics import METRICS, compare_predictions, confusion, metric_differences, metrics, share_interval
 
 
 def accounts(number: int, seed: int = 1, separation: float = 1.5, share: float = 0.6) -> tuple[Bools, Floats]:
@@ -144,3 +144,22 @@ def test_mcnemar_of_many_disagreements_is_chi_square_and_of_none_is_one() -> Non
     result = compare_predictions(at_least, first, second)
     assert result["method"].startswith("chi-square")
     assert result["p_value"] == pytest.approx(0.0574, abs=1e-3)  # (60 - 40 - 1)^2 / 100 = 3.61
+
+
+def test_differences_between_models_are_taken_on_the_same_accounts() -> None:
+    at_least, probability = accounts(400)
+    noise = np.random.default_rng(5).normal(size=400)
+    worse = 1 / (1 + np.exp(-(np.log(probability / (1 - probability)) + 0.5 * noise)))
+    first, second = (worse, worse >= 0.5), (probability, probability >= 0.5)
+    found = metric_differences(at_least, first, second, resamples=500)
+    alone = [metrics(at_least, *model, resamples=500)["auc"] for model in (first, second)]
+    assert found["auc"].value == pytest.approx(alone[1].value - alone[0].value)  # type: ignore[operator]
+    assert found["auc"].high - found["auc"].low < 0.6 * (alone[0].high - alone[0].low)  # type: ignore[operator]
+    back = metric_differences(at_least, second, first, resamples=500)
+    assert back["auc"].low == pytest.approx(-found["auc"].high, abs=1e-3)  # type: ignore[operator]
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    at_least, probability = accounts(50)
+    model = (probability, probability >= 0.5)
+    assert metric_differences(at_least, model, model, resamples=50)["accuracy"].value == 0
