@@ -5,6 +5,7 @@ answer is kept before the next is asked for, so at most the answer in flight is 
 """
 
 import math
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from filelock import FileLock, Timeout
 from core.accounts import read_user_list, why_rejected
 from core.draft import Draft
 from core.errors import AgeScopeError, InputError
+from core.files import TEMPORARY_SUFFIX
 from core.instagram.errors import (
     AccountNotFound,
     AccountPrivate,
@@ -266,9 +268,18 @@ def only_one_run(folder: Path) -> Iterator[None]:
             f"{folder} cannot be written: {error.strerror}. Choose another folder or correct its permissions."
         ) from error
     try:
+        _remove_leftovers(folder)
         yield
     finally:
         lock.release()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a run that was killed while writing left half-written."""
+    an_hour_ago = time.time() - 3600
+    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        if path.stat().st_mtime < an_hour_ago:
+            path.unlink(missing_ok=True)
 
 
 class Collector:

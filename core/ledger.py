@@ -95,13 +95,14 @@ class Ledger:
         """Read the ledger; the last line of an account counts. Return how many lines there are."""
         try:
             content = self._file.read_bytes()
-        except FileNotFoundError:
-            return 0
+        except OSError:
+            return 0  # the files are the truth
         lines = content.splitlines()
         for line in lines:
             try:
                 record = orjson.loads(line)
-                self._entries[record.pop("file")] = Entry(**record)
+                name = record.pop("file")
+                self._entries[name] = Entry(**record)
             except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
                 continue  # cut off by a kill or a full disk: its file is read again
         return len(lines)

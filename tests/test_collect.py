@@ -6,10 +6,13 @@ from typing import Any
 import orjson
 import pytest
 
-from core.collect import CollectArguments, CollectSummary, collect, estimate
+from core.collect import FAILURES_BEFORE_WAITING, CollectArguments, CollectSummary, collect, estimate
 from core.errors import AgeScopeError, InputError, Stopped
+from core.instagram.errors import Checkpoint, NoRouteLeft
+from core.instagram.session import TRIES_AFTER_FAULT
 from core.posts import Account, read_account
 from core.progress import Progress, no_progress
+from core.settings import get_settings
 from tests.stand_in import SESSION, StandIn
 
 FAST: dict[str, Any] = {"limits": ((1000, 1),), "backoff_mult": 0.001, "backoff_exp": 1.0}
@@ -173,3 +176,78 @@ def test_an_estimate_counts_what_is_left(stand_in: StandIn, tmp_path: Path) -> N
     assert (cost.accounts, cost.todo, cost.known) == (1241, 1240, {"collected": 1})
     assert (cost.requests_per_hour, cost.requests[0]) == (60, 1240)
     assert "1,240 accounts at 60 requests an hour: about 21 hours" in str(cost)
+
+
+class Waits(Progress):
+    """Notes waits in place of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__("", terminal=False)
+        self.waited: list[tuple[float, str]] = []
+
+    def wait(self, seconds: float, reason: str) -> None:
+        self.waited.append((seconds, reason))
+        self.check()
+
+
+def test_where_the_line_is_down_the_run_waits_and_marks_no_further_account_as_failed(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
+    names = [f"user{number}" for number in range(8)]
+    stand_in.fail("*", "reset", times=TRIES_AFTER_FAULT * 8)
+    waits = Waits()
+    summary = collect(arguments(tmp_path, *names, posts_per_user=5), waits)
+    assert summary.outcomes == {"failed": FAILURES_BEFORE_WAITING, "collected": 8 - FAILURES_BEFORE_WAITING}
+    assert sum("cannot be reached" in reason for _, reason in waits.waited) == 5
+
+
+def test_a_line_that_stays_down_ends_the_run(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.collect.MOST_FAULTS", 6)
+    stand_in.fail("*", "server_error")
+    with pytest.raises(NoRouteLeft):
+        collect(arguments(tmp_path, "anna", "bob", "carla", "dan", "eve"), Waits())
+    assert not (tmp_path / "accounts" / "dan.json").exists()
+
+
+def test_login_walls_for_everyone_end_the_run_and_what_was_there_is_tried_again(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
+    names = [f"user{number}" for number in range(30)]
+    stand_in.fail("*", "login_redirect")
+    with pytest.raises(NoRouteLeft, match="check-instagram"):
+        run(tmp_path, *names)
+    assert len(stand_in.seen) <= 6
+    stand_in.recover()
+    assert run(tmp_path, *names, posts_per_user=5).outcomes.total() == 30
+
+
+def test_a_checkpoint_keeps_what_is_there_and_stops(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("anna", posts=30)
+    stand_in.fail("more", "checkpoint", times=1)
+    with pytest.raises(Checkpoint, match="wait at least a day"):
+        run(tmp_path, "anna", "bob")
+    assert len(account(tmp_path, "anna").posts) == 12
+    assert not (tmp_path / "accounts" / "bob.json").exists()
+    run(tmp_path, "anna", "bob")
+    assert len(account(tmp_path, "anna").posts) == 30
+    assert stand_in.counts["page"] <= 2
+
+
+def test_posts_that_are_counted_but_not_sent_are_no_empty_account(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("anna", posts=5)
+    stand_in.silent_lists = True
+    run(tmp_path, "anna")
+    assert account(tmp_path, "anna").outcome == "failed"
+
+
+def test_an_estimate_knows_the_sources(stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def requests(**more: Any) -> tuple[int, int]:
+        return estimate(arguments(tmp_path, "anna", **more)).requests
+
+    assert requests(posts_per_user=12) == (1, 1)
+    assert requests(source="graph") == (1, 2)
+    monkeypatch.setenv("AGESCOPE_INSTAGRAM_SESSION", SESSION)
+    get_settings.cache_clear()
+    assert requests() == (1, 9)

@@ -7,6 +7,7 @@ import ipaddress
 import re
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,12 +22,11 @@ from core.files import read_text
 from core.instagram.errors import NoProxyLeft
 from core.progress import Progress
 
-KEPT_READY = 8
 _CHECKED_AT_ONCE = 16
 _CHECK_TIMEOUT_S = 8.0
 _LIST_TIMEOUT_S = (10.0, 30.0)
 _MOST_BYTES = 5_000_000
-_KINDS = {"http": socks.HTTP, "https": socks.HTTP, "socks4": socks.SOCKS4, "socks5": socks.SOCKS5}
+_KINDS = {"http": socks.HTTP, "socks4": socks.SOCKS4, "socks5": socks.SOCKS5}
 # names are looked up by the proxy, so that nothing of what is asked leaves from here
 _AS_REQUESTS_SAYS = {"http": "http", "https": "https", "socks4": "socks4a", "socks5": "socks5h"}
 
@@ -36,7 +36,7 @@ class Proxy:
     """One proxy; its ``repr`` and ``name`` hold no password.
 
     Attributes:
-        kind: http, https, socks4 or socks5.
+        kind: http, https (the way to the proxy itself is encrypted), socks4 or socks5.
         user: user name and password, as they stand in an address; empty for none.
     """
 
@@ -68,7 +68,7 @@ def parse_proxy(text: str) -> Proxy | None:
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if kind not in _KINDS or not host or not port or not re.fullmatch(r"[\w.:-]+", host):
+    if kind not in _AS_REQUESTS_SAYS or not host or not port or not re.fullmatch(r"[\w.:-]+", host):
         return None
     user = parts.netloc.rpartition("@")[0]
     return Proxy(kind, host, port, user)
@@ -113,7 +113,9 @@ def fetch_public_proxies(url: str) -> list[Proxy]:
             f"The list of public proxies at {host} cannot be fetched ({type(error).__name__}). "
             "Collect without --useproxies, or put another list_url under [proxies] into routes.toml."
         ) from None
-    found = [proxy for line in text.split() if (proxy := parse_proxy(line)) and _is_public(proxy.host)]
+    # on public lists "https" says what a proxy can pass on, not how it is reached
+    lines = [line.replace("https://", "http://") for line in text.split()]
+    found = [proxy for line in lines if (proxy := parse_proxy(line)) and _is_public(proxy.host)]
     if not found:
         raise AgeScopeError(f"The list of public proxies at {host} holds none. Collect without --useproxies.")
     return found
@@ -162,34 +164,45 @@ class ProxyPool:
 
     def _that_work(self, batch: list[Proxy]) -> Iterator[Proxy]:
         with ThreadPoolExecutor(_CHECKED_AT_ONCE) as threads:
-            for proxy, works in zip(batch, threads.map(self._works, batch), strict=True):
-                if works:
-                    yield proxy
-
-    def _works(self, proxy: Proxy) -> bool:
-        return reaches(proxy, self._target)
+            works = threads.map(lambda proxy: reaches(proxy, self._target), batch)
+            yield from (proxy for proxy, does in zip(batch, works, strict=True) if does)
 
 
 def reaches(proxy: Proxy, target: str) -> bool:
     """Whether ``proxy`` opens a connection to the host of ``target``; makes no request there."""
     parts = urlsplit(target)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    user, _, password = proxy.user.partition(":")
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        tunnel = socks.create_connection(
-            (parts.hostname, port),
-            timeout=_CHECK_TIMEOUT_S,
-            proxy_type=_KINDS[proxy.kind],
-            proxy_addr=proxy.host,
-            proxy_port=proxy.port,
-            proxy_rdns=True,
-            proxy_username=unquote(user) or None,
-            proxy_password=unquote(password) or None,
-        )
-        with tunnel:
+        if proxy.kind == "https":
+            return _answers_connect(proxy, f"{host}:{port}")
+        with _tunnel(proxy, host, port) as tunnel:
             if parts.scheme == "https":
-                with ssl.create_default_context().wrap_socket(tunnel, server_hostname=parts.hostname):
-                    return True
+                ssl.create_default_context().wrap_socket(tunnel, server_hostname=host).close()
             return True
-    except (OSError, socks.ProxyError, socket.gaierror):
+    except (OSError, socks.ProxyError):
         return False
+
+
+def _tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:
+    user, _, password = proxy.user.partition(":")
+    tunnel: socket.socket = socks.create_connection(
+        (host, port),
+        timeout=_CHECK_TIMEOUT_S,
+        proxy_type=_KINDS[proxy.kind],
+        proxy_addr=proxy.host,
+        proxy_port=proxy.port,
+        proxy_rdns=True,
+        proxy_username=unquote(user) or None,
+        proxy_password=unquote(password) or None,
+    )
+    return tunnel
+
+
+def _answers_connect(proxy: Proxy, target: str) -> bool:
+    """Whether a proxy that is itself reached over TLS agrees to connect; PySocks knows no such kind."""
+    secret = b64encode(unquote(proxy.user).encode()).decode()
+    login = f"Proxy-Authorization: Basic {secret}\r\n" if proxy.user else ""
+    raw = socket.create_connection((proxy.host, proxy.port), timeout=_CHECK_TIMEOUT_S)
+    with raw, ssl.create_default_context().wrap_socket(raw, server_hostname=proxy.host) as connection:
+        connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n".encode())
+        return re.match(rb"HTTP/1\.[01] 200 ", connection.recv(256)) is not None

@@ -1,5 +1,6 @@
 """Fixtures: import them into a test module."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         for name in ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID"):
             monkeypatch.delenv(name, raising=False)
+        # the tests pull no plug, and waiting for the disk is most of their time
+        monkeypatch.setattr(os, "fsync", lambda handle: None)
         get_settings.cache_clear()
         yield server
     get_settings.cache_clear()

@@ -54,6 +54,8 @@ class StandIn:
         delay_s: how long each answer takes.
         doc_ids: the query ids that are known, by route.
         lsd: the token that queries must send along.
+        proxy_list: what ``/proxies.txt`` holds.
+        silent_lists: routes 1 and 2 tell how many posts there are, and send none.
     """
 
     port: int = 0
@@ -61,6 +63,8 @@ class StandIn:
     seen: list[Seen] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
     lsd: str = "lsd-of-the-stand-in"
+    proxy_list: str = ""
+    silent_lists: bool = False
     doc_ids: dict[str, str] = field(
         default_factory=lambda: {
             "more": "28904005159232689",
@@ -179,6 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
             name = re.search(r"username\(([^)]*)\)", query["fields"])
             assert name
             self._reply(at, "graph", name[1], lambda: self._graph(name[1], query))
+        elif parts.path == "/proxies.txt":
+            self._reply(at, "proxy list", "", lambda: html(self.server.stand_in.proxy_list))
         elif found := re.fullmatch(r"/([a-z0-9._]+)/?", parts.path):
             self._reply(at, "page", found[1], lambda: self._page(found[1]))
         else:
@@ -233,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         account = self.server.stand_in.account(username)
         if account is None:
             return html("<html></html>", 404)
-        shown = () if account.private else account.posts
+        shown = () if account.private or self.server.stand_in.silent_lists else account.posts
         user = {
             "id": str(account.pk),
             "username": username,
@@ -264,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
         return html(f"<html><body>{scripts}</body></html>")
 
     def _listed(self, account: FakeAccount, start: int) -> dict[str, Any]:
-        shown = () if account.private else account.posts
+        shown = () if account.private or self.server.stand_in.silent_lists else account.posts
         self.server.stand_in.list_codes(account, start)
         return {
             "edges": [{"node": bare_node(post)} for post in shown[start : start + PAGE_SIZE]],
