@@ -48,7 +48,7 @@ _SMALLEST = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval; where a part of it is None, ``note`` says why."""
+    """A figure with its 95 % interval; ``note`` says why a part of it is None, or what else to know."""
 
     value: float | None
     low: float | None = None
@@ -69,6 +69,10 @@ def metrics(
     different accounts, always overstates. A share of 0 or 1, of which every resample is the same,
     gets Wilson's interval instead of one of no width.
 
+    The calibration error itself is never 0, even of a perfect model. So its note says what such a
+    model would show on these accounts by chance alone, and its interval begins at 0 where chance
+    would often show as much.
+
     Args:
         at_least: (accounts,) the truth.
         probability: (accounts,) of being at least at the cutoff.
@@ -83,7 +87,7 @@ def metrics(
     values = sample.metrics(np.ones((1, len(at_least))))
     draws = [sample.metrics(weights) for weights in _resampled_weights(len(at_least), resamples, seed)]
     shares = _share_counts(at_least, predicted)
-    return {
+    found = {
         name: _estimate(
             float(values[name][0]),
             np.concatenate([draw[name] for draw in draws]) if draws else np.empty(0),
@@ -92,6 +96,10 @@ def metrics(
         )
         for name in METRICS
     }
+    if resamples:
+        chance = np.concatenate(list(sample.calibration_errors_by_chance(resamples, seed)))
+        found["calibration_error"] = _beside_chance(found["calibration_error"], chance)
+    return found
 
 
 def confusion(at_least: Bools, predicted: Bools) -> dict[str, int]:
@@ -118,10 +126,11 @@ class _Sample:
 
     order: npt.NDArray[np.intp]
     truth: Floats
+    probability: Floats
     predicted: Floats
     tie_starts: npt.NDArray[np.intp]
     losses: Floats  # (accounts, 2): squared error, log loss
-    bin_gaps: Floats  # (accounts, bins): truth - probability, in the column of the account's bin
+    bins: Floats  # (accounts, bins): 1 in the column of the account's bin
 
     @classmethod
     def of(cls, at_least: Bools, probability: Floats, predicted: Bools) -> "_Sample":
@@ -129,18 +138,16 @@ class _Sample:
             raise InputError("There is no account with both a label and a prediction to evaluate.")
         order = np.argsort(probability, kind="stable")
         p, truth = probability[order], at_least[order].astype(float)
-        bins = calibration_bins(p, CALIBRATION_BINS)
-        gaps = np.zeros((len(p), int(bins.max()) + 1))
-        gaps[np.arange(len(p)), bins] = truth - p
         clipped = np.clip(p, _SMALLEST, 1 - _SMALLEST)
         log_loss = -np.where(truth > 0, np.log(clipped), np.log1p(-clipped))
         return cls(
             order,
             truth,
+            p,
             predicted[order].astype(float),
             np.flatnonzero(np.r_[True, p[1:] > p[:-1]]),
             np.column_stack([(p - truth) ** 2, log_loss]),
-            gaps,
+            np.eye(CALIBRATION_BINS)[calibration_bins(p)],
         )
 
     def metrics(self, weights: Floats) -> dict[str, Floats]:
@@ -185,18 +192,30 @@ class _Sample:
     def _probabilistic(self, weights: Floats) -> dict[str, Floats]:
         total = weights.sum(axis=1)
         brier, log_loss = (weights @ self.losses).T / total
-        gap = np.abs(weights @ self.bin_gaps).sum(axis=1) / total
-        return {"brier": brier, "log_loss": log_loss, "calibration_error": gap}
+        gaps = weights @ (self.bins * (self.truth - self.probability)[:, None])
+        return {"brier": brier, "log_loss": log_loss, "calibration_error": np.abs(gaps).sum(axis=1) / total}
+
+    def calibration_errors_by_chance(self, draws: int, seed: int) -> Iterator[Floats]:
+        """Calibration errors if every probability were true, for ``draws`` drawings of the truth from them."""
+        rng = np.random.default_rng(seed)
+        for rows in _chunks(draws, len(self.truth)):
+            gaps = ((rng.random((rows, len(self.truth))) < self.probability) - self.probability) @ self.bins
+            yield np.abs(gaps).sum(axis=1) / len(self.truth)
 
 
 def _resampled_weights(accounts: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each account is drawn, (rows, accounts), in chunks that fit the processor's cache."""
+    """How often each account is drawn, (rows, accounts), chunk by chunk."""
     rng = np.random.default_rng(seed)
-    rows = max(1, min(resamples, _CELLS_PER_CHUNK // accounts))
-    for start in range(0, resamples, rows):
-        size = min(rows, resamples - start)
-        drawn = rng.integers(0, accounts, size=(size, accounts)) + np.arange(size)[:, None] * accounts
-        yield np.bincount(drawn.ravel(), minlength=size * accounts).reshape(size, accounts).astype(float)
+    for rows in _chunks(resamples, accounts):
+        drawn = rng.integers(0, accounts, size=(rows, accounts)) + np.arange(rows)[:, None] * accounts
+        yield np.bincount(drawn.ravel(), minlength=rows * accounts).reshape(rows, accounts).astype(float)
+
+
+def _chunks(rows: int, accounts: int) -> Iterator[int]:
+    """Divide ``rows`` into numbers of rows that, times ``accounts``, keep memory small."""
+    most = max(1, _CELLS_PER_CHUNK // accounts)
+    for start in range(0, rows, most):
+        yield min(most, rows - start)
 
 
 def _estimate(value: float, draws: Floats, share: tuple[int, int] | None, why_undefined: str | None) -> Estimate:
@@ -212,6 +231,14 @@ def _estimate(value: float, draws: Floats, share: tuple[int, int] | None, why_un
         low_or_none, high_or_none = share_interval(*share)
         return Estimate(value, low_or_none, high_or_none, "Wilson's interval: every resample is the same")
     return Estimate(value, note="no interval: every resample is the same, so there are too few accounts to tell")
+
+
+def _beside_chance(estimate: Estimate, chance: Floats) -> Estimate:
+    assert estimate.value is not None
+    note = f"a perfectly calibrated model would show {chance.mean():.3f} on these accounts, by chance alone"
+    ordinary = np.mean(chance >= estimate.value) > (1 - LEVEL) / 2
+    low = 0.0 if ordinary and estimate.low is not None else estimate.low
+    return Estimate(estimate.value, low, estimate.high, note)
 
 
 def _bias_corrected_interval(value: float, draws: Floats) -> tuple[float, float]:

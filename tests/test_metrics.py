@@ -81,6 +81,16 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     assert all(0.89 <= count / 200 <= 0.99 for count in covered.values()), covered
 
 
+def test_the_calibration_error_of_an_honest_model_is_put_down_to_chance_and_that_of_a_boastful_one_is_not() -> None:
+    at_least, probability = accounts(300)
+    honest = metrics(at_least, probability, probability >= 0.5, resamples=300)["calibration_error"]
+    assert honest.low == 0 < honest.value < honest.high  # type: ignore[operator]
+    assert "by chance alone" in str(honest.note)
+    boastful = probability**3 / (probability**3 + (1 - probability) ** 3)
+    found = metrics(at_least, boastful, boastful >= 0.5, resamples=300)["calibration_error"]
+    assert 0 < found.low < found.value < found.high  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("one_class", [True, False])
 def test_with_one_class_only_what_needs_both_is_none_with_a_reason(one_class: bool) -> None:
     at_least = np.full(12, one_class)
