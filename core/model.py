@@ -47,6 +47,7 @@ class AgeClassifier(nn.Module):
     def __init__(self, encoder: Any, cutoffs: int = 1) -> None:
         super().__init__()
         hidden = encoder.config.hidden_size
+        self.cutoffs = cutoffs
         self.bert = encoder
         self.classifier = nn.Sequential(
             nn.Linear(CLS_LAYERS * hidden, hidden // 2), nn.GELU(), nn.Linear(hidden // 2, cutoffs)

@@ -1,0 +1,178 @@
+"""A model as a folder: what is in it, how it is written, how it is found and loaded again.
+
+``config.json`` is the encoder's configuration with a part ``agescope``, the :class:`ModelSettings`:
+so ``transformers`` can open the folder, and everything needed for a prediction is in it. The
+weights lie beside it, with the tokenizer, ``training.json``, ``validation.csv`` and a model card.
+"""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import orjson
+
+from core import __version__
+from core.errors import InputError
+from core.files import write_json
+
+CONFIG_FILE = "config.json"
+TRAINING_FILE = "training.json"
+VALIDATION_FILE = "validation.csv"
+CARD_FILE = "README.md"
+CHECKPOINTS = ".training"
+
+DEFAULT_MAX_SEQ_LEN = 18
+DEFAULT_CUTOFF = 21.0
+_PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn")
+WEIGHT_SUFFIXES = (".pth", ".safetensors")
+
+Kind = Literal["encoder"]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What has to be known to use a model.
+
+    Attributes:
+        encoder: the name or folder that it was trained from.
+        weights: name of the weights file.
+        max_seq_len: tokens of a caption, special ones included.
+        age_cutoffs: in years, rising; one probability each.
+        thresholds: from which probability on "at least" is predicted, one a cutoff.
+        max_posts: how many captions of an account are used at most, the first of its file; None for all.
+        kind: what computes the probabilities.
+    """
+
+    encoder: str
+    weights: str
+    max_seq_len: int = DEFAULT_MAX_SEQ_LEN
+    age_cutoffs: tuple[float, ...] = (DEFAULT_CUTOFF,)
+    thresholds: tuple[float, ...] = (0.5,)
+    max_posts: int | None = None
+    kind: Kind = "encoder"
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Read what :meth:`as_dict` wrote."""
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
+        }
+        return cls(**{key: value for key, value in values.items() if key in known})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model folder as a page shows it.
+
+    Attributes:
+        folder: where it is.
+        settings: how to use it.
+        training: the content of its ``training.json``.
+    """
+
+    folder: Path
+    settings: ModelSettings
+    training: dict[str, Any]
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether ``folder`` holds a finished model: its ``training.json`` is written last."""
+    return (folder / CONFIG_FILE).is_file() and (folder / TRAINING_FILE).is_file()
+
+
+def list_models(models_dir: Path) -> list[ModelInfo]:
+    """The finished models in a folder of models, the latest first; damaged ones are left out."""
+    folders = [path for path in models_dir.iterdir() if is_model_folder(path)] if models_dir.is_dir() else []
+    infos = []
+    for folder in folders:
+        try:
+            infos.append(read_model_info(folder))
+        except InputError:
+            continue
+    return sorted(infos, key=lambda info: str(info.training.get("created_at", "")), reverse=True)
+
+
+def read_model_info(folder: Path) -> ModelInfo:
+    """What a model folder says of itself; loads no weights.
+
+    Raises:
+        InputError: it is no model folder, or damaged.
+    """
+    try:
+        config = orjson.loads((folder / CONFIG_FILE).read_bytes())
+        settings = ModelSettings.from_dict(config["agescope"])
+        training = orjson.loads((folder / TRAINING_FILE).read_bytes())
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} is not a model folder of AgeScope, or it is damaged. Train it again.") from error
+    return ModelInfo(folder, settings, training)
+
+
+def locate_model(path: Path, model_name_or_path: str | None = None) -> tuple[Path, ModelSettings]:
+    """The weights file that ``path`` (a model folder, a file in one, or a bare state dict) means, and its settings.
+
+    Args:
+        path: as ``--finetuned-model-path`` takes it.
+        model_name_or_path: the encoder of a bare state dict; a model folder knows its own.
+
+    Raises:
+        InputError: there is no model.
+    """
+    folder = path if path.is_dir() else path.parent
+    if is_model_folder(folder):
+        settings = read_model_info(folder).settings
+        if path.is_dir() or path.name == settings.weights:
+            return folder / settings.weights, settings
+    if path.is_dir():
+        raise InputError(f"{path} is not a finished model: it has no {CONFIG_FILE} and {TRAINING_FILE}.")
+    if not path.is_file() or path.suffix not in WEIGHT_SUFFIXES:
+        raise InputError(f"{path} is not a model. Give a model's folder, or its .pth or .safetensors file.")
+    from core.encoders import DEFAULT_ENCODER
+
+    return path, ModelSettings(encoder=model_name_or_path or DEFAULT_ENCODER, weights=path.name)
+
+
+def write_config(folder: Path, encoder_config: Any, settings: ModelSettings) -> None:
+    """Write ``config.json``: the encoder's configuration and the settings of the model."""
+    content = orjson.loads(encoder_config.to_json_string())
+    write_json(folder / CONFIG_FILE, {**content, "agescope": settings.as_dict()})
+
+
+def versions() -> dict[str, str]:
+    """Of AgeScope, Python and the packages that decide about a result."""
+    return {"agescope": __version__, "python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def check_weights_name(name: str) -> None:
+    """Make sure that ``--finetuned-model-name`` is a file name of a known kind.
+
+    Raises:
+        InputError: it is not.
+    """
+    if Path(name).name != name or Path(name).suffix not in WEIGHT_SUFFIXES:
+        raise InputError(f"{name!r} cannot name the weights file: give a plain name ending in .pth or .safetensors.")
+
+
+def cutoff_index(settings: ModelSettings, age_cutoff: float | None) -> int:
+    """Which of the model's probabilities is about ``age_cutoff``; None means its first.
+
+    Raises:
+        InputError: the model was not trained for that cutoff.
+    """
+    if age_cutoff is None:
+        return 0
+    if age_cutoff not in settings.age_cutoffs:
+        known = _listed(settings.age_cutoffs)
+        raise InputError(f"This model tells who is at least {known}, not {age_cutoff:g}. Train one for that cutoff.")
+    return settings.age_cutoffs.index(age_cutoff)
+
+
+def _listed(cutoffs: Sequence[float]) -> str:
+    return " or ".join(f"{cutoff:g}" for cutoff in cutoffs)

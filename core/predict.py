@@ -1,0 +1,210 @@
+"""Prediction: a folder of accounts and a model in, a CSV with a row for every account out."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from core.accounts import why_not_a_name
+from core.errors import InputError
+from core.files import write_json
+from core.model_folder import cutoff_index, locate_model, versions
+from core.posts import Account, account_files, read_account
+from core.predictions import PartialPredictions, Prediction, prediction
+from core.predictor import EncoderPredictor, in_batches, load_predictor
+from core.progress import Progress
+
+_ACCOUNTS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class PredictArguments:
+    """What ``predict`` is asked to do; the names are those of the command line.
+
+    Attributes:
+        input_dir: the folder of the accounts' files.
+        finetuned_model_path: a model's folder, its weights file, or a bare state dict.
+        prediction_output_file: the CSV to write.
+        max_seq_len: tokens of a caption; None takes the model's own, 18 for a bare state dict.
+        device: ``cpu`` or ``cuda``.
+        age_cutoff: which of the model's cutoffs; None takes its lowest, 21 for a bare state dict.
+        model_name_or_path: the encoder of a bare state dict; None is ``bert-base-uncased``.
+        precision: ``exact`` computes in 32 bits.
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+
+    input_dir: Path
+    finetuned_model_path: Path
+    prediction_output_file: Path
+    max_seq_len: int | None = None
+    device: str = "cpu"
+    age_cutoff: float | None = None
+    model_name_or_path: str | None = None
+    precision: Literal["exact", "fast"] = "exact"
+
+    def __post_init__(self) -> None:
+        if self.max_seq_len is not None and self.max_seq_len < 3:
+            raise InputError(f"--max-seq-len must be at least 3 (two special tokens and one), not {self.max_seq_len}.")
+        if self.precision not in ("exact", "fast"):
+            raise InputError(f"--precision must be exact or fast, not {self.precision!r}.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class PredictSummary:
+    """What a prediction run did.
+
+    Attributes:
+        output: the predictions.
+        run_file: what made them: ``<stem>.run.json`` beside them.
+        accounts: rows written.
+        predicted: of these, accounts with captions.
+        at_least: of these, accounts predicted to be at least at the cutoff.
+        without_captions: rows with an empty probability.
+        unreadable: files that hold no account: name -> reason.
+        age_cutoff: in years.
+        threshold: from which probability on "at least" is predicted.
+    """
+
+    output: Path
+    run_file: Path
+    accounts: int
+    predicted: int
+    at_least: int
+    without_captions: int
+    unreadable: dict[str, str]
+    age_cutoff: float
+    threshold: float
+
+    def __str__(self) -> str:
+        share = f" ({100 * self.at_least / self.predicted:.1f} %)" if self.predicted else ""
+        lines = [
+            f"{self.at_least} of {self.predicted} accounts{share} are predicted to be at least {self.age_cutoff:g}. "
+            f"{self.without_captions} have no caption. Predictions: {self.output}"
+        ]
+        if self.unreadable:
+            lines.append(f"{len(self.unreadable)} files could not be read; {self.run_file} names them.")
+        return "\n".join(lines)
+
+
+def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
+    """Predict for every account of a folder.
+
+    Rows go to ``<output>.part`` as they come; the output appears when all are there. The same call,
+    after an interruption, goes on from what is written. A file that holds no account is left out
+    and named in the summary.
+
+    Raises:
+        InputError: the folder, the model or a setting cannot be used, or no file holds an account.
+        Stopped: asked to stop.
+    """
+    files = [*account_files(arguments.input_dir)]
+    predictor = load_predictor(
+        arguments.finetuned_model_path, arguments.model_name_or_path, arguments.device, arguments.max_seq_len
+    )
+    column = cutoff_index(predictor.settings, arguments.age_cutoff)
+    run = _Run(arguments, predictor, column)
+    with PartialPredictions(arguments.prediction_output_file, run.identity()) as written:
+        run.predict_files(files, written, progress)
+        if not written.usernames:
+            raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")
+        rows = written.finish()
+    return run.summary(rows)
+
+
+class _Run:
+    def __init__(self, arguments: PredictArguments, predictor: EncoderPredictor, column: int) -> None:
+        self.arguments, self.predictor, self.column = arguments, predictor, column
+        self.cutoff = predictor.settings.age_cutoffs[column]
+        self.threshold = predictor.settings.thresholds[column]
+        self.unreadable: dict[str, str] = {}
+        self.started_at = datetime.now(UTC)
+
+    def predict_files(self, files: Sequence[Path], written: PartialPredictions, progress: Progress) -> None:
+        """Add a row for every account that has none yet."""
+        progress.update(0, len(files), message="predicting")
+        for number, some in enumerate(in_batches(files, _ACCOUNTS_AT_ONCE)):
+            progress.check()
+            written.add(self._predict(self._read(some, written.usernames)))
+            progress.update(number * _ACCOUNTS_AT_ONCE + len(some))
+
+    def _read(self, files: Sequence[Path], done: set[str]) -> list[Account]:
+        accounts: dict[str, Account] = {}
+        for path in files:
+            try:
+                account = read_account(path)
+            except InputError as error:
+                self.unreadable[path.name] = str(error)
+                continue
+            why_not = why_not_a_name(account.username)
+            if why_not:
+                self.unreadable[path.name] = f"its username cannot be used: {why_not}"
+            elif account.username not in done:
+                accounts.setdefault(account.username, account)
+        return [*accounts.values()]
+
+    def _predict(self, accounts: Sequence[Account]) -> list[Prediction]:
+        if not accounts:
+            return []
+        captions = [account.captions[: self.predictor.settings.max_posts] for account in accounts]
+        probability = self.predictor.probabilities(captions)[:, self.column]
+        return [
+            prediction(account.username, float(p), self.threshold, len(its))
+            for account, p, its in zip(accounts, probability, captions, strict=True)
+        ]
+
+    def identity(self) -> dict[str, Any]:
+        """What the rows depend on; rows of an interrupted run with another identity are not used."""
+        weights = locate_model(self.arguments.finetuned_model_path)[0].stat()
+        return {
+            "arguments": self.arguments.as_dict(),
+            "settings": self.predictor.settings.as_dict(),
+            "weights": [weights.st_size, weights.st_mtime_ns],
+        }
+
+    def summary(self, rows: Sequence[Prediction]) -> PredictSummary:
+        """Count, and write down beside the predictions what made them."""
+        output = self.arguments.prediction_output_file
+        known = [row for row in rows if row.probability is not None]
+        summary = PredictSummary(
+            output=output,
+            run_file=run_file(output),
+            accounts=len(rows),
+            predicted=len(known),
+            at_least=sum(row.prediction or 0 for row in known),
+            without_captions=len(rows) - len(known),
+            unreadable=self.unreadable,
+            age_cutoff=self.cutoff,
+            threshold=self.threshold,
+        )
+        write_json(summary.run_file, self._record(summary))
+        return summary
+
+    def _record(self, summary: PredictSummary) -> dict[str, Any]:
+        settings = self.predictor.settings
+        now = datetime.now(UTC)
+        counts = ("accounts", "predicted", "at_least", "without_captions", "unreadable")
+        return {
+            "created_at": now.isoformat(timespec="seconds"),
+            "model": str(self.arguments.finetuned_model_path),
+            "encoder": settings.encoder,
+            "age_cutoff": self.cutoff,
+            "threshold": self.threshold,
+            "precision": "exact",
+            "max_seq_len": settings.max_seq_len,
+            "input_dir": str(self.arguments.input_dir),
+            **{name: getattr(summary, name) for name in counts},
+            "seconds": round((now - self.started_at).total_seconds(), 1),
+            "versions": versions(),
+        }
+
+
+def run_file(predictions: Path) -> Path:
+    """Where it is written what made a predictions file."""
+    return predictions.with_name(f"{predictions.stem}.run.json")
