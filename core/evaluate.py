@@ -20,13 +20,12 @@ from core.accounts import UserList, canonical_username, read_labels
 from core.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
 from core.errors import InputError
 from core.metrics import LEVEL, RESAMPLES, SEED, confusion, metrics, share_interval
-
-PREDICTION_COLUMNS = ("username", "probability", "prediction", "posts")
+from core.predictions import HEADER, plain_name
 
 POSTS_GROUPS = (1, 2, 5, 10, 20, 50, 100)
 """Where the groups of the table by number of posts begin; the last is open."""
 
-_OWN_COLUMNS = (*PREDICTION_COLUMNS, "age", "at_least", "predicted")
+_OWN_COLUMNS = (*HEADER, "age", "at_least", "predicted")
 _MAX_GROUPS = 12
 
 
@@ -40,12 +39,12 @@ def read_predictions(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as predictions: {error}.") from error
-    missing = [column for column in PREDICTION_COLUMNS if column not in table]
+    missing = [column for column in HEADER if column not in table]
     if missing:
         raise InputError(f"{path} is no predictions file: it has no column {missing[0]!r}. Make one with `predict`.")
-    table["username"] = table["username"].map(canonical_username)
+    table["username"] = [canonical_username(plain_name(cell)) for cell in table["username"]]
     _refuse(path, table["username"].duplicated(), "this account stands twice")
-    for column in PREDICTION_COLUMNS[1:]:
+    for column in HEADER[1:]:
         text = table[column]
         table[column] = pd.to_numeric(text.where(text != "", None), errors="coerce")
         _refuse(path, (text != "") & table[column].isna(), f"the {column} is not a number")

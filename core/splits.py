@@ -21,6 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from core.accounts import canonical_username
 from core.errors import InputError
 from core.files import read_text, write_atomically
+from core.predictions import plain_name, safe_name
 
 Parts = dict[str, list[str]]
 """The usernames of each part, sorted."""
@@ -97,7 +98,7 @@ def write_split(path: Path, parts: Parts) -> None:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["username", "part"])
-    writer.writerows([username, part] for part, usernames in parts.items() for username in usernames)
+    writer.writerows([safe_name(username), part] for part, usernames in parts.items() for username in usernames)
     write_atomically(path, buffer.getvalue())
 
 
@@ -112,7 +113,7 @@ def read_split(path: Path) -> Parts:
         raise InputError(f"{path.name} is no split: its first line must name the columns username and part.")
     part_of: dict[str, str] = {}
     for row in reader:
-        username, part = canonical_username(row["username"] or ""), (row["part"] or "").strip().lower()
+        username, part = canonical_username(plain_name(row["username"] or "")), (row["part"] or "").strip().lower()
         if part not in PARTS:
             raise InputError(f"{path.name}, line {reader.line_num}: the part must be one of {', '.join(PARTS)}.")
         if part_of.setdefault(username, part) != part:

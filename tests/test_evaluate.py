@@ -80,8 +80,8 @@ def test_without_a_threshold_the_files_own_predictions_count(tmp_path: Path) -> 
 
 
 def test_names_are_matched_in_their_canonical_form(tmp_path: Path) -> None:
-    files = write(tmp_path, "Anna,0.6,1,5\nP-017,0.2,0,5\n", "user;age\n@anna;30\nP-017;15\n")
-    assert evaluate(*files, 21, resamples=10)["accounts"]["both"] == 2
+    files = write(tmp_path, "Anna,0.6,1,5\nP-017,0.2,0,5\n'=x,0.2,0,5\n", "user;age\n@anna;30\nP-017;15\n=x;15\n")
+    assert evaluate(*files, 21, resamples=10)["accounts"]["both"] == 3
 
 
 def test_one_class_only_gives_nulls_not_a_crash(tmp_path: Path) -> None:

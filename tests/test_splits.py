@@ -72,9 +72,10 @@ def test_folds_test_everyone_once_and_keep_twins_on_one_side() -> None:
 
 
 def test_a_split_written_down_is_read_back(tmp_path: Path) -> None:
-    parts = split_accounts({**people(20), "P-017, the quoted": True}, 1)
+    parts = split_accounts({**people(20), "P-017, the quoted": True, "=1+1": True}, 1)
     write_split(tmp_path / "split.csv", parts)
     assert read_split(tmp_path / "split.csv") == parts
+    assert "\n=1+1," not in (tmp_path / "split.csv").read_text()  # no spreadsheet runs it
 
 
 @pytest.mark.parametrize(
