@@ -20,6 +20,7 @@ accounts of that class got. :func:`mixture_p_value` tests what can be tested of 
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def prevalence(
     at = cutoff_index(info.settings, age_cutoff)
     cutoff = info.settings.age_cutoffs[at]
     threshold = info.settings.thresholds[at] if threshold is None else threshold
-    known, source = _labelled(model, cutoff)
+    known, source = _labelled(model, info.settings.age_cutoffs, cutoff)
     table = read_predictions(predictions)
     used = {name for part in info.training.get("split", {}).values() for name in part}
     fresh = table[~table["username"].isin(used)]
@@ -321,27 +322,34 @@ def _logit(probability: Floats) -> Floats:
 # ------------------------------------------------------------------------- error rates and warnings
 
 
-def _labelled(model: Path, cutoff: float) -> tuple[LabelledProbabilities, str]:
+def _labelled(model: Path, cutoffs: Sequence[float], cutoff: float) -> tuple[LabelledProbabilities, str]:
     """The test accounts where they are enough, else the validation accounts, and the name of their file."""
     test = model / TEST_FILE
     if test.is_file():
-        known = read_labelled(test, cutoff)
+        known = read_labelled(test, cutoff, cutoffs)
         if min(len(known.of_at_least), len(known.of_under)) >= FEWEST_PER_CLASS:
             return known, TEST_FILE
-    return read_labelled(model / VALIDATION_FILE, cutoff), VALIDATION_FILE
+    return read_labelled(model / VALIDATION_FILE, cutoff, cutoffs), VALIDATION_FILE
 
 
-def read_labelled(path: Path, cutoff: float) -> LabelledProbabilities:
+def read_labelled(path: Path, cutoff: float, cutoffs: Sequence[float] = ()) -> LabelledProbabilities:
     """Read ``validation.csv`` or ``test.csv`` of a model folder: ``username,age,probability``.
 
-    A model of several cutoffs has a column ``probability_21`` and so on for each.
+    Args:
+        path: the file.
+        cutoff: the age in years to be told.
+        cutoffs: all of the model's. ``probability`` is about the first; a further one has a column
+            of its own, such as ``probability_21``.
 
     Raises:
-        InputError: the file is missing or damaged.
+        InputError: the file is missing or damaged, or has no probabilities for the cutoff.
     """
     reader = csv.DictReader(io.StringIO(read_text(path)))
-    column = f"probability_{cutoff:g}"
-    column = column if column in (reader.fieldnames or ()) else "probability"
+    column = "probability" if cutoff in cutoffs[:1] or not cutoffs else f"probability_{cutoff:g}"
+    if cutoffs and column not in (reader.fieldnames or ()):
+        raise InputError(
+            f"{path} has no column {column}, so the errors at that cutoff are unknown. Train a model for it."
+        )
     try:
         rows = [(float(row["age"]), float(row[column])) for row in reader]
     except (KeyError, TypeError, ValueError) as error:

@@ -224,13 +224,14 @@ def test_the_threshold_is_the_models_or_the_callers(study: tuple[Path, Path], tm
     assert prevalence(study[0], strict)["raw"]["value"] < prevalence(study[0], strict, threshold=0.1)["raw"]["value"]
 
 
-def test_each_cutoff_has_its_own_column(tmp_path: Path) -> None:
+def test_each_cutoff_has_its_own_column_and_none_is_taken_for_another(tmp_path: Path) -> None:
     path = tmp_path / "validation.csv"
-    path.write_text("username,age,probability,probability_18,probability_21\na,17,.1,.2,.3\nb,19,.4,.5,.6\n")
-    assert read_labelled(path, 18).probability.tolist() == [0.2, 0.5]
-    assert read_labelled(path, 18).at_least.tolist() == [False, True]
-    assert read_labelled(path, 21).probability.tolist() == [0.3, 0.6]
-    assert read_labelled(path, 30).probability.tolist() == [0.1, 0.4]
+    path.write_text("username,age,probability,probability_21\na,17,.1,.3\nb,19,.4,.6\n")
+    assert read_labelled(path, 18, (18, 21, 30)).probability.tolist() == [0.1, 0.4]
+    assert read_labelled(path, 18, (18, 21, 30)).at_least.tolist() == [False, True]
+    assert read_labelled(path, 21, (18, 21, 30)).probability.tolist() == [0.3, 0.6]
+    with pytest.raises(InputError, match="no column probability_30"):
+        read_labelled(path, 30, (18, 21, 30))
 
 
 @pytest.mark.parametrize("content", ["username,age\na,3\n", "username,age,probability\na,old,0.5\n", "x\n1\n"])
