@@ -230,7 +230,7 @@ def _estimate(value: float, draws: Floats, share: tuple[int, int] | None, why_un
     if share is not None:
         low_or_none, high_or_none = share_interval(*share)
         return Estimate(value, low_or_none, high_or_none, "Wilson's interval: every resample is the same")
-    return Estimate(value, note="no interval: every resample is the same, so there are too few accounts to tell")
+    return Estimate(value, note="no interval: every resample gives the same value")
 
 
 def _beside_chance(estimate: Estimate, chance: Floats) -> Estimate:

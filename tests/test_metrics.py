@@ -110,7 +110,7 @@ def test_a_perfect_record_of_few_accounts_is_no_certainty() -> None:
     assert found["accuracy"].low == pytest.approx(0.839, abs=0.001)  # Wilson, 20 of 20
     assert found["auc"].value == 1
     assert found["auc"].low is None
-    assert "too few accounts" in str(found["auc"].note)
+    assert "every resample gives the same" in str(found["auc"].note)
 
 
 def test_no_account_at_all_is_an_input_error() -> None:
