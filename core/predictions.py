@@ -6,6 +6,7 @@ spreadsheets show as plain text; :func:`plain_name` takes it off again. Every na
 """
 
 import csv
+import io
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -119,6 +120,15 @@ class PartialPredictions:
             return self._identity_file.read_bytes() == self._identity and self._part.stat().st_size > 0
         except OSError:
             return False
+
+
+def as_csv(rows: Iterable[Prediction]) -> str:
+    """A whole predictions file as text, for a download."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(_cells(row) for row in rows)
+    return buffer.getvalue()
 
 
 def read_rows(path: Path) -> Iterator[Prediction]:

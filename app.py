@@ -1,0 +1,58 @@
+"""AgeScope's dashboard: ``streamlit run app.py``."""
+
+import streamlit as st
+
+from core.errors import AgeScopeError
+from pages.shared import running_work
+
+st.set_page_config(page_title="AgeScope", page_icon=":material/query_stats:", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page(
+            "pages/overview.py",
+            title="Overview",
+            icon=":material/home:",
+            help="Where the study stands, what runs now, and the next step.",
+            default=True,
+        ),
+        st.Page(
+            "pages/collect.py",
+            title="Collect",
+            icon=":material/download:",
+            help="Upload a user list and collect public posts, or import files.",
+        ),
+        st.Page(
+            "pages/posts.py",
+            title="Posts",
+            icon=":material/article:",
+            help="Browse and search the collected accounts and their posts.",
+        ),
+        st.Page(
+            "pages/train.py",
+            title="Train",
+            icon=":material/model_training:",
+            help="Upload labels and train a classifier.",
+        ),
+        st.Page(
+            "pages/results.py",
+            title="Results",
+            icon=":material/insights:",
+            help="Predict, and see accuracy, distributions and every account.",
+        ),
+        st.Page(
+            "pages/jobs.py",
+            title="Jobs",
+            icon=":material/list_alt:",
+            help="Everything that runs or ran in the background.",
+        ),
+    ],
+    position="top",
+)
+
+st.title(page.title)
+running_work(page.title)
+try:
+    page.run()
+except AgeScopeError as error:
+    st.error(str(error), title="This did not work", icon=":material/error:")

@@ -1,0 +1,126 @@
+import streamlit as st
+
+from core import jobs
+from core.errors import AgeScopeError
+from core.jobs import ACTIVE, RESUMABLE, Job
+from core.settings import get_settings
+from core.wording import count, duration, moment, number, plain, size
+from pages.shared import draw_progress, empty_state, secret_environment
+
+STATE_WORDS = {
+    "running": "running",
+    "unresponsive": "no sign of life",
+    "done": "done",
+    "stopped": "stopped",
+    "failed": "failed",
+    "interrupted": "interrupted",
+}
+STATE_COLORS = {"running": "blue", "done": "green", "failed": "red", "interrupted": "orange", "unresponsive": "orange"}
+JOBS_DIR = get_settings().jobs_dir
+
+
+def resume(job: Job) -> None:
+    try:
+        jobs.resume(job, secret_environment())
+    except AgeScopeError as error:
+        st.error(str(error))
+
+
+def remove(job: Job) -> None:
+    try:
+        jobs.remove(job)
+    except AgeScopeError as error:
+        st.error(str(error))
+
+
+def figures(job: Job) -> str:
+    """The figures worth a line: requests, memory, attempts."""
+    progress, memory = job.progress, job.memory_bytes()
+    parts = [f"started {moment(job.record['created_at'])}"]
+    if "requests" in progress:
+        parts.append(count(progress["requests"], "request"))
+    for outcome, accounts in progress.get("outcomes", {}).items():
+        parts.append(f"{number(accounts)} {plain(outcome.replace('_', ' '))}")
+    if memory:
+        parts.append(f"{size(memory)} of memory")
+    if job.record["attempts"] > 1:
+        parts.append(f"attempt {job.record['attempts']}")
+    return " · ".join(parts)
+
+
+def details(job: Job) -> None:
+    log, command, events = st.tabs(["Log", "Command", "Events"], key=f"tabs_{job.id}")
+    with log:
+        st.code(job.log(20_000) or "Nothing printed yet.", language=None, height=220)
+    with command:
+        st.caption("The same work in a shell, from the project's folder:")
+        st.code(job.command, language="bash", wrap_lines=True)
+    with events:
+        st.dataframe(job.events()[::-1][:500], height=220, alt="Events of the job, newest first")
+
+
+@st.fragment(run_every=2.0)
+def active() -> None:
+    running = jobs.active_jobs(JOBS_DIR)
+    if st.session_state.get("running_jobs", len(running)) != len(running):
+        st.session_state.running_jobs = len(running)
+        st.rerun()
+    st.session_state.running_jobs = len(running)
+    for job in running:
+        with st.container(border=True, key=f"active_{job.id}"):
+            draw_progress(job)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(figures(job))
+                st.button(
+                    "Stop",
+                    key=f"stop_{job.id}",
+                    icon=":material/stop:",
+                    on_click=jobs.cancel,
+                    args=(job,),
+                    help="Stops at the next safe point; nothing is lost, and it can go on later.",
+                )
+                st.button(
+                    "End at once",
+                    key=f"kill_{job.id}",
+                    type="tertiary",
+                    on_click=jobs.cancel,
+                    args=(job, True),
+                    help="For a job that does not react.",
+                )
+            with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
+                if more.open:
+                    details(job)
+
+
+everything = jobs.list_jobs(JOBS_DIR)
+if not everything:
+    empty_state("Nothing has run in the background yet.", "pages/collect.py", "Collect posts")
+    st.stop()
+
+active()
+
+ended = [job for job in everything if job.state not in ACTIVE]
+if ended:
+    st.subheader("Ended")
+for job in ended[:100]:
+    state, result = job.state, job.result
+    with st.container(border=True, key=f"ended_{job.id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(STATE_WORDS[state], color=STATE_COLORS.get(state, "gray"))
+            st.markdown(f"**{plain(job.record['title'])}**", width="content")
+            st.caption(figures(job), width="content")
+        if result.get("message"):
+            st.caption(plain(result["message"]))
+        if state == "interrupted":
+            progress = job.progress
+            st.caption(
+                f"It ended without saying so, at {number(progress.get('done', 0))} of {number(progress.get('total'))}, "
+                f"{duration(job.heartbeat_age_s())} ago. Nothing that was kept is lost."
+            )
+        with st.container(horizontal=True):
+            if state in RESUMABLE:
+                st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=resume, args=(job,))
+            st.button("Remove", key=f"remove_{job.id}", type="tertiary", on_click=remove, args=(job,))
+        with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
+            if more.open:
+                details(job)

@@ -1,0 +1,185 @@
+import re
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import streamlit as st
+
+from core import charts
+from core.posts import Outcome
+from core.store import AccountDetail, Filter
+from core.wording import count, moment, number, percent, plain
+from pages.shared import empty_state, the_store
+
+PAGE_ROWS = 50
+CAPTIONS_SHOWN = 20
+LABELS = {
+    "any": "any",
+    "labelled": "has a label",
+    "unlabelled": "no label",
+    "at_least": "at least 21",
+    "under": "under 21",
+}
+ACCOUNT_ORDERS = {
+    "username": "name",
+    "posts": "number of posts",
+    "last_at": "latest post",
+    "collected_at": "collected",
+    "age": "labelled age",
+}
+store = the_store()
+
+
+def choose_filter() -> Filter:
+    """The filters, all in one row; each is in the address, so that a link shows the same."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        username = st.text_input("Account", key="user", bind="query-params", width=160)
+        words = st.text_input(
+            "Words in captions",
+            key="words",
+            bind="query-params",
+            width=220,
+            help='All of the words, also within longer ones; "in quotes" they belong together.',
+        )
+        since = st.date_input("From", value=None, key="since", bind="query-params", width=140)
+        until = st.date_input("Until", value=None, key="until", bind="query-params", width=140)
+        outcomes = st.multiselect(
+            "Outcome", get_args(Outcome), key="outcome", bind="query-params", width=200, placeholder="any"
+        )
+        label = st.selectbox("Label", LABELS, format_func=LABELS.get, key="label", bind="query-params", width=140)
+        least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params", width=130)
+    return Filter(
+        username=username,
+        words=words,
+        since=since,
+        until=until,
+        outcomes=tuple(outcomes),
+        label=label,
+        min_posts=least or None,
+    )
+
+
+def accounts_table(chosen: Filter) -> None:
+    """The accounts that pass, a page at a time; a selected row opens the account."""
+    found = store.count_accounts(chosen)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{count(found, 'account')} found**", width="stretch")
+        order = st.selectbox("Order", ACCOUNT_ORDERS, format_func=ACCOUNT_ORDERS.get, key="order", width=180)
+    page = page_chooser(found, "accounts_page")
+    table = store.accounts(chosen, order, order != "username", PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    event = st.dataframe(
+        table.drop(columns=["captions", "source"]),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"accounts_{page}_{order}",
+        alt="Accounts",
+        column_config={
+            "username": st.column_config.TextColumn("account"),
+            "first_at": st.column_config.DatetimeColumn("first post", format="D MMM YYYY"),
+            "last_at": st.column_config.DatetimeColumn("latest post", format="D MMM YYYY"),
+            "collected_at": st.column_config.DatetimeColumn("collected", format="D MMM YYYY, HH:mm"),
+            "age": st.column_config.NumberColumn("label", help="known age in years"),
+        },
+    )
+    if event.selection.rows:
+        st.query_params["account"] = table["username"].iloc[event.selection.rows[0]]
+
+
+def posts_table(chosen: Filter) -> None:
+    """The posts that pass, newest first, a page at a time."""
+    found = store.count_posts(chosen)
+    st.markdown(f"**{count(found, 'post')} found**")
+    page = page_chooser(found, "posts_page")
+    table = store.posts(chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
+    if chosen.words:
+        for row in table.head(CAPTIONS_SHOWN).itertuples():
+            draw_post(row.username, row.taken_at, row.caption, chosen.terms)
+        if len(table) > CAPTIONS_SHOWN:
+            st.caption("The table holds the rest of this page.")
+    st.dataframe(
+        table.drop(columns=["id", "shortcode"]),
+        hide_index=True,
+        alt="Posts",
+        column_config={
+            "username": st.column_config.TextColumn("account"),
+            "taken_at": st.column_config.DatetimeColumn("taken (UTC)", format="D MMM YYYY, HH:mm"),
+            "caption": st.column_config.TextColumn("caption", width="large"),
+        },
+    )
+
+
+def page_chooser(found: int, key: str) -> int:
+    pages = max(1, -(-found // PAGE_ROWS))
+    return st.pagination(pages, key=key) if pages > 1 else 1
+
+
+def marked(caption: str, terms: list[str]) -> str:
+    """A caption as harmless Markdown, with what was searched for marked."""
+    if not terms:
+        return plain(caption)
+    pieces = re.split("(" + "|".join(map(re.escape, terms)) + ")", caption, flags=re.IGNORECASE)
+    return "".join(
+        f":orange-background[{plain(piece)}]" if at % 2 else spaced(piece) for at, piece in enumerate(pieces)
+    )
+
+
+def spaced(piece: str) -> str:
+    """``plain`` keeps no space at the ends, which between two marks is where the words part."""
+    before, after = piece[:1].isspace(), piece[-1:].isspace()
+    return f"{' ' if before else ''}{plain(piece)}{' ' if after else ''}"
+
+
+def draw_post(username: str | None, taken_at: pd.Timestamp, caption: str | None, terms: list[str]) -> None:
+    when = "" if pd.isna(taken_at) else moment(taken_at.to_pydatetime())
+    with st.container(border=True, gap="xxsmall"):
+        st.caption(" · ".join(filter(None, [plain(username) if username else "", when])))
+        st.markdown(marked(caption, terms) if caption else "*no caption*")
+
+
+def draw_account(account: AccountDetail, terms: list[str]) -> None:
+    """Everything that is known of one account, and its posts."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(account.username), width="stretch")
+        if st.button("Close", icon=":material/close:", type="tertiary"):
+            del st.query_params["account"]
+            st.rerun()
+    latest = account.predictions.iloc[0] if len(account.predictions) else None
+    with st.container(horizontal=True):
+        st.metric("Posts", number(account.posts), help=f"{number(account.captions)} with text")
+        st.metric("Outcome", account.outcome.replace("_", " "), help=account.reason and plain(account.reason))
+        st.metric("Collected", moment(account.collected_at), help=f"source: {plain(account.source)}")
+        st.metric("Labelled age", "–" if account.age is None else f"{account.age:g}")
+        if latest is not None:
+            st.metric(
+                f"Probability of at least {latest['cutoff']:g}",
+                percent(latest["probability"]),
+                help=f"predicted by {plain(Path(latest['model']).name)}; not certainty about a person",
+            )
+    activity = store.activity(account.username)
+    if len(activity) > 1:
+        st.altair_chart(charts.over_time(activity, "month", "posts", "posts", 90), alt="Posts by month")
+    mine = Filter(account=account.username)
+    page = page_chooser(account.posts, "account_page")
+    for row in store.posts(mine, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS).itertuples():
+        draw_post(None, row.taken_at, row.caption, terms)
+
+
+if not store.counts().collected:
+    empty_state("Nothing is collected yet.", "pages/collect.py", "Collect or import posts")
+    st.stop()
+
+chosen = choose_filter()
+accounts, posts = st.tabs(["Accounts", "Posts"], key="show", on_change="rerun", bind="query-params")
+if accounts.open:
+    with accounts:
+        accounts_table(chosen)
+        opened = st.query_params.get("account")
+        account = store.account(opened) if opened else None
+        if account:
+            draw_account(account, chosen.terms)
+        elif opened:
+            st.info("That account is not in this study.")
+if posts.open:
+    with posts:
+        posts_table(chosen)

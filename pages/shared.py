@@ -1,0 +1,145 @@
+"""What several pages draw or need; the pages themselves are scripts read from top to bottom."""
+
+import re
+import shlex
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from core import jobs
+from core.accounts import UserList, why_rejected
+from core.encoders import devices
+from core.errors import AgeScopeError
+from core.jobs import Job
+from core.settings import Settings, get_settings
+from core.store import Store
+from core.wording import clock, count, duration, number, plain
+
+# Until st.navigation has run once, Streamlit takes a folder named pages/ for its older way of making
+# apps, in which a first visitor to /collect would get that page alone, without app.py around it.
+if PagesManager.uses_pages_directory:
+    PagesManager.uses_pages_directory = False
+    st.rerun()
+
+SECRETS = ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID")
+INDEX_INTERVAL_S = 3.0
+FIRST_LOOK_S = 3.0
+SHOWN_REJECTED = 1_000
+
+
+@st.cache_resource(on_release=Store.close, show_spinner="Opening the index …")
+def open_store(settings: Settings) -> Store:
+    """The one store of this process, following the files from a thread of its own."""
+    store = Store(settings)
+    store.start(INDEX_INTERVAL_S)
+    threading.Thread(target=devices, daemon=True).start()  # importing torch takes seconds, which no page should wait
+    deadline = time.monotonic() + FIRST_LOOK_S
+    while store.following.looked_at is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return store
+
+
+def the_store() -> Store:
+    """The store of the study at hand."""
+    return open_store(get_settings())
+
+
+def start_job(kind: jobs.Kind, title: str, arguments: Sequence[str], outputs: Sequence[Path] = ()) -> Job | None:
+    """Start a background job and say so; a refusal is shown where it happens."""
+    try:
+        job = jobs.start(get_settings().jobs_dir, kind, title, arguments, outputs, secret_environment())
+    except AgeScopeError as error:
+        st.error(str(error))
+        return None
+    st.toast(f"{plain(title)}: started", icon=":material/play_arrow:")
+    return job
+
+
+def secret_environment() -> Mapping[str, str]:
+    """Secrets from ``.streamlit/secrets.toml``, for a job's environment; never written anywhere."""
+    secrets_file = any(Path(path).is_file() for path in st.get_option("secrets.files"))
+    return {name: str(st.secrets[name]) for name in SECRETS if name in st.secrets} if secrets_file else {}
+
+
+@st.fragment(run_every=2.0)
+def running_work(page_title: str) -> None:
+    """A strip with what runs now, on every page but the one that shows it at length."""
+    index_progress()
+    if page_title == "Jobs":
+        return
+    for job in jobs.active_jobs(get_settings().jobs_dir):
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"strip_{job.id}"):
+            draw_progress(job)
+            st.page_link("pages/jobs.py", label="Open", icon=":material/arrow_forward:")
+
+
+def index_progress() -> None:
+    """How far the index is behind the files, while it is; the page is drawn anew when it has caught up."""
+    following = the_store().following
+    if following.busy:
+        text = f"Reading files into the index: {number(following.done)} of {number(following.total)}"
+        st.progress(following.done / following.total, text=text)
+    elif st.session_state.get("index_busy"):
+        st.session_state.index_busy = False
+        st.rerun()
+    st.session_state.index_busy = following.busy
+    if following.error:
+        st.warning(plain(following.error))
+
+
+def draw_progress(job: Job) -> None:
+    """A bar with what a job does, how far it is, what it waits for and how long it will take."""
+    progress = job.progress
+    done, total = progress.get("done", 0), progress.get("total")
+    parts = [f"**{plain(job.record['title'])}**"]
+    if total:
+        parts.append(f"{number(done)} of {number(total)} {plain(progress['unit'])}")
+    if progress.get("message"):
+        parts.append(plain(progress["message"]))
+    if progress.get("waiting_until"):
+        parts.append(f"waiting until {clock(progress['waiting_until'])}: {plain(progress['waiting_reason'])}")
+    if progress.get("seconds_left"):
+        parts.append(f"about {duration(progress['seconds_left'])} left")
+    if not progress:
+        parts.append("starting")
+    if job.state == "unresponsive":
+        parts.append("no sign of life for a minute")
+    st.progress(min(1.0, done / total) if total else 0.0, text=" · ".join(parts))
+
+
+def command_to_copy(arguments: Sequence[str]) -> None:
+    """The command that does the same in a shell, behind a click."""
+    with st.popover("Command", icon=":material/terminal:", type="tertiary"):
+        st.caption("The same work in a shell, from the project's folder:")
+        st.code(shlex.join(["python", "-m", "core", *arguments]), language="bash", wrap_lines=True)
+
+
+def safe_stem(upload_name: str, fallback: str) -> str:
+    """The name of an upload without its ending and without anything a path could be made of."""
+    return re.sub(r"[^\w-]+", "_", Path(upload_name).stem).strip("_")[:60] or fallback
+
+
+def show_rejected(users: UserList) -> None:
+    """The lines that cannot be used, with their reasons, behind a click."""
+    if not users.rejected:
+        return
+    with st.expander(f"{count(len(users.rejected), 'line')} not usable: show why"):
+        for reason, lines in why_rejected(users).items():
+            st.markdown(f"- {count(lines, 'line')}: {plain(reason)}")
+        rows = [(rejected.line, rejected.text[:100], rejected.reason) for rejected in users.rejected[:SHOWN_REJECTED]]
+        table = pd.DataFrame(rows, columns=["line", "text", "reason"])
+        st.dataframe(table, hide_index=True, alt="Lines that cannot be used, with the reason")
+        if len(users.rejected) > SHOWN_REJECTED:
+            st.caption(f"The first {number(SHOWN_REJECTED)} are shown.")
+
+
+def empty_state(message: str, page: str, label: str) -> None:
+    """Say what is missing and link to where it is made."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(message, text_alignment="center", width="content")
+        st.page_link(page, label=label, icon=":material/arrow_forward:")

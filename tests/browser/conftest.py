@@ -1,0 +1,103 @@
+"""A real dashboard on loopback, driven by a real headless Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from core.settings import PROJECT_DIR
+from tests.stand_in import StandIn
+
+expect.set_options(timeout=30_000)
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@dataclass
+class Dashboard:
+    """A running dashboard: its address, its data folder, and its process."""
+
+    url: str
+    data_dir: Path
+    process: "subprocess.Popen[bytes]"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_dashboard(data_dir: Path, instagram_url: str, log: Path) -> Dashboard:
+    port = free_port()
+    environment = {**os.environ, "AGESCOPE_DATA_DIR": str(data_dir), "AGESCOPE_INSTAGRAM_URL": instagram_url}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+            cwd=PROJECT_DIR,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+    url = f"http://localhost:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+            return Dashboard(url, data_dir, process)
+        except (urllib.error.URLError, TimeoutError):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+def stop_dashboard(dashboard: Dashboard) -> None:
+    dashboard.process.terminate()
+    dashboard.process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path, stand_in: StandIn) -> Iterator[Dashboard]:
+    running = start_dashboard(tmp_path / "data", stand_in.url, tmp_path / "streamlit.log")
+    yield running
+    stop_dashboard(running)
+
+
+@pytest.fixture
+def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(20_000)
+    tab = context.new_page()
+    tab.goto(dashboard.url)
+    yield tab
+    tab.screenshot(path=os.environ.get("AGESCOPE_LAST_SCREENSHOT", os.devnull), type="png")
+    context.close()

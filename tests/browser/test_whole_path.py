@@ -1,0 +1,79 @@
+"""The whole way, as a person walks it: a real dashboard, a real browser, a stand-in for Instagram."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Dashboard
+
+pytestmark = pytest.mark.browser
+
+MINUTES = 60_000
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).first.click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+
+def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: Dashboard, tmp_path: Path) -> None:
+    page.get_by_role("button", name="Load the sample").click()
+    expect(page.get_by_text("Train a model on the labelled accounts.")).to_be_visible()
+
+    go(page, "Posts")
+    page.get_by_role("textbox", name="Words in captions").fill("coffee")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile(r"\d+ accounts? found"))).to_be_visible()
+
+    go(page, "Train")
+    page.get_by_text("Hyperparameters").click()
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    epochs.fill("1")
+    epochs.press("Enter")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_role("link", name="Predict with a model")).to_be_visible(timeout=8 * MINUTES)
+
+    go(page, "Results")
+    page.get_by_role("button", name="Predict now").click()
+    expect(page.get_by_text("Share at least 21").first).to_be_visible(timeout=4 * MINUTES)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download CSV").click()
+    path = tmp_path / "predictions.csv"
+    started.value.save_as(path)
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) >= 50
+    assert all(0 <= float(row["probability"]) <= 1 for row in rows if row["probability"])
+
+    go(page, "Jobs")
+    expect(page.get_by_text("done").first).to_be_visible()
+
+
+def test_a_list_is_collected_stopped_and_gone_on_with(page: Page, dashboard: Dashboard) -> None:
+    names = [f"user_{number}" for number in range(12)]
+    content = "\n".join(["username", *names, "../../etc/passwd", f"@{names[0].upper()}"])
+
+    go(page, "Collect")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "users.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    )
+    expect(page.get_by_text("12 usable accounts")).to_be_visible()
+    expect(page.get_by_text("1 line not usable")).to_be_visible()
+    expect(page.get_by_text(re.compile("12 accounts at 60 requests an hour"))).to_be_visible()
+    page.get_by_role("button", name="Start collecting").click()
+    expect(page.get_by_text(re.compile("waiting until")).first).to_be_visible()
+
+    page.reload()
+    expect(page.get_by_text(re.compile(r"\d+ of 12 accounts")).first).to_be_visible()
+    page.get_by_role("button", name="Stop collecting").click()
+    expect(page.get_by_text("stopped").first).to_be_visible()
+
+    go(page, "Jobs")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text(re.compile("waiting until")).first).to_be_visible()
+    page.get_by_role("button", name="End at once").click()
+    expect(page.get_by_text("interrupted")).to_be_visible()
+    assert len(list((dashboard.data_dir / "accounts").glob("*.json"))) >= 1
