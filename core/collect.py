@@ -24,13 +24,14 @@ from core.instagram.errors import (
     AccountPrivate,
     InstagramError,
     NoRouteLeft,
+    NothingBelievable,
     PassingFault,
     StopsTheRun,
     TooManyRequests,
 )
 from core.instagram.limits import Limit, check_limit, parse_limit, requests_per_second
 from core.instagram.session import Pace
-from core.instagram.source import Page, Source
+from core.instagram.source import PUBLIC_ACCOUNT, Page, Source
 from core.instagram.sources import SOURCES, SourceName, open_source, requests_per_account
 from core.ledger import Entry, Ledger
 from core.posts import FINAL_OUTCOMES, Account, Outcome, file_name, read_account, write_account
@@ -53,6 +54,8 @@ DEFAULT_LIMITS = (Limit(1, 30), Limit(60, 3600))
 FAILURES_BEFORE_WAITING = 3
 MOST_WALLS = 12
 MOST_FAULTS = 144
+MOST_ABSENT = 10
+"""So many accounts in a row that do not exist are doubted."""
 _LOCK_NAME = ".collecting.lock"
 
 
@@ -69,7 +72,7 @@ class CollectArguments:
         useproxies: go through public proxies.
         proxy_list: a file of one's own proxies, one address a line; in place of public ones.
         source: "web", "graph" or "instaloader".
-        jitter: up to this many seconds at random before each request, beyond the limits.
+        jitter: each wait for the limits is longer by up to this many seconds, at random.
         refresh_days: collect anew what was collected longer ago than this.
 
     Raises:
@@ -197,9 +200,10 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
     with only_one_run(arguments.output_dir):
         progress.update(done=0, total=len(users.usernames), message="looking at what is there")
         ledger = Ledger(arguments.output_dir, progress)
-        todo = [name for name in users.usernames if is_wanted(ledger.get(name), arguments)]
-        summary = CollectSummary(len(users.usernames), len(users.rejected), len(users.usernames) - len(todo))
-        outcomes = Counter(str(entry.outcome) for name in users.usernames if (entry := ledger.get(name)))
+        entries = {name: ledger.get(name) for name in users.usernames}
+        todo = [name for name, entry in entries.items() if is_wanted(entry, arguments)]
+        summary = CollectSummary(len(entries), len(users.rejected), len(entries) - len(todo))
+        outcomes = Counter(str(entry.outcome) for entry in entries.values() if entry)
         if todo:
             source = open_source(arguments, settings, progress)
             try:
@@ -222,7 +226,7 @@ def estimate(arguments: CollectArguments, settings: Settings | None = None) -> E
     entries = [ledger.get(name) for name in users.usernames]
     todo = sum(is_wanted(entry, arguments) for entry in entries)
     low, high = requests_per_account(arguments.source, arguments.posts_per_user, settings)
-    rate = requests_per_second(arguments.pace.limits)
+    rate = requests_per_second(arguments.pace.limits, arguments.jitter)
     return Estimate(
         accounts=len(users.usernames),
         rejected=len(users.rejected),
@@ -303,6 +307,10 @@ class Collector:
         self._outcomes = outcomes
         self._faults = 0
         self._walls = 0
+        self._absent: list[str] = []
+        self._doubtful = MOST_ABSENT
+        self._begun = time.monotonic()
+        self._spent = 0  # requests for accounts that are finished
 
     def run(self, usernames: list[str]) -> None:
         """Collect the accounts in turn; see :func:`collect`."""
@@ -319,14 +327,36 @@ class Collector:
         """Collect one account and write down its outcome."""
         before = self._requests()
         draft = self._draft(username)
-        had = len(draft.posts)
+        had = draft.missing
         outcome, reason = self._ask_until_done(draft)
         account = draft.account(outcome, reason)
-        earlier = self._ledger.get(username)
-        self._outcomes.update([outcome])
-        self._outcomes.subtract([earlier.outcome] if earlier else [])
+        self._keep(account)
+        self._count(account, had - draft.missing, self._requests() - before)
+        if outcome == "not_found":
+            self._doubt(username)
+        elif outcome != "failed":
+            self._absent.clear()
+
+    def _keep(self, account: Account) -> None:
+        earlier = self._ledger.get(account.username)
         self._ledger.record(account, self._write(account))
-        self._count(account, len(draft.posts) - had, self._requests() - before)
+        self._outcomes.update([account.outcome])
+        self._outcomes.subtract([earlier.outcome] if earlier else [])
+
+    def _doubt(self, username: str) -> None:
+        """Many accounts in a row do not exist: see whether one does that must, lest a changed route fool us."""
+        self._absent.append(username)
+        if len(self._absent) < self._doubtful:
+            return
+        self._doubtful *= 2
+        try:
+            self._source.page(PUBLIC_ACCOUNT, None, 1)
+        except AccountNotFound as error:
+            for name in self._absent:
+                self._keep(Account(username=name, source=self._source.name, complete=False, outcome="failed"))
+            raise NothingBelievable(error.answer, error.route) from error
+        except InstagramError:
+            return  # whatever is wrong, it is not that
 
     def _ask_until_done(self, draft: Draft) -> tuple[Outcome, str | None]:
         """Ask for page after page; return the outcome, and the reason where it is no good one."""
@@ -403,6 +433,7 @@ class Collector:
         return sum(self._source.requests_made().values())
 
     def _count(self, account: Account, posts: int, requests: int) -> None:
+        self._spent += requests
         self._summary.outcomes[account.outcome] += 1
         self._summary.posts += posts
         self._progress.event(
@@ -424,4 +455,15 @@ class Collector:
             requests_by_route=self._source.requests_made(),
             outcomes={name: count for name, count in self._outcomes.items() if count},
             posts=self._summary.posts,
+            seconds_left=self._seconds_left(),
         )
+
+    def _seconds_left(self) -> float | None:
+        """From the requests that an account took so far, at the pace so far or the limits' where that is slower."""
+        finished = self._summary.outcomes.total()
+        if not finished or not self._requests():
+            return None
+        slowest = 1 / requests_per_second(self._arguments.pace.limits, self._arguments.jitter)
+        pace = max((time.monotonic() - self._begun) / self._requests(), slowest)
+        left = self._summary.accounts - self._summary.skipped - finished
+        return round(left * self._spent / finished * pace, 1)

@@ -7,6 +7,9 @@ from core.instagram.source import Cursor, Page
 from core.posts import Account, Outcome, Post
 from core.wording import count
 
+_CURSOR_KEYS = {"next", "fresh", "anew", "surplus"}
+_MOST_BARREN = 25
+
 
 class Draft:
     """The posts of one account as they come in.
@@ -35,7 +38,8 @@ class Draft:
         self._post_count = known.post_count if known else None
         self._older = known.posts if known else []
         self._seen: set[str] = set()
-        if known and known.cursor and known.source == source and not anew:
+        self._barren = 0
+        if known and known.cursor and known.source == source and not anew and known.cursor.keys() >= _CURSOR_KEYS:
             self._go_on(known, known.cursor)
         elif self._user_id:
             self.cursor = {"user_id": self._user_id}
@@ -46,7 +50,7 @@ class Draft:
         self._anew = kept["anew"]
         self._older = known.posts[fresh:]
         self._take(known.posts[:fresh] + [Post.model_validate(post) for post in kept["surplus"]])
-        self.cursor = kept.get("next")
+        self.cursor = kept["next"]
         self._done = self.cursor is None
 
     @property
@@ -60,9 +64,12 @@ class Draft:
 
     def add(self, page: Page) -> None:
         """Take in what an answer brought."""
+        before = len(self.posts)
         self._take(page.posts)
-        self.cursor = page.cursor
-        self._done = page.cursor is None
+        # pages without anything new are usual for a while, but must not go on for ever
+        self._barren = 0 if len(self.posts) > before else self._barren + 1
+        self.cursor = page.cursor if self._barren < _MOST_BARREN else None
+        self._done = self.cursor is None
         self._user_id = page.user_id or self._user_id
         self._post_count = self._post_count if page.post_count is None else page.post_count
 

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
-from core.collect import FAILURES_BEFORE_WAITING, CollectArguments, CollectSummary, collect, estimate
+from core.collect import FAILURES_BEFORE_WAITING, MOST_ABSENT, CollectArguments, CollectSummary, collect, estimate
 from core.errors import AgeScopeError, InputError, Stopped
-from core.instagram.errors import Checkpoint, NoRouteLeft
+from core.instagram.errors import Checkpoint, NoRouteLeft, NothingBelievable
 from core.instagram.session import TRIES_AFTER_FAULT
-from core.posts import Account, read_account
+from core.posts import Account, read_account, write_account
 from core.progress import Progress, no_progress
 from core.settings import get_settings
 from tests.stand_in import SESSION, StandIn
@@ -251,3 +251,57 @@ def test_an_estimate_knows_the_sources(stand_in: StandIn, tmp_path: Path, monkey
     monkeypatch.setenv("AGESCOPE_INSTAGRAM_SESSION", SESSION)
     get_settings.cache_clear()
     assert requests() == (1, 9)
+
+
+def test_a_route_that_denies_everyone_is_not_believed(stand_in: StandIn, tmp_path: Path) -> None:
+    names = [f"user{number}" for number in range(30)]
+    stand_in.fail("profile", "no_user")
+    with pytest.raises(NothingBelievable):
+        run(tmp_path, *names)
+    assert len(stand_in.seen) == MOST_ABSENT + 1
+    assert account(tmp_path, "user0").outcome == "failed"
+    stand_in.recover()
+    assert run(tmp_path, *names, posts_per_user=5).outcomes == {"collected": 30}
+
+
+def test_a_list_of_accounts_that_are_gone_is_believed_after_a_look(stand_in: StandIn, tmp_path: Path) -> None:
+    names = [f"gone{number}" for number in range(35)]
+    assert run(tmp_path, *names).outcomes == {"not_found": 35}
+    assert [seen.about for seen in stand_in.seen].count("instagram") == 2
+
+
+def test_a_cursor_of_another_make_is_not_followed(stand_in: StandIn, tmp_path: Path) -> None:
+    (tmp_path / "accounts").mkdir()
+    for number, cursor in enumerate(
+        ({"after": "x"}, {"next": {"step": "more"}, "fresh": 0, "anew": False, "surplus": []})
+    ):
+        stand_in.add(f"user{number}", posts=3)
+        write_account(tmp_path / "accounts", Account(username=f"user{number}", outcome="partial", cursor=cursor))
+    assert run(tmp_path, "user0", "user1").outcomes == {"collected": 2}
+
+
+def test_an_account_whose_pages_never_end_does(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGESCOPE_INSTAGRAM_SESSION", SESSION)
+    get_settings.cache_clear()
+    stand_in.add("anna", posts=20)
+    stand_in.endless = True
+    run(tmp_path, "anna")
+    assert len(account(tmp_path, "anna").posts) == 20
+    assert stand_in.counts["timeline"] < 40
+
+
+def test_time_left_follows_the_requests_an_account_takes(stand_in: StandIn, tmp_path: Path) -> None:
+    names = [f"user{number}" for number in range(3)]
+    told: list[float | None] = []
+    with Progress("", terminal=False) as progress:
+        update = progress.update
+
+        def noted(*args: Any, **more: Any) -> None:
+            told.append(more.get("seconds_left", -1))
+            update(*args, **more)
+
+        progress.update = noted  # type: ignore[method-assign]
+        collect(arguments(tmp_path, *names, posts_per_user=5, limits=((3, 3600.0),)), progress)
+    assert [round(seconds) for seconds in told if seconds and seconds > 0] == [2400, 2400, 1200, 1200]

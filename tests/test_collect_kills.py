@@ -20,7 +20,7 @@ from core.posts import read_account
 from core.settings import PROJECT_DIR
 from tests.stand_in import SESSION, StandIn
 
-KILLS = int(os.environ.get("AGESCOPE_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("AGESCOPE_TEST_KILLS", "12"))
 
 # Loads everything once and starts each run as a fork, which is much quicker than a new Python.
 _NURSERY = """

@@ -1,11 +1,16 @@
 """The web source: down the routes in order of cost, remembering what works, asking nothing twice."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from core.errors import InputError, Stopped
@@ -13,13 +18,20 @@ from core.instagram import errors
 from core.instagram.limits import Limit
 from core.instagram.memory import Memory, state_dir
 from core.instagram.routes import load_routes
-from core.instagram.session import MOST_REFUSALS, Line, Pace
+from core.instagram.session import MOST_REFUSALS, Line, Pace, Session, clean_cookie
 from core.instagram.source import Page
-from core.instagram.web import WebSource
-from core.posts import Post
+from core.instagram.web import Doors, WebSource
+from core.posts import Account, Post
 from core.progress import Progress, no_progress
 from tests.stand_in import SESSION, StandIn
 
+KEYS = re.findall(
+    r"\w+",
+    """data user node edges count id pk code caption text items page_info has_next_page end_cursor taken_at shortcode
+    edge_owner_to_timeline_media edge_media_to_caption polaris_ordered_timeline_connection xig_user_by_username
+    xdt_api__v1__media__shortcode__web_info xdt_api__v1__feed__user_timeline_graphql_connection next_max_id
+    more_available is_private media_type like_count all_media_count""",
+)
 FAST = Pace(limits=[Limit(1000, 1)], backoff=(0.001, 1.0))
 
 
@@ -283,3 +295,58 @@ def test_memory_survives_a_damaged_file(tmp_path: Path) -> None:
     assert memory.get("tokens", max_age_s=0) is None
     (tmp_path / "memory.json").write_text("[")
     assert memory.get("tokens") is None
+
+
+@pytest.mark.parametrize(
+    "pasted", ["9999%3Aabc%3A12", " 9999%3Aabc%3A12\n", '"9999%3Aabc%3A12"', "sessionid=9999%3Aabc%3A12; "]
+)
+def test_a_session_cookie_may_be_pasted_in_any_way(pasted: str) -> None:
+    cookie = clean_cookie(SecretStr(pasted))
+    assert cookie is not None
+    assert cookie.get_secret_value() == "9999%3Aabc%3A12"
+
+
+def test_what_cannot_be_a_session_cookie_is_refused_and_not_shown() -> None:
+    assert clean_cookie(None) is None
+    assert clean_cookie(SecretStr("  ")) is None
+    with pytest.raises(InputError) as caught:
+        clean_cookie(SecretStr("csrftoken=secret; sessionid=9999"))
+    assert "secret" not in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=JSON, route=st.sampled_from(["profile", "page", "more", "post", "timeline", "feed"]))
+def test_answers_of_any_shape_are_posts_or_a_known_error(offline: WebSource, content: Any, route: str) -> None:
+    offline.content = content  # type: ignore[attr-defined]
+    cursor = {"page_id": "1", "after": "2", "known": [], "waiting": [{"shortcode": "x"}], "user_id": "3"}
+    try:
+        page = offline.ask(route, "anna", cursor)
+    except errors.InstagramError:
+        return
+    Account(username="anna", post_count=page.post_count, user_id=page.user_id, posts=page.posts)
+    orjson.dumps(page.cursor)
+
+
+@pytest.fixture
+def offline(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSource]:
+    """A source whose every answer is its ``content``."""
+    with web(stand_in, SESSION) as source:
+        data = {"data": {}}
+        html = '<script type="application/json">{}</script>'
+        monkeypatch.setattr(Session, "get_json", lambda *_, **__: source.content if wraps(source.content) else data)
+        monkeypatch.setattr(Session, "query", lambda *_, **__: source.content if wraps(source.content) else data)
+        monkeypatch.setattr(Session, "get_page", lambda *_: html.format(orjson.dumps(source.content).decode()))
+        monkeypatch.setattr(Doors, "is_open", lambda *_: True)
+        monkeypatch.setattr(Doors, "failed", lambda *_: None)
+        yield source
+
+
+def wraps(content: Any) -> bool:
+    return isinstance(content, dict)

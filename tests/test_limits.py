@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -87,6 +88,16 @@ def test_any_combination_of_limits_is_kept(pairs: list[tuple[int, int]], seed: i
         seen = simulate(limiter, clock, 40, random.Random(seed))
         limiter.close()
     assert_kept(seen, limits)
+
+
+def test_jitter_spreads_the_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    limiter = SharedLimiter([Limit(1, 30)], tmp_path / "limits.sqlite", clock.wait, jitter=20.0)
+    seen = simulate(limiter, clock, 60, random.Random(1))
+    gaps = sorted(later - earlier for earlier, later in pairwise(seen))
+    assert gaps[0] > 30
+    assert gaps[-1] - gaps[0] > 10
+    assert 0.9 < 60 / (seen[-1] - seen[0]) / requests_per_second([Limit(1, 30)], jitter=20.0) < 1.1
 
 
 def test_a_restart_remembers_what_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

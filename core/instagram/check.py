@@ -7,14 +7,13 @@ from core.instagram.errors import InstagramError, StopsTheRun
 from core.instagram.graph import GraphSource
 from core.instagram.limits import Limit
 from core.instagram.routes import RouteData, load_routes
-from core.instagram.session import Line, Pace
-from core.instagram.source import Cursor, Page
+from core.instagram.session import Line, Pace, clean_cookie
+from core.instagram.source import PUBLIC_ACCOUNT, Cursor, Page
 from core.instagram.web import WebSource
 from core.progress import Progress
 from core.settings import Settings, get_settings
 from core.wording import count
 
-PUBLIC_ACCOUNT = "instagram"
 _NEEDS_SESSION = "needs a session cookie (AGESCOPE_INSTAGRAM_SESSION)"
 
 
@@ -73,7 +72,7 @@ class _Checker:
         self._data = data
         self._line = line
         self._username = username
-        self._web = WebSource(line, settings.instagram_url, data, settings.instagram_session)
+        self._web = WebSource(line, settings.instagram_url, data, clean_cookie(settings.instagram_session))
         self._checks: list[RouteCheck] = []
         self._stopped = False
 

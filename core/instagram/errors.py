@@ -155,6 +155,16 @@ class NoProxyLeft(StopsTheRun):
     )
 
 
+class NothingBelievable(StopsTheRun):
+    """Every account, even Instagram's own, is said not to exist."""
+
+    meaning = "Instagram says of every account, even of its own, that it does not exist, so that cannot be believed."
+    advice = (
+        "The last accounts are marked as failed and will be tried again. Update AgeScope, or see with "
+        "`python -m core check-instagram` which routes work."
+    )
+
+
 class StillRefused(StopsTheRun):
     """Asked to slow down again and again, in spite of ever longer waits."""
 

@@ -17,7 +17,7 @@ from core.instagram.errors import (
 )
 from core.instagram.routes import RouteData
 from core.instagram.session import Line
-from core.instagram.source import Cursor, Page
+from core.instagram.source import Cursor, Page, shapes_expected, whole
 from core.posts import parse_post
 
 _FIELDS = "id,caption,timestamp,permalink,media_type,like_count,comments_count"
@@ -51,12 +51,16 @@ class GraphSource:
         size = min(int(self._route.variables["limit"]), wanted)
         request = requests.Request("GET", self._url, params=self._query(username, size, after))
         found = self._line.ask("graph", username, read_discovery, request)
+        with shapes_expected("graph"):
+            return self._page(found, after)
+
+    def _page(self, found: dict[str, Any], after: str | None) -> Page:
         media = found.get("media") or {}
         nodes = [node for node in media.get("data") or [] if isinstance(node, dict)]
         posts = [post for post in map(parse_post, nodes) if post]
         following = ((media.get("paging") or {}).get("cursors") or {}).get("after")
         goes_on = nodes and following and following != after
-        return Page(posts, {"after": following} if goes_on else None, found.get("id"), found.get("media_count"))
+        return Page(posts, {"after": following} if goes_on else None, found.get("id"), whole(found.get("media_count")))
 
     def requests_made(self) -> dict[str, int]:
         """How many requests were made so far, by route."""

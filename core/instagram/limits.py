@@ -67,9 +67,9 @@ def check_limit(limit: Limit) -> Limit:
     return limit
 
 
-def requests_per_second(limits: Sequence[Limit]) -> float:
-    """The steady rate that all limits together allow."""
-    return min(limit.requests / limit.seconds for limit in limits)
+def requests_per_second(limits: Sequence[Limit], jitter: float = 0.0) -> float:
+    """The steady rate that all limits together allow, where each wait is longer by up to ``jitter`` seconds."""
+    return min(limit.requests / (limit.seconds + jitter / 2) for limit in limits)
 
 
 def bucket_name(host: str, outgoing: str) -> str:
@@ -206,7 +206,7 @@ class SharedLimiter(Limiter):
         limits: all of them hold at once.
         file: the SQLite file that every process shares.
         wait: waits a number of seconds, showing a reason; raises to end the run early.
-        jitter: up to this many seconds, at random, are waited before each request beyond the limits.
+        jitter: each wait for the limits is longer by up to this many seconds, at random.
     """
 
     def __init__(
@@ -220,9 +220,10 @@ class SharedLimiter(Limiter):
 
     def try_acquire(self, name: str = "", weight: int = 1, blocking: bool = True, timeout: int | float = -1) -> bool:
         """Wait until a request may be made to ``name``, and reserve it; always True."""
-        if self._jitter:
-            self._wait(random.uniform(0, self._jitter), "a short random pause")  # noqa: S311
         bucket = self._factory.bucket(name)
+        if self._jitter:
+            pause = random.uniform(0, self._jitter)  # noqa: S311
+            self._wait(bucket.free_in() / 1000 + pause, "the limits and a short random pause")
         token = token_hex(8)
         while wait_ms := bucket.reserve(token):
             rate = bucket.failing_rate

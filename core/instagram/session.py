@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from requests_ratelimiter import LimiterSession
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
+from core.errors import InputError
 from core.instagram.answers import Reader
 from core.instagram.errors import (
     InstagramError,
@@ -59,7 +60,7 @@ class Pace:
     Attributes:
         limits: all of them hold at once.
         backoff: (mult, exp): the k-th wait is ``mult * exp ** k`` seconds; None for the defaults.
-        jitter: up to this many seconds at random before each request.
+        jitter: each wait for the limits is longer by up to this many seconds, at random.
     """
 
     limits: Sequence[Limit] = (Limit(1, 30), Limit(60, 3600))
@@ -256,6 +257,21 @@ class Line:
     def _wait(self, seconds: float, reason: str) -> None:
         if seconds > 0 and self.patient:
             self.progress.wait(seconds, reason)
+
+
+def clean_cookie(secret: SecretStr | None) -> SecretStr | None:
+    """The value of the ``sessionid`` cookie, however it was pasted; None for none.
+
+    Raises:
+        InputError: it cannot be one. The text does not show it.
+    """
+    value = secret.get_secret_value().strip().strip("'\"").removeprefix("sessionid=").rstrip("; ") if secret else ""
+    if value and not re.fullmatch(r"[\w%:.~-]{8,}", value):
+        raise InputError(
+            "AGESCOPE_INSTAGRAM_SESSION cannot be used: give the value of the sessionid cookie alone, as the "
+            "browser shows it."
+        )
+    return SecretStr(value) if value else None
 
 
 def _error_of(state: RetryCallState) -> InstagramError:

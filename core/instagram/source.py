@@ -1,11 +1,17 @@
 """What every source of posts looks like to the collector: a name and a cursor in, a page of posts out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from core.instagram.errors import UnexpectedAnswer
 from core.posts import Post
 
 Cursor = dict[str, Any]
+
+PUBLIC_ACCOUNT = "instagram"
+"""An account that everybody can see: Instagram's own."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +57,22 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release connections."""
+
+
+@contextmanager
+def shapes_expected(route: str) -> Iterator[None]:
+    """Turn what goes wrong with an answer of another shape into an error that says so.
+
+    Raises:
+        UnexpectedAnswer: a key is missing, or a value is of another type than it always was.
+    """
+    try:
+        yield
+    # `from None`: pydantic's messages show the values, and with them captions
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise UnexpectedAnswer(f"an answer of another shape ({type(error).__name__})", route) from None
+
+
+def whole(value: object) -> int | None:
+    """``value`` if it is a count, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

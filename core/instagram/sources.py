@@ -27,7 +27,7 @@ def open_source(arguments: "CollectArguments", settings: Settings, progress: Pro
     # requests and what comes with it load when there is something to ask
     from core.instagram.graph import GraphSource
     from core.instagram.routes import load_routes
-    from core.instagram.session import Line
+    from core.instagram.session import Line, clean_cookie
     from core.instagram.via_instaloader import InstaloaderSource
     from core.instagram.web import WebSource
 
@@ -35,12 +35,13 @@ def open_source(arguments: "CollectArguments", settings: Settings, progress: Pro
     base_url = settings.graph_url if arguments.source == "graph" else settings.instagram_url
     if arguments.source == "graph" and not (settings.graph_user_id and settings.graph_token):
         raise InputError("The source 'graph' needs AGESCOPE_GRAPH_USER_ID and AGESCOPE_GRAPH_TOKEN.")
+    cookie = clean_cookie(settings.instagram_session)
     line = Line(arguments.pace, progress, open_proxies(arguments, settings, data, base_url))
     if arguments.source == "instaloader":
-        return InstaloaderSource(line, base_url, settings.instagram_session)
+        return InstaloaderSource(line, base_url, cookie)
     if settings.graph_user_id and settings.graph_token and arguments.source == "graph":
         return GraphSource(line, base_url, data, settings.graph_user_id, settings.graph_token)
-    return WebSource(line, base_url, data, settings.instagram_session)
+    return WebSource(line, base_url, data, cookie)
 
 
 def open_proxies(

@@ -5,6 +5,7 @@ answer already holds is not asked again: the cursor carries the account's id, th
 are known, and the posts whose captions are still to be asked for.
 """
 
+import logging
 import re
 import time
 from collections import Counter
@@ -28,8 +29,10 @@ from core.instagram.errors import (
 )
 from core.instagram.routes import RouteData
 from core.instagram.session import Line, Session
-from core.instagram.source import Cursor, Page
+from core.instagram.source import Cursor, Page, shapes_expected, whole
 from core.posts import Post, parse_post
+
+_log = logging.getLogger(__name__)
 
 WALLS_THAT_CLOSE = 3
 """After so many login walls in a row a route is taken for closed."""
@@ -86,7 +89,8 @@ class WebSource:
             InstagramError: it gave no posts.
         """
         try:
-            page = self._ways[step](username, cursor)
+            with shapes_expected(step):
+                page = self._ways[step](username, cursor)
         except _ANOTHER_ROUTE_MAY_DO as error:
             self._doors.failed(step, error)
             raise
@@ -134,7 +138,7 @@ class WebSource:
         if user.get("is_private"):
             raise AccountPrivate("is_private", "profile")
         media = user.get("edge_owner_to_timeline_media") or {}
-        count = media.get("count")
+        count = whole(media.get("count"))
         posts = [post for post in map(parse_post, _nodes(media)) if post]
         complete = count == 0 or (bool(posts) and (len(posts) >= (count or 0) or not _end_cursor(media)))
         known = [post.shortcode or post.id for post in posts]
@@ -149,7 +153,7 @@ class WebSource:
             raise AccountNotFound("a page without a profile", "page")
         if user.get("is_private"):
             raise AccountPrivate("is_private", "page")
-        count = user.get("all_media_count", user.get("media_count"))
+        count = whole(user.get("all_media_count", user.get("media_count")))
         connection = user.get(self._data.routes["page"].connection) or {}
         if count != 0 and not _nodes(connection):
             raise UnexpectedAnswer("a page without posts", "page")
@@ -173,9 +177,10 @@ class WebSource:
             if post is None or (post.shortcode or post.id) in cursor["known"]:
                 continue
             (ready if _tells_caption(node) or not post.shortcode else waiting).append(post)
+        after = _end_cursor(connection)
         rest = {
             **cursor,
-            "after": _end_cursor(connection),
+            "after": after if after != cursor.get("after") else None,
             "waiting": [post.model_dump(mode="json", exclude_none=True) for post in waiting],
         }
         return Page(ready, _onward(rest), cursor.get("user_id"), count)
@@ -266,6 +271,7 @@ class Doors:
         closing = type(error) in _CLOSED_S
         if closing and (not isinstance(error, LoginWall) or self._walls[step] >= WALLS_THAT_CLOSE):
             self._closed_now.add(step)
+            _log.warning("The route %s is left out for now. %s %s", step, error.meaning, error.advice)
             self._memory.keep(self._key(step), time.time() + _CLOSED_S[type(error)])
 
     def _key(self, step: str) -> str:

@@ -55,6 +55,7 @@ class StandIn:
         doc_ids: the query ids that are known, by route.
         lsd: the token that queries must send along.
         proxy_list: what ``/proxies.txt`` holds.
+        endless: route 5 says of every page that another follows.
         silent_lists: routes 1 and 2 tell how many posts there are, and send none.
     """
 
@@ -65,6 +66,7 @@ class StandIn:
     lsd: str = "lsd-of-the-stand-in"
     proxy_list: str = ""
     silent_lists: bool = False
+    endless: bool = False
     doc_ids: dict[str, str] = field(
         default_factory=lambda: {
             "more": "28904005159232689",
@@ -305,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert variables["first"] == PAGE_SIZE
         connection = {
             "edges": [{"node": new_node(post, account)} for post in shown[start : start + PAGE_SIZE] if account],
-            "page_info": _page_info(len(shown), start),
+            "page_info": _page_info(10**9 if self.server.stand_in.endless else len(shown), start),
         }
         return json({"data": {"xdt_api__v1__feed__user_timeline_graphql_connection": connection}})
 
