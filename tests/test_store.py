@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from core.errors import AgeScopeError, Stopped
-from core.posts import Account, Post, write_account
+from core.posts import Account, Post, file_name, write_account
 from core.progress import no_progress
 from core.settings import Settings
 from core.store import Filter, PredictionFilter, Store
@@ -36,7 +36,12 @@ def collect(settings: Settings, username: str, *captions: str | None, **more: An
         Post(id=f"{username}-{n}", caption=caption, taken_at=datetime(2026, 1 + n, 1, 12, tzinfo=UTC), likes=n)
         for n, caption in enumerate(captions)
     ]
-    return write_account(settings.accounts_dir, Account(username=username, posts=posts, **more))
+    account = Account(username=username, posts=posts, **more)
+    settings.accounts_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.accounts_dir / file_name(username)
+    part = path.with_suffix(".part")
+    part.write_bytes(orjson.dumps(account.model_dump(mode="json", exclude_none=True)))
+    return part.replace(path)  # as write_account does, but without waiting for the disk
 
 
 def put(path: Path, text: str) -> Path:
@@ -266,14 +271,22 @@ def test_an_index_of_another_layout_is_built_anew(settings: Settings, monkeypatc
 
 
 def test_an_index_that_another_process_holds_is_said_and_left_alone(settings: Settings) -> None:
+    settings.data_dir.mkdir()
+    script = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(settings.index_file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(AgeScopeError, match=f"is open in process {other.pid}"):
+            Store(settings)
+        other.communicate("")
     with Store(settings) as store:
         store.refresh()
-        script = "from core.settings import Settings\nfrom core.store import Store\nStore(Settings())"
-        environment = {**os.environ, "AGESCOPE_DATA_DIR": str(settings.data_dir)}
-        other = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-    assert other.returncode == 1
-    assert f"is open in process {os.getpid()}" in other.stderr
-    assert settings.index_file.stat().st_size > 0
+
+
+def test_an_index_that_is_open_in_this_process_is_said(settings: Settings) -> None:
+    with Store(settings), pytest.raises(AgeScopeError, match="is open in"):
+        Store(settings)
 
 
 def test_a_folder_that_cannot_be_read_keeps_the_index(store: Store, settings: Settings) -> None:

@@ -35,7 +35,7 @@ def store(folder: Path) -> Iterator[Store]:
         ("FROM posts", 240),
         ("WITH a AS (SELECT * FROM accounts) SELECT * FROM a JOIN posts USING (account_id);  -- done", 240),
         ("SELECT 'a;b' UNION ALL SELECT 'COPY posts TO x'", 2),
-        ("DESCRIBE posts", 9),
+        ("DESCRIBE posts", 10),
         ("SUMMARIZE accounts", 14),
         ("VALUES (1), (2)", 2),
         ("SELECT unnest([1, 2, 3])", 3),

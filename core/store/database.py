@@ -13,7 +13,7 @@ import pandas as pd
 
 from core.errors import AgeScopeError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _MEMORY_LIMIT = "1GB"
 _LOCKED_DOWN = {
@@ -32,7 +32,7 @@ CREATE TABLE accounts (
 );
 CREATE TABLE posts (
     account_id INTEGER, username VARCHAR, id VARCHAR, shortcode VARCHAR, taken_at TIMESTAMP, caption VARCHAR,
-    kind VARCHAR, likes BIGINT, comments BIGINT
+    caption_lower VARCHAR, kind VARCHAR, likes BIGINT, comments BIGINT
 );
 CREATE TABLE lists (username VARCHAR, path VARCHAR);
 CREATE TABLE labels (username VARCHAR, age DOUBLE, extra JSON, path VARCHAR, mtime_ns BIGINT);

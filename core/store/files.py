@@ -56,12 +56,12 @@ def find_files(settings: Settings, with_accounts: bool) -> list[FoundFile]:
     return found
 
 
-def compare(known: Iterable[FoundFile], found: Iterable[FoundFile], with_accounts: bool) -> Differences:
-    """What has changed between the index and the disk; without accounts, theirs count as unchanged."""
+def compare(known: Iterable[FoundFile], found: Iterable[FoundFile]) -> Differences:
+    """What has changed between the index and the disk."""
     before = {file.path: file for file in known}
     now = {file.path: file for file in found}
     changed = [file for path, file in now.items() if before.get(path) != file]
-    gone = [file for path, file in before.items() if path not in now and (with_accounts or file.kind != "account")]
+    gone = [file for path, file in before.items() if path not in now]
     return Differences(
         sorted(changed, key=lambda file: (file.kind, file.path)),
         sorted(gone, key=lambda file: (file.kind, file.path)),

@@ -190,7 +190,7 @@ def _own_account_conditions(chosen: Filter) -> Conditions:
 def _own_post_conditions(chosen: Filter) -> Conditions:
     conditions = Conditions()
     for term in chosen.terms:
-        conditions.add("contains(lower(p.caption), ?)", term)
+        conditions.add("contains(p.caption_lower, ?)", term)
     if chosen.since:
         conditions.add("p.taken_at >= ?", datetime.combine(chosen.since, time.min))
     if chosen.until:

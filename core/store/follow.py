@@ -12,7 +12,7 @@ import duckdb
 from core.errors import AgeScopeError
 from core.progress import Progress
 from core.settings import Settings
-from core.store.database import Database
+from core.store.database import Database, translated
 from core.store.files import Differences, FoundFile, compare, find_files
 from core.store.rows import delete_rows, insert_rows, read_rows
 
@@ -22,6 +22,7 @@ _BATCH_FILES = 512
 _BATCH_BYTES = 32_000_000
 _FULL_LOOK_S = 60.0
 _CLOCK_GRAIN_NS = 2_000_000_000
+_SHARE_OF_PAUSE = 4
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Follower:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._accounts_look: tuple[int, float] | None = None
+        self._comparing_s = 0.0
         self.following = Following()
         self.version = 0
 
@@ -87,12 +89,11 @@ class Follower:
             Stopped: ``progress`` was asked to stop; what is taken in stays.
         """
         with self._looking:
-            differences = self._differences(everywhere)
-            self.following = replace(self.following, done=0, total=len(differences.gone) + len(differences.changed))
-            for files in _bounded(differences.gone):
-                self._apply(files, [], progress)
-            for files in _bounded(differences.changed):
-                self._apply([file for file in files if file.path in differences.known], files, progress)
+            try:
+                self._bring_up_to_date(progress, everywhere)
+            except BaseException:
+                self._accounts_look = None  # it was not finished: look again
+                raise
             self.following = replace(self.following, looked_at=datetime.now(UTC), error=None)
 
     def start_anew(self) -> None:
@@ -103,17 +104,31 @@ class Follower:
             self.version += 1
 
     def _run(self, interval_s: float) -> None:
-        while not self._stop.wait(interval_s if self.following.looked_at else 0):
+        pause_s = 0.0
+        while not self._stop.wait(pause_s):
             try:
                 self.look(everywhere=False)
             except (AgeScopeError, duckdb.Error) as error:
                 self.following = replace(self.following, done=0, total=0, error=str(error), looked_at=datetime.now(UTC))
                 logger.warning("the index could not follow the files: %s", type(error).__name__)
+            # in a large study comparing costs a second itself; it must not take up all the time
+            pause_s = max(interval_s, _SHARE_OF_PAUSE * self._comparing_s)
+
+    def _bring_up_to_date(self, progress: Progress | None, everywhere: bool) -> None:
+        started = time.perf_counter()
+        differences = self._differences(everywhere)
+        self._comparing_s = time.perf_counter() - started
+        self.following = replace(self.following, done=0, total=len(differences.gone) + len(differences.changed))
+        for files in _bounded(differences.gone):
+            self._apply(files, [], progress)
+        for files in _bounded(differences.changed):
+            self._apply([file for file in files if file.path in differences.known], files, progress)
 
     def _differences(self, everywhere: bool) -> Differences:
-        with self._database.cursor() as cursor:
-            rows = cursor.execute("SELECT path, kind, mtime_ns, size FROM files").fetchall()
         with_accounts = everywhere or self._accounts_changed()
+        with translated(), self._database.cursor() as cursor:
+            query = "SELECT path, kind, mtime_ns, size FROM files WHERE kind <> 'account' OR ?"
+            rows = cursor.execute(query, [with_accounts]).fetchall()
         try:
             found = find_files(self._settings, with_accounts)
         except OSError as error:
@@ -121,7 +136,7 @@ class Follower:
                 f"{error.filename} cannot be read: {error.strerror}. The index stays as it was; "
                 "make the folder readable and it goes on by itself."
             ) from error
-        return compare([FoundFile(*row) for row in rows], found, with_accounts)
+        return compare([FoundFile(*row) for row in rows], found)
 
     def _accounts_changed(self) -> bool:
         """Whether the accounts' folder has changed since it was last looked through.

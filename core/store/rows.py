@@ -25,7 +25,8 @@ _TABLES: dict[FileKind, tuple[str, ...]] = {
 _WHITE_SPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 _INSERT_POSTS = """
     INSERT INTO posts
-    SELECT $first + account, username, id, shortcode, taken_at, caption, kind, likes, comments FROM new_posts
+    SELECT $first + account, username, id, shortcode, taken_at, caption, lower(caption), kind, likes, comments
+    FROM new_posts
 """
 _INSERT_ACCOUNTS = """
     INSERT INTO accounts
