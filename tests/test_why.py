@@ -1,0 +1,48 @@
+"""Explanations: leaving a caption out by arithmetic is leaving it out indeed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.errors import InputError
+from core.model import AgeClassifier
+from core.model_folder import ModelSettings
+from core.predictor import EncoderPredictor
+from core.why import explain
+from tests.tiny_models import captions, tiny_encoder
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> EncoderPredictor:
+    encoder = tiny_encoder(Path(tmp_path_factory.mktemp("encoder")))
+    torch.manual_seed(1)
+    model = AgeClassifier(load_encoder(encoder), cutoffs=2)
+    torch.nn.init.normal_(model.classifier[2].weight, std=2)  # so that a caption moves much
+    settings = ModelSettings(encoder, "weights.pth", max_seq_len=18, age_cutoffs=(18, 21), thresholds=(0.5, 0.5))
+    return EncoderPredictor(model, load_tokenizer(OFFLINE_ENCODER), settings)
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_it_is_what_leaving_each_caption_out_gives(predictor: EncoderPredictor, column: int) -> None:
+    texts = [*captions(40, 6, 1), *captions(16, 3, 2)]
+    texts.append(texts[0])  # a caption written twice counts twice
+    found = explain(predictor, texts, column)
+    without = [[*texts[:at], *texts[at + 1 :]] for at in range(len(texts))]
+    expected = predictor.probabilities([texts, *without])[:, column]
+    assert found.probability == pytest.approx(expected[0], abs=1e-6)
+    assert np.abs(found.moved - (expected[0] - expected[1:])).max() < 1e-6
+    assert np.ptp(found.moved) > 1e-3  # or the comparison would tell nothing
+
+
+def test_the_only_caption_cannot_be_left_out(predictor: EncoderPredictor) -> None:
+    found = explain(predictor, ["the only one"])
+    assert found.probability == pytest.approx(predictor.probabilities([["the only one"]])[0, 0], abs=1e-6)
+    assert np.isnan(found.moved).all()
+
+
+def test_without_captions_it_says_so(predictor: EncoderPredictor) -> None:
+    with pytest.raises(InputError, match="no caption"):
+        explain(predictor, [])
