@@ -332,6 +332,7 @@ class Collector:
         account = draft.account(outcome, reason)
         self._keep(account)
         self._count(account, had - draft.missing, self._requests() - before)
+        self._walls = self._walls if outcome == "failed" else 0
         if outcome == "not_found":
             self._doubt(username)
         elif outcome != "failed":
@@ -353,10 +354,19 @@ class Collector:
             self._source.page(PUBLIC_ACCOUNT, None, 1)
         except AccountNotFound as error:
             for name in self._absent:
-                self._keep(Account(username=name, source=self._source.name, complete=False, outcome="failed"))
+                self._take_back(name)
             raise NothingBelievable(error.answer, error.route) from error
+        except StopsTheRun:
+            raise
         except InstagramError:
             return  # whatever is wrong, it is not that
+
+    def _take_back(self, username: str) -> None:
+        """Mark an account as failed that was marked as not found."""
+        known = self._known(self._folder / file_name(username))
+        if known:
+            changes = {"outcome": "failed", "complete": False, "reason": NothingBelievable.meaning}
+            self._keep(known.model_copy(update=changes))
 
     def _ask_until_done(self, draft: Draft) -> tuple[Outcome, str | None]:
         """Ask for page after page; return the outcome, and the reason where it is no good one."""
@@ -373,9 +383,9 @@ class Collector:
         except StopsTheRun:
             raise
         except InstagramError as error:
-            self._stop_if_hopeless(error, draft)
+            if not draft.posts and not isinstance(error, PassingFault):
+                self._count_wall(error)
             return draft.broken_off(error)
-        self._faults = self._walls = 0
         return draft.finished()
 
     def _page(self, draft: Draft) -> Page:
@@ -390,6 +400,9 @@ class Collector:
                 if self._faults <= FAILURES_BEFORE_WAITING:
                     raise
                 self._wait_out(error)
+            except InstagramError:
+                self._faults = 0
+                raise
             else:
                 self._faults = 0
                 return page
@@ -402,9 +415,8 @@ class Collector:
             self._arguments.pace.wait_after_fault(self._faults), "Instagram cannot be reached; trying again"
         )
 
-    def _stop_if_hopeless(self, error: InstagramError, draft: Draft) -> None:
-        if isinstance(error, PassingFault) or draft.posts:
-            return
+    def _count_wall(self, error: InstagramError) -> None:
+        """Stop where nobody's posts are shown any more."""
         self._walls += 1
         if self._walls >= MOST_WALLS:
             raise NoRouteLeft(f"{self._walls} accounts in a row: {error.answer}", error.route) from error

@@ -6,7 +6,15 @@ from typing import Any
 import orjson
 import pytest
 
-from core.collect import FAILURES_BEFORE_WAITING, MOST_ABSENT, CollectArguments, CollectSummary, collect, estimate
+from core.collect import (
+    FAILURES_BEFORE_WAITING,
+    MOST_ABSENT,
+    MOST_WALLS,
+    CollectArguments,
+    CollectSummary,
+    collect,
+    estimate,
+)
 from core.errors import AgeScopeError, InputError, Stopped
 from core.instagram.errors import Checkpoint, NoRouteLeft, NothingBelievable
 from core.instagram.session import TRIES_AFTER_FAULT
@@ -136,7 +144,7 @@ def test_events_and_progress_tell_what_a_person_would_ask(stand_in: StandIn, tmp
         ("account", "anna"),
         ("account", "private.bob"),
     ]
-    assert events[0]["error"] == "TooManyRequests"
+    assert (events[0]["error"], events[0]["route"], events[0]["answer"]) == ("TooManyRequests", "profile", "429")
     assert "slow down" in events[0]["meaning"]
     state = orjson.loads((job / "progress.json").read_bytes())
     assert (state["done"], state["total"], state["requests"]) == (2, 2, 3)
@@ -242,6 +250,18 @@ def test_posts_that_are_counted_but_not_sent_are_no_empty_account(stand_in: Stan
     assert account(tmp_path, "anna").outcome == "failed"
 
 
+def test_every_answer_that_is_not_posts_is_kept_once(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("anna", posts=5)
+    stand_in.silent_lists = True
+    stand_in.fail("profile", "rollout", times=1)
+    kept: list[dict[str, Any]] = []
+    with Progress("", terminal=False) as progress:
+        progress.event = lambda **record: kept.append(record)  # type: ignore[method-assign]
+        collect(arguments(tmp_path, "anna", "gone.bob", "private.carla"), progress)
+    assert [record["error"] for record in kept if record["kind"] == "refusal"] == ["RouteClosed", "UnexpectedAnswer"]
+    assert [record["outcome"] for record in kept if record["kind"] == "account"] == ["failed", "not_found", "private"]
+
+
 def test_an_estimate_knows_the_sources(stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def requests(**more: Any) -> tuple[int, int]:
         return estimate(arguments(tmp_path, "anna", **more)).requests
@@ -262,6 +282,32 @@ def test_a_route_that_denies_everyone_is_not_believed(stand_in: StandIn, tmp_pat
     assert account(tmp_path, "user0").outcome == "failed"
     stand_in.recover()
     assert run(tmp_path, *names, posts_per_user=5).outcomes == {"collected": 30}
+
+
+def test_walls_that_come_now_and_then_do_not_end_the_run(stand_in: StandIn, tmp_path: Path) -> None:
+    names = [f"user{number}" for number in range(2 * MOST_WALLS)]
+    for name in names[::2]:
+        stand_in.fail("profile", "bad_request", about=name)
+        stand_in.fail("page", "bad_request", about=name)
+    outcomes = run(tmp_path, *names, posts_per_user=5).outcomes
+    assert outcomes == {"failed": MOST_WALLS, "collected": MOST_WALLS}
+
+
+def test_accounts_that_nobody_can_see_in_a_row_end_the_run(stand_in: StandIn, tmp_path: Path) -> None:
+    names = [f"user{number}" for number in range(2 * MOST_WALLS)]
+    stand_in.fail("*", "bad_request")
+    with pytest.raises(NoRouteLeft, match=f"{MOST_WALLS} accounts in a row"):
+        run(tmp_path, *names, posts_per_user=5)
+
+
+def test_what_is_no_longer_believed_keeps_its_posts(stand_in: StandIn, tmp_path: Path) -> None:
+    names = [f"user{number}" for number in range(MOST_ABSENT)]
+    run(tmp_path, *names, posts_per_user=5)
+    stand_in.fail("profile", "no_user")
+    with pytest.raises(NothingBelievable):
+        run(tmp_path, *names, posts_per_user=5, refresh_days=0)
+    assert account(tmp_path, "user0").outcome == "failed"
+    assert account(tmp_path, "user0").posts
 
 
 def test_a_list_of_accounts_that_are_gone_is_believed_after_a_look(stand_in: StandIn, tmp_path: Path) -> None:

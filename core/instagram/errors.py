@@ -14,6 +14,7 @@ class InstagramError(AgeScopeError):
         answer: what came, in a few words without addresses or names: "401 with require_login".
         route: the route that was asked; empty where the error is not about one.
         retry_after: seconds that the answer asks to wait, if it does.
+        noted: whether it stands among the job's events already.
     """
 
     meaning: str = "Instagram gave an answer that AgeScope does not know."
@@ -23,6 +24,7 @@ class InstagramError(AgeScopeError):
         self.answer = answer
         self.route = route
         self.retry_after = retry_after
+        self.noted = False
         super().__init__(self.meaning + (f" (It answered: {answer}.)" if answer else "") + f" {self.advice}")
 
 
@@ -49,13 +51,6 @@ class AccountPrivate(InstagramError):
 
     meaning = "The account is private."
     advice = "Only public posts are collected; its owner can donate an export."
-
-
-class PostGone(InstagramError):
-    """A single post that has been removed since it was listed."""
-
-    meaning = "The post has been removed."
-    advice = "Nothing needs to be done."
 
 
 class TooManyRequests(InstagramError):

@@ -51,8 +51,12 @@ class GraphSource:
         size = min(int(self._route.variables["limit"]), wanted)
         request = requests.Request("GET", self._url, params=self._query(username, size, after))
         found = self._line.ask("graph", username, read_discovery, request)
-        with shapes_expected("graph"):
-            return self._page(found, after)
+        try:
+            with shapes_expected("graph"):
+                return self._page(found, after)
+        except UnexpectedAnswer as error:
+            self._line.note(error, "graph", username)
+            raise
 
     def _page(self, found: dict[str, Any], after: str | None) -> Page:
         media = found.get("media") or {}

@@ -24,6 +24,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from core.errors import InputError
 from core.instagram.answers import Reader
 from core.instagram.errors import (
+    AccountNotFound,
+    AccountPrivate,
     InstagramError,
     PassingFault,
     ProxyFailed,
@@ -181,7 +183,8 @@ class Line:
         try:
             answer = read(self._send(route, request))
         except InstagramError as error:
-            self._take_note(error, route, username)
+            self.note(error, route, username)
+            self._react(error)
             raise
         self.refusals = 0
         return answer
@@ -213,7 +216,11 @@ class Line:
         self._http.outgoing = proxy.name
         return {"http": proxy.url, "https": proxy.url}
 
-    def _take_note(self, error: InstagramError, route: str, username: str) -> None:
+    def note(self, error: InstagramError, route: str, username: str) -> None:
+        """Keep an answer that is not posts among the job's events; what an account's own event tells is left out."""
+        if error.noted or isinstance(error, AccountNotFound | AccountPrivate):
+            return
+        error.noted = True
         self.progress.event(
             kind="refusal",
             username=username,
@@ -223,6 +230,8 @@ class Line:
             meaning=error.meaning,
             advice=error.advice,
         )
+
+    def _react(self, error: InstagramError) -> None:
         if self.proxies and isinstance(error, PassingFault | TooManyRequests):
             self.proxies.put_aside(self._http.outgoing)
         elif isinstance(error, TooManyRequests):

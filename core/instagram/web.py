@@ -92,6 +92,7 @@ class WebSource:
             with shapes_expected(step):
                 page = self._ways[step](username, cursor)
         except _ANOTHER_ROUTE_MAY_DO as error:
+            self._line.note(error, step, username)
             self._doors.failed(step, error)
             raise
         self._doors.worked(step)
