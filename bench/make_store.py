@@ -91,7 +91,7 @@ def _write_run(folder: Path, usernames: list[str], posts: int, model: str, rng: 
     values = rng.beta(0.8, 0.6, len(usernames))
     rows = [f"{name},{value:.4f},{int(value >= 0.5)},{posts}" for name, value in zip(usernames, values, strict=True)]
     (folder / "predictions.csv").write_text("\n".join(["username,probability,prediction,posts", *rows, ""]))
-    details = {"model": model, "cutoff": 21, "threshold": 0.5, "created_at": "2026-11-01T12:00:00Z"}
+    details = {"model": model, "age_cutoff": 21, "threshold": 0.5, "created_at": "2026-11-01T12:00:00Z"}
     (folder / "predictions.run.json").write_bytes(orjson.dumps(details))
 
 

@@ -432,8 +432,8 @@ def test_pages_of_posts_fit_together(store: Store, settings: Settings) -> None:
 
 def test_an_account_is_shown_with_all_that_is_known(study: Store, settings: Settings) -> None:
     put(settings.lists_dir / "list.csv", "username\nanna\n")
-    predict(settings, "old", "anna,0.25,0,3\n", model="first", cutoff=21, created_at="2026-01-01T00:00:00Z")
-    predict(settings, "new", "anna,0.5,1,3\n", model="second", cutoff=21, created_at="2026-02-01T00:00:00Z")
+    predict(settings, "old", "anna,0.25,0,3\n", model="first", age_cutoff=21, created_at="2026-01-01T00:00:00Z")
+    predict(settings, "new", "anna,0.5,1,3\n", model="second", age_cutoff=21, created_at="2026-02-01T00:00:00Z")
     study.refresh()
     anna = study.account("anna")
     assert anna is not None
@@ -468,8 +468,8 @@ def test_the_newest_label_counts_and_contradictions_are_shown(study: Store, sett
 
 
 def test_prediction_runs_are_listed_filtered_and_compared(study: Store, settings: Settings) -> None:
-    predict(settings, "a", "anna,0.9,1,3\nbob,0.8,1,2\ncleo,,,0\n", model="m1", cutoff=21, threshold=0.5)
-    predict(settings, "b", "anna,0.2,0,3\nbob,0.7,1,2\n", model="m2", cutoff=21, created_at="2026-02-01T00:00:00Z")
+    predict(settings, "a", "anna,0.9,1,3\nbob,0.8,1,2\ncleo,,,0\n", model="m1", age_cutoff=21, threshold=0.5)
+    predict(settings, "b", "anna,0.2,0,3\nbob,0.7,1,2\n", model="m2", age_cutoff=21, created_at="2026-02-01T00:00:00Z")
     study.refresh()
     runs = study.runs()
     assert list(runs["run"]) == ["b", "a"]

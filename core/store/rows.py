@@ -188,7 +188,7 @@ def _run_rows(path: Path, file: FoundFile) -> pa.Table:
         {
             "run": [path.parent.name],
             "model": pa.array([_text(details.get("model"))], pa.string()),
-            "cutoff": pa.array([_number(details.get("cutoff"))], pa.float64()),
+            "cutoff": pa.array([_number(details.get("age_cutoff"))], pa.float64()),
             "threshold": pa.array([_number(details.get("threshold"))], pa.float64()),
             "created_at": pa.array([created.replace(tzinfo=None) if created else None], pa.timestamp("us")),
             "details": [orjson.dumps(details).decode()],
