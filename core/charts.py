@@ -18,6 +18,8 @@ OUTCOME_COLORS = {
     "failed": "#D55E00",
 }
 HEIGHT = 240
+OUTCOMES_HEIGHT = 110
+"""With its legend and its axis."""
 BINS = 25
 
 
@@ -33,19 +35,31 @@ def group_of(ages: "pd.Series[float]", cutoff: float) -> "pd.Series[str]":
     return groups.where(ages.notna(), unknown)
 
 
-def probabilities(predictions: pd.DataFrame, cutoff: float, threshold: float) -> alt.LayerChart:
-    """A histogram of probabilities by labelled group, with the threshold as a rule.
+def histogram(predictions: pd.DataFrame, cutoff: float) -> pd.DataFrame:
+    """How many accounts lie in each bin of probability, by labelled group: start, end, group, size.
 
     Args:
         predictions: columns ``probability`` (0 to 1) and ``age`` (years, missing where unknown).
         cutoff: the age that the probabilities are about.
-        threshold: where "predicted at least" begins.
     """
-    names = group_names(cutoff)
     known = predictions.dropna(subset=["probability"])
     bins = (known["probability"].clip(0, 1 - 1e-9) * BINS).astype(int) / BINS
     counts = known.assign(start=bins, group=group_of(known["age"], cutoff))
-    counts = counts.groupby(["start", "group"], as_index=False).size().assign(end=lambda table: table.start + 1 / BINS)
+    return counts.groupby(["start", "group"], as_index=False).size().assign(end=lambda table: table.start + 1 / BINS)
+
+
+def probabilities(
+    counts: pd.DataFrame, cutoff: float, threshold: float, band: tuple[float, float] | None = None
+) -> alt.LayerChart:
+    """A histogram of probabilities by labelled group, with the threshold as a rule.
+
+    Args:
+        counts: as :func:`histogram` gives them.
+        cutoff: the age that the probabilities are about.
+        threshold: where "predicted at least" begins.
+        band: between these two probabilities an account is called uncertain.
+    """
+    names = group_names(cutoff)
     bars = (
         alt.Chart(counts)
         .mark_bar(binSpacing=1)
@@ -64,12 +78,20 @@ def probabilities(predictions: pd.DataFrame, cutoff: float, threshold: float) ->
             ],
         )
     )
-    rule = (
-        alt.Chart(pd.DataFrame({"threshold": [threshold]}))
-        .mark_rule(color=ACCENT, strokeWidth=2, strokeDash=[6, 3])
-        .encode(x="threshold:Q", tooltip=[alt.Tooltip("threshold:Q", format=".2f")])
+    return alt.LayerChart([*([_shaded(*band)] if band else []), bars, _rule(threshold)]).properties(height=HEIGHT)
+
+
+def _shaded(low: float, high: float) -> alt.Chart:
+    """The band of uncertainty, behind the bars."""
+    return (
+        alt.Chart(pd.DataFrame({"low": [low], "high": [high], "what": ["uncertain"]}))
+        .mark_rect(color=UNKNOWN, opacity=0.25)
+        .encode(
+            x="low:Q",
+            x2="high:Q",
+            tooltip=["what:N", alt.Tooltip("low:Q", format=".2f"), alt.Tooltip("high:Q", format=".2f")],
+        )
     )
-    return (bars + rule).properties(height=HEIGHT)
 
 
 def training_curve(epochs: pd.DataFrame, measure: str, title: str) -> alt.Chart:
@@ -123,7 +145,7 @@ def outcomes(counts: dict[str, int]) -> alt.Chart:
             order="order:Q",
             tooltip=["outcome:N", alt.Tooltip("accounts:Q", format=",")],
         )
-        .properties(height=40)
+        .properties(height=OUTCOMES_HEIGHT)
     )
 
 
@@ -139,6 +161,159 @@ def over_time(table: pd.DataFrame, time: str, count: str, title: str, height: in
         )
         .properties(height=height)
     )
+
+
+def roc(points: pd.DataFrame, now: pd.DataFrame) -> alt.LayerChart:
+    """The ROC curve, with where the threshold stands on it.
+
+    Args:
+        points: as :func:`core.evaluate.roc_curve` gives them.
+        now: one row of the same columns, at the threshold.
+    """
+    diagonal = _diagonal("false_positive_rate", "true_positive_rate")
+    return _curve(
+        points,
+        now,
+        ("false_positive_rate", "share of those under it taken for at least"),
+        ("true_positive_rate", "share of those at least found"),
+        diagonal,
+    )
+
+
+def precision_recall(points: pd.DataFrame, now: pd.DataFrame) -> alt.LayerChart:
+    """Precision against recall of "at least", with where the threshold stands.
+
+    Args:
+        points: as :func:`core.evaluate.precision_recall_points` gives them.
+        now: one row of the same columns, at the threshold.
+    """
+    return _curve(points, now, ("recall", "recall of at least"), ("precision", "precision of at least"))
+
+
+def calibration(points: pd.DataFrame) -> alt.LayerChart:
+    """Observed shares with their intervals against probabilities, beside the diagonal of a model that means it.
+
+    Args:
+        points: as :func:`core.evaluate.calibration_curve` gives them.
+    """
+    base = alt.Chart(points).encode(x=_x("probability", "mean probability"))
+    tooltip = [
+        *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("probability", "share", "low", "high")),
+        alt.Tooltip("accounts:Q", format=","),
+    ]
+    bars = base.mark_rule(color=ACCENT).encode(y=_y("low", "share at least"), y2="high:Q", tooltip=tooltip)
+    dots = base.mark_circle(color=ACCENT, size=60, opacity=1).encode(y="share:Q", tooltip=tooltip)
+    return (_diagonal("probability", "low") + bars + dots).properties(height=HEIGHT)
+
+
+def rates(table: pd.DataFrame, cutoff: float, threshold: float) -> alt.LayerChart:
+    """Both error rates by threshold.
+
+    Args:
+        table: as :func:`core.evaluate.rates_by_threshold` gives it.
+        cutoff: the age in years.
+        threshold: where it stands now.
+    """
+    below, at_least, _ = group_names(cutoff)
+    long = pd.concat(
+        [
+            table[["threshold"]].assign(group=below, rate=1 - table["recall_under"]),
+            table[["threshold"]].assign(group=at_least, rate=1 - table["recall_at_least"]),
+        ]
+    ).dropna()
+    lines = (
+        alt.Chart(long)
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=_x("threshold", "threshold"),
+            y=_y("rate", "share in error"),
+            color=alt.Color(
+                "group:N",
+                title="wrong among those labelled",
+                scale={"domain": [below, at_least], "range": [BELOW, AT_LEAST]},
+                legend=alt.Legend(orient="top"),
+            ),
+            tooltip=["group:N", alt.Tooltip("threshold:Q", format=".2f"), alt.Tooltip("rate:Q", format=".1%")],
+        )
+    )
+    return (lines + _rule(threshold)).properties(height=HEIGHT)
+
+
+def accuracy_by(table: pd.DataFrame, title: str) -> alt.LayerChart:
+    """Accuracy of each group of accounts with its interval.
+
+    Args:
+        table: rows of :func:`core.evaluate.by_group`.
+        title: what the groups are.
+    """
+    base = alt.Chart(table).encode(x=alt.X("group:N", title=title, sort=None, axis=alt.Axis(labelAngle=0)))
+    tooltip = [
+        alt.Tooltip("group:N", title=title),
+        *(alt.Tooltip(f"{name}:Q", format=",") for name in ("accounts", "errors")),
+        *(alt.Tooltip(f"{name}:Q", format=".0%") for name in ("accuracy", "accuracy_low", "accuracy_high")),
+    ]
+    bars = base.mark_rule(color=ACCENT).encode(y=_y("accuracy_low", "accuracy"), y2="accuracy_high:Q", tooltip=tooltip)
+    dots = base.mark_circle(color=ACCENT, opacity=1).encode(
+        y="accuracy:Q", size=alt.Size("accounts:Q", legend=None, scale={"range": [30, 240]}), tooltip=tooltip
+    )
+    return (bars + dots).properties(height=HEIGHT)
+
+
+def disagreement(table: pd.DataFrame, cutoff: float, names: tuple[str, str]) -> alt.Chart:
+    """Accounts by what two models say of them.
+
+    Args:
+        table: ``first`` and ``second`` (probabilities), ``age`` (missing where unknown).
+        cutoff: the age in years.
+        names: what the two are called.
+    """
+    data = table[["first", "second"]].assign(group=group_of(table["age"], cutoff))
+    return (
+        alt.Chart(data)
+        .mark_circle(opacity=0.7, size=36)
+        .encode(
+            x=_x("first", names[0]),
+            y=_y("second", names[1]),
+            color=_group_color(group_names(cutoff), data["group"]),
+            tooltip=[alt.Tooltip("first:Q", format=".2f"), alt.Tooltip("second:Q", format=".2f"), "group:N"],
+        )
+        .properties(height=320)
+    )
+
+
+def _curve(
+    points: pd.DataFrame,
+    now: pd.DataFrame,
+    x: tuple[str, str],
+    y: tuple[str, str],
+    behind: alt.Chart | None = None,
+) -> alt.LayerChart:
+    tooltip = [alt.Tooltip(f"{name}:Q", format=".2f") for name in (x[0], y[0], "threshold")]
+    encoding = {"x": _x(*x), "y": _y(*y), "tooltip": tooltip}
+    line = alt.Chart(points).mark_line(color=ACCENT, strokeWidth=2).encode(**encoding, order="threshold:Q")
+    dot = alt.Chart(now).mark_circle(color=ACCENT, size=110, opacity=1).encode(**encoding)
+    return alt.LayerChart([*([behind] if behind else []), line, dot]).properties(height=HEIGHT)
+
+
+def _diagonal(x: str, y: str) -> alt.Chart:
+    ends = pd.DataFrame({x: [0.0, 1.0], y: [0.0, 1.0]})
+    return alt.Chart(ends).mark_line(color=UNKNOWN, strokeDash=[4, 4]).encode(x=f"{x}:Q", y=f"{y}:Q")
+
+
+def _rule(threshold: float) -> alt.Chart:
+    return (
+        alt.Chart(pd.DataFrame({"threshold": [threshold]}))
+        .mark_rule(color=ACCENT, strokeWidth=2, strokeDash=[6, 3])
+        .encode(x="threshold:Q", tooltip=[alt.Tooltip("threshold:Q", format=".2f")])
+    )
+
+
+def _x(name: str, title: str) -> alt.X:
+    return alt.X(f"{name}:Q", title=title, scale={"domain": [0, 1]})
+
+
+def _y(name: str, title: str) -> alt.Y:
+    return alt.Y(f"{name}:Q", title=title, scale={"domain": [0, 1]})
 
 
 def _group_color(names: tuple[str, str, str], present: "pd.Series[str]") -> alt.Color:

@@ -116,7 +116,7 @@ def prevalence(
     at = cutoff_index(info.settings, age_cutoff)
     cutoff = info.settings.age_cutoffs[at]
     threshold = info.settings.thresholds[at] if threshold is None else threshold
-    known, source = _labelled(model, info.settings.age_cutoffs, cutoff)
+    known, source = labelled_probabilities(model, info.settings.age_cutoffs, cutoff)
     table = read_predictions(predictions)
     used = {name for part in info.training.get("split", {}).values() for name in part}
     fresh = table[~table["username"].isin(used)]
@@ -322,8 +322,12 @@ def _logit(probability: Floats) -> Floats:
 # ------------------------------------------------------------------------- error rates and warnings
 
 
-def _labelled(model: Path, cutoffs: Sequence[float], cutoff: float) -> tuple[LabelledProbabilities, str]:
-    """The test accounts where they are enough, else the validation accounts, and the name of their file."""
+def labelled_probabilities(model: Path, cutoffs: Sequence[float], cutoff: float) -> tuple[LabelledProbabilities, str]:
+    """The test accounts where they are enough, else the validation accounts, and the name of their file.
+
+    Raises:
+        InputError: the file is missing or damaged, or has no probabilities for the cutoff.
+    """
     test = model / TEST_FILE
     if test.is_file():
         known = read_labelled(test, cutoff, cutoffs)

@@ -1,0 +1,102 @@
+"""The labelled accounts on which a run's errors are measured: never ones that the model learnt from."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from core.errors import InputError
+from core.metrics import confusion, share_interval
+from core.model_folder import ModelInfo
+from core.prevalence import TEST_FILE, LabelledProbabilities, labelled_probabilities
+from core.wording import count
+
+Source = Literal["run", "test", "validation"]
+
+_BASIS = {
+    "test": "On {accounts} that the model was tested with, once, at the end of training.",
+    "validation": "On {accounts} that also chose the model, which flatters it: label further accounts to be sure.",
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Accounts with a label and a probability.
+
+    Attributes:
+        table: ``probability`` and ``at_least`` (whether the age is at least the cutoff); of a run
+            also ``username``, ``prediction``, ``posts`` and ``age`` (years).
+        source: whose they are: labelled accounts of the run, or those of the model's folder.
+        basis: says so in a sentence.
+    """
+
+    table: pd.DataFrame
+    source: Source
+    basis: str
+
+    @property
+    def known(self) -> LabelledProbabilities:
+        """The same as arrays."""
+        return LabelledProbabilities(
+            self.table["at_least"].to_numpy(dtype=bool), self.table["probability"].to_numpy(dtype=float)
+        )
+
+
+def judged_accounts(predictions: pd.DataFrame, model: ModelInfo | None, cutoff: float) -> Judged | None:
+    """The accounts to judge a run by, or None where there are none.
+
+    These are the run's own labelled accounts that took no part in training, if there are some on
+    both sides of the cutoff; else the accounts that the model was tested or validated with.
+
+    Args:
+        predictions: ``username``, ``probability``, ``posts``, ``age`` (missing where unknown).
+        model: what made them; None where it is gone.
+        cutoff: the age in years.
+    """
+    labelled = predictions.dropna(subset=["age", "probability"])
+    own = labelled[~labelled["username"].isin(accounts_seen(model))]
+    own = own.assign(at_least=own["age"] >= cutoff)
+    if own["at_least"].nunique() == 2:
+        left_out = len(labelled) - len(own)
+        rest = f"; {count(left_out, 'account')} that made the model are left out" if left_out else ""
+        return Judged(own, "run", f"On {count(len(own), 'labelled account')} of these predictions{rest}.")
+    return _of_the_model(model, cutoff) if model else None
+
+
+def accounts_seen(model: ModelInfo | None) -> set[str]:
+    """The accounts that made a model: those it learnt from, and those that chose its best epoch."""
+    split = model.training.get("split", {}) if model else {}
+    return {username for part in ("train", "validation") for username in split.get(part, [])}
+
+
+def error_rates(known: LabelledProbabilities, threshold: float) -> pd.DataFrame:
+    """What a threshold does to both groups of labelled accounts.
+
+    Returns:
+        A row for ``under`` and one for ``at_least``: group, accounts, right, wrong, and rate, the
+        share in error, with its 95 % interval low to high.
+    """
+    found = confusion(known.at_least, known.probability >= threshold)
+    rows = [
+        ("under", found["under_predicted_under"], found["under_predicted_at_least"]),
+        ("at_least", found["at_least_predicted_at_least"], found["at_least_predicted_under"]),
+    ]
+    return pd.DataFrame(
+        [
+            (group, right + wrong, right, wrong, wrong / max(right + wrong, 1), *share_interval(wrong, right + wrong))
+            for group, right, wrong in rows
+        ],
+        columns=["group", "accounts", "right", "wrong", "rate", "low", "high"],
+    )
+
+
+def _of_the_model(model: ModelInfo, cutoff: float) -> Judged | None:
+    try:
+        known, file = labelled_probabilities(model.folder, model.settings.age_cutoffs, cutoff)
+    except InputError:
+        return None
+    if known.at_least.all() or not known.at_least.any():
+        return None
+    source: Source = "test" if file == TEST_FILE else "validation"
+    table = pd.DataFrame({"probability": known.probability, "at_least": known.at_least})
+    return Judged(table, source, _BASIS[source].format(accounts=count(len(table), "labelled account")))
