@@ -9,6 +9,7 @@ thousand accounts of a hundred posts take about 2.6 GB and a few minutes.
 
 import argparse
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,16 @@ def main(folder: Path, accounts: int, posts: int, first: int) -> None:
         text = account_json(username, number, posts, pool, rng)
         (settings.accounts_dir / f"{username}.json").write_text(text, encoding="utf-8")
     _write_tables(settings, usernames, posts, first, rng)
+
+
+def remove(settings: Settings, first: int, accounts: int) -> None:
+    """Remove what :func:`main` made."""
+    for number in range(first, first + accounts):
+        (settings.accounts_dir / f"{name_of(number)}.json").unlink(missing_ok=True)
+    for folder in (settings.lists_dir, settings.labels_dir):
+        (folder / f"made-{first}.csv").unlink(missing_ok=True)
+    for folder in settings.predictions_dir.glob(f"*-{first}"):
+        shutil.rmtree(folder)
 
 
 def name_of(number: int) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.accounts import read_labels, read_user_list, write_user_list
-from core.posts import Account, file_name, write_account
+from core.posts import Account, write_account
 from core.readers import read
 from core.settings import SAMPLE_DIR, Settings
 
@@ -24,9 +24,3 @@ def load_sample(settings: Settings, folder: Path = SAMPLE_DIR) -> None:
     for username in users.usernames:
         account = with_posts.get(username) or Account(username=username, outcome="empty")
         write_account(settings.accounts_dir, account.model_copy(update={"source": SOURCE}))
-
-
-def sample_is_loaded(settings: Settings) -> bool:
-    """Whether the sample's accounts are in the data folder."""
-    users = read_user_list(SAMPLE_DIR / "users.csv").usernames
-    return all((settings.accounts_dir / file_name(username)).exists() for username in users)

@@ -486,6 +486,12 @@ def test_prediction_runs_are_listed_filtered_and_compared(study: Store, settings
     assert list(study.compare_runs("a", "b")["username"]) == ["anna", "bob"]
 
 
+def test_names_that_predictions_hide_from_spreadsheets_are_found_again(study: Store, settings: Settings) -> None:
+    predict(settings, "run", "'=1+1,0.5,1,3\n'tis,0.5,1,3\n")
+    study.refresh()
+    assert sorted(study.predictions("run")["username"]) == ["'tis", "=1+1"]
+
+
 def test_a_run_that_is_still_being_written_is_shown_as_far_as_it_is(study: Store, settings: Settings) -> None:
     put(
         settings.predictions_dir / "run" / "predictions.csv",

@@ -4,7 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,8 @@ class Database:
             try:
                 yield cursor
             except BaseException:
-                cursor.rollback()
+                with suppress(duckdb.Error):  # after some errors there is nothing left to roll back
+                    cursor.rollback()
                 raise
             cursor.commit()
 

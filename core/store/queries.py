@@ -229,10 +229,6 @@ class Queries:
         )
         return list(frame["username"])
 
-    def collected_usernames(self) -> list[str]:
-        """Every account that has a file."""
-        return list(self._database.frame("SELECT username FROM accounts ORDER BY username")["username"])
-
     def damaged(self) -> pd.DataFrame:
         """Files that cannot be used: path, kind, reason."""
         return self._database.frame("SELECT path, kind, reason FROM files WHERE reason IS NOT NULL ORDER BY kind, path")
@@ -332,9 +328,10 @@ class Queries:
 
     def _count(self, rest: str, conditions: Conditions) -> int:
         key = (self.version, rest, *map(str, conditions.values))
-        if key not in self._kept:
+        known = self._kept.get(key)
+        if known is None:
             row = self._database.row(f"SELECT count(*) {rest}", conditions.values)
-            self._kept[key] = int(row[0]) if row else 0
+            known = self._kept[key] = int(row[0]) if row else 0
             while len(self._kept) > _COUNTS_KEPT:
                 self._kept.popitem(last=False)
-        return self._kept[key]
+        return known

@@ -12,6 +12,7 @@ import pyarrow.csv
 from core.accounts import read_labels, read_user_list
 from core.errors import InputError
 from core.posts import parse_time
+from core.predictions import plain_name
 from core.store.account_batch import read_batch
 from core.store.files import FileKind, FoundFile
 
@@ -171,6 +172,8 @@ def _prediction_rows(path: Path, file: FoundFile) -> pa.Table:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise InputError(f"{path} is not a predictions file ({error}). Predict again into another folder.") from error
+    names = pa.array([plain_name(name) for name in table["username"].to_pylist()], pa.string())
+    table = table.set_column(table.schema.get_field_index("username"), "username", names)
     for name, value in (("run", path.parent.name), ("path", file.path)):
         table = table.append_column(name, pa.array([value] * len(table), pa.string()))
     return table
