@@ -78,7 +78,7 @@ def probabilities(
             ],
         )
     )
-    return alt.LayerChart([*([_shaded(*band)] if band else []), bars, _rule(threshold)]).properties(height=HEIGHT)
+    return alt.LayerChart(layer=[*([_shaded(*band)] if band else []), bars, _rule(threshold)]).properties(height=HEIGHT)
 
 
 def _shaded(low: float, high: float) -> alt.Chart:
@@ -292,7 +292,7 @@ def _curve(
     encoding = {"x": _x(*x), "y": _y(*y), "tooltip": tooltip}
     line = alt.Chart(points).mark_line(color=ACCENT, strokeWidth=2).encode(**encoding, order="threshold:Q")
     dot = alt.Chart(now).mark_circle(color=ACCENT, size=110, opacity=1).encode(**encoding)
-    return alt.LayerChart([*([behind] if behind else []), line, dot]).properties(height=HEIGHT)
+    return alt.LayerChart(layer=[*([behind] if behind else []), line, dot]).properties(height=HEIGHT)
 
 
 def _diagonal(x: str, y: str) -> alt.Chart:
