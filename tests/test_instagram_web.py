@@ -276,6 +276,18 @@ def test_a_slowed_route_comes_after_the_others(stand_in: StandIn) -> None:
     assert stand_in.counts["profile"] == asked
 
 
+def test_half_way_a_slowed_route_is_waited_for(stand_in: StandIn) -> None:
+    stand_in.add("anna", posts=30)
+    stand_in.fail("profile", "too_many", times=2)
+    with web(stand_in) as source:
+        first = source.page("anna", None, 50)
+        stand_in.fail("post", "too_many", times=2)
+        with pytest.raises(errors.TooManyRequests):
+            source.page("anna", first.cursor, 50)
+        assert source.page("anna", first.cursor, 50).posts
+    assert stand_in.counts == {"profile": 2, "page": 1, "start": 1, "post": 3}
+
+
 def test_a_wait_ends_when_the_run_is_stopped(stand_in: StandIn) -> None:
     stand_in.fail("profile", "too_many")
     with Progress("", terminal=False) as progress:
@@ -284,6 +296,23 @@ def test_a_wait_ends_when_the_run_is_stopped(stand_in: StandIn) -> None:
         progress.event = lambda **record: progress.request_stop()  # type: ignore[method-assign]
         with pytest.raises(Stopped):
             source.page("anna", None, 10)
+        assert source.requests_made() == {"profile": 1}
+        source.close()
+
+
+def test_a_wait_for_the_limits_that_is_ended_counts_as_no_request(stand_in: StandIn) -> None:
+    with Progress("", terminal=False) as progress:
+
+        def stopped_while_waiting(seconds: float, reason: str) -> None:
+            progress.request_stop()
+            progress.check()
+
+        progress.wait = stopped_while_waiting  # type: ignore[method-assign]
+        source = WebSource(Line(Pace([Limit(1, 3600)]), progress), stand_in.url, load_routes(Path("nowhere")))
+        source.page("anna", None, 10)
+        with pytest.raises(Stopped):
+            source.page("bob", None, 10)
+        assert source.requests_made() == {"profile": 1}
         source.close()
 
 

@@ -1,6 +1,7 @@
 """Limits: all together, in every window, for every process and across restarts, and used to the full."""
 
 import random
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -168,6 +169,17 @@ def test_a_record_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "limits.sqlite").write_text("this is no database, and long enough to be taken for a damaged one")
     with pytest.raises(AgeScopeError, match="cannot be used"):
         SharedLimiter(DEFAULTS, tmp_path / "limits.sqlite", lambda seconds, reason: None).try_acquire("instagram")
+
+
+def test_a_disk_that_fills_up_while_a_run_is_under_way_says_so(tmp_path: Path) -> None:
+    limiter = SharedLimiter([Limit(10, 1)], tmp_path / "limits.sqlite", lambda seconds, reason: None)
+    limiter.try_acquire("instagram")
+    with sqlite3.connect(tmp_path / "limits.sqlite") as other:
+        other.execute("DROP TABLE bucket_instagram")
+    with pytest.raises(AgeScopeError, match="Make room"):
+        limiter.settle()
+    with pytest.raises(AgeScopeError, match="Make room"):
+        limiter.try_acquire("instagram")
 
 
 @pytest.mark.parametrize("text", ["", "60", "60,", "a,b", "-1,30", "0,30", "1,0", "1,99999999", "1;30"])

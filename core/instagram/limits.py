@@ -10,7 +10,8 @@ counts as not yet begun.
 import random
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from time import time_ns
@@ -179,20 +180,14 @@ class _SharedBuckets(BucketFactory):
     def bucket(self, name: str) -> _SharedBucket:
         if name not in self._buckets:
             table = "bucket_" + re.sub(r"\W", "_", name)
-            try:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                bucket = _SharedBucket.init_from_file(
-                    self._rates, table, str(self._file), use_file_lock=True, algorithm=_LongestWait()
-                )
-                self._buckets[name] = cast(_SharedBucket, bucket)
-                # several processes often wait for the same moment; the default of 50 ms would add up
-                cast(FileLock, bucket.lock).poll_interval = _LOCK_POLL_S
-                self._buckets[name].forget_old()
-            except (OSError, sqlite3.Error) as error:
-                raise AgeScopeError(
-                    f"The record of past requests, {self._file}, cannot be used ({error}). "
-                    "Correct its permissions, or set XDG_STATE_HOME to a folder that can be written."
-                ) from error
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            bucket = _SharedBucket.init_from_file(
+                self._rates, table, str(self._file), use_file_lock=True, algorithm=_LongestWait()
+            )
+            self._buckets[name] = cast(_SharedBucket, bucket)
+            # several processes often wait for the same moment; the default of 50 ms would add up
+            cast(FileLock, bucket.lock).poll_interval = _LOCK_POLL_S
+            self._buckets[name].forget_old()
         return self._buckets[name]
 
     def owned_buckets(self) -> list[Any]:
@@ -207,11 +202,16 @@ class SharedLimiter(Limiter):
         file: the SQLite file that every process shares.
         wait: waits a number of seconds, showing a reason; raises to end the run early.
         jitter: each wait for the limits is longer by up to this many seconds, at random.
+
+    Attributes:
+        granted: how many requests were let through.
     """
 
     def __init__(
         self, limits: Sequence[Limit], file: Path, wait: Callable[[float, str], None], jitter: float = 0.0
     ) -> None:
+        self.granted = 0
+        self._file = file
         self._factory = _SharedBuckets(limits, file)
         self._wait = wait
         self._jitter = jitter
@@ -219,27 +219,52 @@ class SharedLimiter(Limiter):
         super().__init__(self._factory)
 
     def try_acquire(self, name: str = "", weight: int = 1, blocking: bool = True, timeout: int | float = -1) -> bool:
-        """Wait until a request may be made to ``name``, and reserve it; always True."""
-        bucket = self._factory.bucket(name)
+        """Wait until a request may be made to ``name``, and reserve it; always True.
+
+        Raises:
+            AgeScopeError: the file cannot be used.
+        """
         if self._jitter:
             pause = random.uniform(0, self._jitter)  # noqa: S311
-            self._wait(bucket.free_in() / 1000 + pause, "the limits and a short random pause")
+            self._wait(self.free_in(name) + pause, "the limits and a short random pause")
         token = token_hex(8)
-        while wait_ms := bucket.reserve(token):
-            rate = bucket.failing_rate
-            reason = f"the limit of {Limit(rate.limit, rate.interval / 1000)}" if rate else "the limits"
-            seconds = wait_ms / 1000
-            self._wait(min(seconds, _RECHECK_S) if bucket.under_way() else seconds, reason)
+        while wait := self._reserve(name, token):
+            self._wait(*wait)
         self._reserved = (name, token)
+        self.granted += 1
         return True
 
     def free_in(self, name: str) -> float:
         """Seconds until a request to ``name`` may be free; reserves nothing."""
-        return self._factory.bucket(name).free_in() / 1000
+        with self._usable_file():
+            return self._factory.bucket(name).free_in() / 1000
 
     def settle(self) -> None:
         """Tell that the request reserved last has been answered or has failed."""
         if self._reserved:
             name, token = self._reserved
-            self._factory.bucket(name).settle(token)
             self._reserved = None
+            with self._usable_file():
+                self._factory.bucket(name).settle(token)
+
+    def _reserve(self, name: str, token: str) -> tuple[float, str] | None:
+        """Reserve a request; return None, or how long to wait for what before the next try."""
+        with self._usable_file():
+            bucket = self._factory.bucket(name)
+            wait_ms = bucket.reserve(token)
+            if not wait_ms:
+                return None
+            rate = bucket.failing_rate
+            reason = f"the limit of {Limit(rate.limit, rate.interval / 1000)}" if rate else "the limits"
+            seconds = wait_ms / 1000
+            return (min(seconds, _RECHECK_S) if bucket.under_way() else seconds), reason
+
+    @contextmanager
+    def _usable_file(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise AgeScopeError(
+                f"The record of past requests, {self._file}, cannot be used ({error}). Make room, correct its "
+                "permissions, or set XDG_STATE_HOME to a folder that can be written."
+            ) from error

@@ -70,8 +70,14 @@ class Memory:
         return content if isinstance(content, dict) else {}
 
     def _write(self, everything: dict[str, Any]) -> None:
-        # mkstemp's file is readable by its owner alone from the first moment
-        handle, name = tempfile.mkstemp(".part", ".", self._file.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(orjson.dumps(everything))
-        Path(name).replace(self._file)
+        try:
+            # mkstemp's file is readable by its owner alone from the first moment
+            handle, name = tempfile.mkstemp(".part", ".", self._file.parent)
+            with os.fdopen(handle, "wb") as file:
+                file.write(orjson.dumps(everything))
+            Path(name).replace(self._file)
+        except OSError as error:
+            raise AgeScopeError(
+                f"{self._file} cannot be written: {error.strerror}. Make room or correct its permissions, "
+                "then start again; nothing was damaged."
+            ) from error

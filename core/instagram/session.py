@@ -192,6 +192,7 @@ class Line:
     def _send(self, route: str, request: requests.PreparedRequest) -> requests.Response:
         through = self._choose_proxy(request)
         options = self._http.merge_environment_settings(request.url, through, None, None, None)
+        before = self._limiter.granted
         try:
             return self._http.send(request, timeout=TIMEOUT_S, allow_redirects=False, **options)
         # `from None`: requests' messages hold the address, and with it names and tokens
@@ -202,7 +203,7 @@ class Line:
         except requests.exceptions.RequestException as error:
             raise PassingFault(f"no complete answer ({type(error).__name__})", route) from None
         finally:
-            self.made[route] += 1
+            self.made[route] += self._limiter.granted - before  # none where a wait was ended
             self._http.cookies.clear()
 
     def _choose_proxy(self, request: requests.PreparedRequest) -> dict[str, str]:

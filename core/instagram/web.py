@@ -78,6 +78,8 @@ class WebSource:
             try:
                 return self.ask(step, username, cursor)
             except _ANOTHER_ROUTE_MAY_DO as error:
+                if isinstance(error, TooManyRequests) and step == cursor.get("step"):
+                    raise  # half-way, another route would have to begin anew
                 failed.add(step)
                 last = error
         raise self._nothing_left(cursor, last)
