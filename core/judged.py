@@ -69,24 +69,31 @@ def accounts_seen(model: ModelInfo | None) -> set[str]:
     return {username for part in ("train", "validation") for username in split.get(part, [])}
 
 
-def error_rates(known: LabelledProbabilities, threshold: float) -> pd.DataFrame:
-    """What a threshold does to both groups of labelled accounts.
+@dataclass(frozen=True)
+class GroupErrors:
+    """What a threshold does to the labelled accounts of one group, "under" or "at_least"."""
 
-    Returns:
-        A row for ``under`` and one for ``at_least``: group, accounts, right, wrong, and rate, the
-        share in error, with its 95 % interval low to high.
-    """
+    group: Literal["under", "at_least"]
+    right: int
+    wrong: int
+
+    @property
+    def rate(self) -> float:
+        """The share in error; NaN of nobody."""
+        return self.wrong / (self.right + self.wrong) if self.right + self.wrong else float("nan")
+
+    @property
+    def interval(self) -> tuple[float, float] | tuple[None, None]:
+        """Of the rate, 95 %."""
+        return share_interval(self.wrong, self.right + self.wrong)
+
+
+def error_rates(known: LabelledProbabilities, threshold: float) -> tuple[GroupErrors, GroupErrors]:
+    """What a threshold does to those under the cutoff, and to those at least at it."""
     found = confusion(known.at_least, known.probability >= threshold)
-    rows = [
-        ("under", found["under_predicted_under"], found["under_predicted_at_least"]),
-        ("at_least", found["at_least_predicted_at_least"], found["at_least_predicted_under"]),
-    ]
-    return pd.DataFrame(
-        [
-            (group, right + wrong, right, wrong, wrong / max(right + wrong, 1), *share_interval(wrong, right + wrong))
-            for group, right, wrong in rows
-        ],
-        columns=["group", "accounts", "right", "wrong", "rate", "low", "high"],
+    return (
+        GroupErrors("under", found["under_predicted_under"], found["under_predicted_at_least"]),
+        GroupErrors("at_least", found["at_least_predicted_at_least"], found["at_least_predicted_under"]),
     )
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
 from scipy.stats import chi2
@@ -35,7 +36,7 @@ from core.errors import InputError
 from core.evaluate import read_predictions
 from core.files import read_text
 from core.metrics import LEVEL, share_interval
-from core.model_folder import VALIDATION_FILE, cutoff_index, read_model_info
+from core.model_folder import VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
 
 TEST_FILE = "test.csv"
 FEWEST_PER_CLASS = 20
@@ -112,12 +113,17 @@ def prevalence(
     Raises:
         InputError: a file cannot be used, or no account or only one class is left.
     """
-    info = read_model_info(model)
+    return prevalence_of(read_predictions(predictions), read_model_info(model), age_cutoff, threshold)
+
+
+def prevalence_of(
+    table: pd.DataFrame, info: ModelInfo, age_cutoff: float | None = None, threshold: float | None = None
+) -> dict[str, Any]:
+    """Like :func:`prevalence`, of predictions already read: ``username`` and ``probability``."""
     at = cutoff_index(info.settings, age_cutoff)
     cutoff = info.settings.age_cutoffs[at]
     threshold = info.settings.thresholds[at] if threshold is None else threshold
-    known, source = labelled_probabilities(model, info.settings.age_cutoffs, cutoff)
-    table = read_predictions(predictions)
+    known, source = labelled_probabilities(info.folder, info.settings.age_cutoffs, cutoff)
     used = {name for part in info.training.get("split", {}).values() for name in part}
     fresh = table[~table["username"].isin(used)]
     probability = fresh["probability"].dropna().to_numpy(dtype=float)

@@ -52,8 +52,7 @@ def test_without_any_there_is_none(tmp_path: Path) -> None:
 
 def test_error_rates_are_those_of_each_group() -> None:
     known = LabelledProbabilities(np.array([True, True, True, False]), np.array([0.9, 0.6, 0.2, 0.7]))
-    rates = error_rates(known, 0.5).set_index("group")
-    assert rates.loc["at_least", ["accounts", "right", "wrong"]].tolist() == [3, 2, 1]
-    assert rates.loc["under", ["accounts", "right", "wrong", "rate"]].tolist() == [1, 0, 1, 1.0]
-    assert rates.loc["at_least", "low"] < 1 / 3 < rates.loc["at_least", "high"]
-    assert error_rates(known, 0.65).set_index("group").loc["at_least", "wrong"] == 2
+    under, at_least = error_rates(known, 0.5)
+    assert (at_least.right, at_least.wrong, under.right, under.wrong) == (2, 1, 0, 1)
+    assert under.rate == 1.0 and at_least.interval[0] < at_least.rate < at_least.interval[1]
+    assert error_rates(known, 0.65)[1].wrong == 2

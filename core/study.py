@@ -1,0 +1,244 @@
+"""One prediction run seen at one threshold: every figure and chart of it, and the report of the study."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core import charts
+from core.calibration import Band, abstention_band
+from core.errors import InputError
+from core.evaluate import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve, tables
+from core.judged import Judged, error_rates, judged_accounts
+from core.metrics import share_interval
+from core.model_card import model_card
+from core.model_folder import ModelInfo
+from core.prevalence import prevalence_of
+from core.store import Counts
+from core.wording import count, moment, number, percent
+
+ESTIMATES = {
+    "raw": "Counted",
+    "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
+    "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with what it shows in words, and the figures behind it."""
+
+    title: str
+    drawn: alt.TopLevelMixin
+    alt: str
+    data: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A prediction run at a threshold.
+
+    Attributes:
+        run: its name.
+        predictions: ``username``, ``probability``, ``prediction``, ``posts``, ``age``; a row an account.
+        model: what made them, or None where it is gone.
+        cutoff: the age in years.
+        threshold: from which probability on "at least" is predicted.
+        wanted: the accuracy below which an account is called uncertain; None calls none so.
+    """
+
+    run: str
+    predictions: pd.DataFrame
+    model: ModelInfo | None
+    cutoff: float
+    threshold: float
+    wanted: float | None = None
+
+    @cached_property
+    def judged(self) -> Judged | None:
+        """The labelled accounts that say how good the model is."""
+        return judged_accounts(self.predictions, self.model, self.cutoff)
+
+    @cached_property
+    def band(self) -> Band | None:
+        """Where the model is called uncertain; None where it never is, or no band gives the wanted accuracy."""
+        if self.judged is None or self.wanted is None:
+            return None
+        return abstention_band(self.judged.known.at_least, self.judged.known.probability, self.wanted, self.threshold)
+
+    @cached_property
+    def uncertain(self) -> "pd.Series[bool]":
+        """Of each account, whether its probability lies inside the band."""
+        probability = self.predictions["probability"]
+        if self.band is None:
+            return pd.Series(False, index=probability.index)
+        return (probability > self.band.low) & (probability < self.band.high)
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """How many accounts are predicted to be at least at the cutoff, and how many are predicted at all."""
+        known = self.predictions["probability"].dropna()
+        return int((known >= self.threshold).sum()), len(known)
+
+    @cached_property
+    def prevalence(self) -> dict[str, Any] | str:
+        """The shares as :func:`core.prevalence.prevalence` gives them, or why there are none."""
+        if self.model is None:
+            return "The model's folder is gone, so its errors are unknown and the share cannot be corrected."
+        try:
+            return prevalence_of(self.predictions, self.model, self.cutoff, self.threshold)
+        except InputError as error:
+            return str(error)
+
+    @property
+    def shares(self) -> pd.DataFrame:
+        """Each estimate of the share with its interval, in words: estimate, share, interval, note."""
+        found = self.prevalence
+        if isinstance(found, str):
+            return pd.DataFrame(columns=["estimate", "share", "95 % interval", "note"])
+        rows = [
+            (name, percent(found[key]["value"], 1), interval(found[key]["low"], found[key]["high"]), found[key]["note"])
+            for key, name in ESTIMATES.items()
+        ]
+        return pd.DataFrame(rows, columns=["estimate", "share", "95 % interval", "note"])
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """The confusion at the threshold with both error rates, in words; empty where nothing is known."""
+        if self.judged is None:
+            return pd.DataFrame()
+        below, at_least, _ = charts.group_names(self.cutoff)
+        names = {"under": (below, at_least), "at_least": (at_least, below)}
+        rows = [
+            {
+                "label": names[row.group][0],
+                f"predicted {below}": row.right if row.group == "under" else row.wrong,
+                f"predicted {at_least}": row.wrong if row.group == "under" else row.right,
+                "in error": percent(row.rate, 1),
+                "95 % interval": interval(*row.interval),
+            }
+            for row in error_rates(self.judged.known, self.threshold)
+        ]
+        return pd.DataFrame(rows)
+
+    def distribution(self) -> Chart:
+        """Accounts by probability, with the threshold and the band."""
+        counts = charts.histogram(self.predictions, self.cutoff)
+        band = (self.band.low, self.band.high) if self.band and self.band.low < self.band.high else None
+        drawn = charts.probabilities(counts, self.cutoff, self.threshold, band)
+        at_least, predicted = self.counted
+        text = f"Accounts by probability of being at least {self.cutoff:g}; {at_least:,} of {predicted:,} at or above "
+        return Chart("Probabilities", drawn, f"{text}the threshold {self.threshold:.2f}", counts)
+
+    def quality_charts(self) -> Iterator[Chart]:
+        """Error rates by threshold, ROC, precision and recall, calibration; none where nothing is known."""
+        if self.judged is None:
+            return
+        truth, probability = self.judged.known.at_least, self.judged.known.probability
+        rates = rates_by_threshold(truth, probability)
+        now = rates.iloc[[int((rates["threshold"] - self.threshold).abs().argmin())]]
+        yield Chart(
+            "Both error rates by threshold",
+            charts.rates(rates, self.cutoff, self.threshold),
+            "Share in error of both groups by threshold",
+            rates,
+        )
+        roc = roc_curve(truth, probability)
+        at = now.assign(true_positive_rate=now["recall_at_least"], false_positive_rate=1 - now["recall_under"])
+        yield Chart("ROC curve", charts.roc(roc, at), "ROC curve, with the threshold on it", roc)
+        precision = precision_recall_points(truth, probability)
+        hits, called = now["at_least_predicted_at_least"], now["under_predicted_at_least"]
+        at = now.assign(recall=now["recall_at_least"], precision=hits / (hits + called))
+        drawn = charts.precision_recall(precision, at.dropna(subset=["precision"]))
+        yield Chart("Precision and recall", drawn, "Precision by recall, with the threshold on it", precision)
+        bins = calibration_curve(truth, probability)
+        yield Chart(
+            "Calibration", charts.calibration(bins), "Observed share at least by probability, with intervals", bins
+        )
+
+    def error_charts(self) -> Iterator[Chart]:
+        """Where the errors sit: by age and by number of posts; none where the run has no labels of its own."""
+        if self.judged is None or self.judged.source != "run":
+            return
+        found = tables(self.judged.table, self.threshold)
+        for key, title in (("by_age", "labelled age"), ("by_posts", "captions used")):
+            data = pd.DataFrame(found[key])
+            data["group"] = data["group"].astype(str)
+            yield Chart(f"Accuracy by {title}", charts.accuracy_by(data, title), f"Accuracy by {title}", data)
+
+    def downloads(self) -> pd.DataFrame:
+        """A row an account, with what the threshold and the band make of it."""
+        probability = self.predictions["probability"]
+        predicted = (probability >= self.threshold).astype("Int8").where(probability.notna())
+        return self.predictions.assign(prediction=predicted, uncertain=self.uncertain)
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """``54.0 to 69.0 %``; a dash where there is none."""
+    return "–" if low is None or high is None else f"{number(100 * low, 1)} to {percent(high, 1)}"
+
+
+def report(view: RunView, counts: Counts, details: dict[str, Any]) -> str:
+    """The study as one HTML page; it names no account.
+
+    Args:
+        view: the run.
+        counts: where the study stands.
+        details: the content of the run's ``predictions.run.json``.
+    """
+    from core.report import Section, html_report
+
+    sections = [
+        Section("The study", [_study_in_words(counts)], _pairs(asdict(counts)["outcomes"], "outcome", "accounts")),
+        Section(f"Share at least {view.cutoff:g}", _share_in_words(view), view.shares),
+        _section(view.distribution()),
+    ]
+    if view.judged is not None:
+        sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
+    sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
+    if view.model is not None:
+        sections.append(Section("The model", markdown=model_card(view.model.training)))
+    sections.append(Section("How it was predicted", table=_pairs(_settings(view, details), "setting", "value")))
+    return html_report(f"Accounts at least {view.cutoff:g}", sections)
+
+
+def _section(chart: Chart) -> Any:
+    from core.report import Section
+
+    return Section(chart.title, chart=chart.drawn, alt=chart.alt)
+
+
+def _study_in_words(counts: Counts) -> str:
+    return (
+        f"{count(counts.listed, 'account')} listed, {number(counts.collected)} collected, "
+        f"{number(counts.with_posts)} with captions ({count(counts.posts, 'post')} in all), "
+        f"{number(counts.labelled)} with a known age."
+    )
+
+
+def _share_in_words(view: RunView) -> list[str]:
+    at_least, predicted = view.counted
+    low, high = share_interval(at_least, predicted)
+    counted = percent(at_least / predicted, 1) if predicted else "–"
+    text = [f"{at_least:,} of {predicted:,} accounts ({counted}, {interval(low, high)}) are at or above the threshold."]
+    if view.band is not None:
+        text.append(f"{count(int(view.uncertain.sum()), 'account')} lie in the band of uncertainty.")
+    found = view.prevalence
+    return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
+
+
+def _settings(view: RunView, details: dict[str, Any]) -> dict[str, Any]:
+    shown = ("created_at", "encoder", "precision", "max_seq_len")
+    known = {name.replace("_", " "): details[name] for name in shown if name in details}
+    if "created at" in known:
+        known["created at"] = moment(str(known["created at"]))
+    band = f"{view.band.low:.2f} to {view.band.high:.2f}" if view.band else "none"
+    versions = {f"version of {name}": value for name, value in details.get("versions", {}).items()}
+    return {"run": view.run, "threshold": f"{view.threshold:.2f}", "band of uncertainty": band, **known, **versions}
+
+
+def _pairs(values: dict[str, Any], first: str, second: str) -> pd.DataFrame:
+    return pd.DataFrame([(key.replace("_", " "), str(value)) for key, value in values.items()], columns=[first, second])

@@ -1,0 +1,85 @@
+"""A run at a threshold: its figures follow the threshold and the band, and the report holds them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from core.model_folder import ModelInfo, ModelSettings
+from core.predictions import as_csv, prediction
+from core.prevalence import prevalence_of
+from core.store import Counts
+from core.study import RunView, report
+
+COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})
+
+
+@pytest.fixture
+def view(tmp_path: Path) -> RunView:
+    """300 accounts, 100 of them labelled and unknown to a model of medium quality."""
+    rng = np.random.default_rng(7)
+    ages = rng.choice([14, 17, 19, 22, 30, 45], 300)
+    scores = expit(np.where(ages >= 21, 1.2, -1.2) + rng.normal(0, 1, 300))
+    lines = [f"known_{at},{age},{score:.6f}" for at, (age, score) in enumerate(zip(ages, scores, strict=True))]
+    (tmp_path / "test.csv").write_text("\n".join(["username,age,probability", *lines[:150]]) + "\n")
+    table = pd.DataFrame(
+        {
+            "username": [f"user_{at}" for at in range(300)],
+            "probability": scores[::-1],
+            "prediction": (scores[::-1] >= 0.5).astype(int),
+            "posts": rng.integers(1, 40, 300),
+            "age": np.where(np.arange(300) < 100, ages[::-1], np.nan).astype(float),
+        }
+    )
+    table.loc[299, ["probability", "prediction"]] = np.nan
+    model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), {"split": {}})
+    return RunView("run", table, model, 21, 0.5, 0.9)
+
+
+def test_counts_and_errors_follow_the_threshold(view: RunView) -> None:
+    strict = replace(view, threshold=0.9)
+    assert strict.counted[0] < view.counted[0] and strict.counted[1] == view.counted[1] == 299
+    assert strict.errors["predicted at least 21"].sum() < view.errors["predicted at least 21"].sum()
+    assert view.errors.iloc[:, 1:3].to_numpy().sum() == 100
+
+
+def test_shares_are_those_of_the_command_line(view: RunView) -> None:
+    assert view.model is not None
+    expected = prevalence_of(view.predictions, view.model, 21, 0.5)
+    assert view.prevalence == expected
+    assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
+
+
+def test_the_band_holds_what_is_uncertain(view: RunView) -> None:
+    assert view.band is not None and view.band.low < 0.5 < view.band.high
+    inside = view.predictions["probability"].between(view.band.low, view.band.high, inclusive="neither")
+    assert view.uncertain.sum() == inside.sum() > 0
+    assert replace(view, wanted=0.99).uncertain.sum() > view.uncertain.sum()
+    assert replace(view, wanted=None).uncertain.sum() == 0
+
+
+def test_downloads_say_what_is_uncertain_and_what_is_unknown(view: RunView) -> None:
+    table = view.downloads()
+    assert table["prediction"].isna().sum() == 1
+    assert table["uncertain"].sum() == view.uncertain.sum()
+    assert "prediction" in as_csv(prediction(r.username, r.probability, 0.5, r.posts) for r in table.itertuples())
+
+
+def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunView) -> None:
+    bare = replace(view, predictions=view.predictions.assign(age=np.nan), model=None)
+    assert bare.judged is None and bare.errors.empty and bare.band is None
+    assert isinstance(bare.prevalence, str) and bare.shares.empty
+    assert [*bare.quality_charts(), *bare.error_charts()] == []
+    assert "folder is gone" in report(bare, COUNTS, {})
+
+
+def test_the_report_holds_the_figures_and_names_nobody(view: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.study.model_card", lambda training: "# A card")
+    page = report(view, COUNTS, {"created_at": "2026-11-01T12:00:00Z", "encoder": "some-encoder"})
+    assert "user_" not in page and "known_" not in page
+    assert page.count("<svg") == 7
+    for expected in (view.shares["share"].iloc[1], view.errors["in error"].iloc[0], "A card", "some-encoder"):
+        assert expected in page
