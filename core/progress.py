@@ -6,6 +6,7 @@ command runs as a background job (``AGESCOPE_JOB_DIR`` is set by :mod:`core.jobs
 be kept: an epoch's figures, an account's outcome) into the job's folder.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -27,9 +28,12 @@ from rich.progress import Progress as RichProgress
 from core.errors import AgeScopeError, Stopped
 from core.files import write_json
 
+logger = logging.getLogger(__name__)
+
 JOB_DIR_VARIABLE = "AGESCOPE_JOB_DIR"
 RESULT_FILE = "result.json"
 HEARTBEAT_S = 2.0
+LOG_S = 30.0
 _RATE_WINDOW = 50
 
 
@@ -63,9 +67,10 @@ class Progress:
                 self._previous[number] = signal.signal(number, self._on_signal)
         if self._bar:
             self._bar.start()
+        else:
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         if self._job_dir:
             self._write()
-            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         return self
 
     def __exit__(
@@ -147,8 +152,21 @@ class Progress:
         return round(float(total - last) * (end - start) / (last - first), 1)
 
     def _beat(self) -> None:
+        """Where no bar is drawn: keep the job's folder fresh, and tell the log now and then."""
+        logged_at, logged = time.monotonic(), ""
         while not self._closed.wait(HEARTBEAT_S):
-            self._write()
+            if self._job_dir:
+                self._write()
+            if time.monotonic() - logged_at >= LOG_S and (line := self._line()) != logged:
+                logger.info(line)
+                logged_at, logged = time.monotonic(), line
+
+    def _line(self) -> str:
+        with self._lock:
+            state = dict(self.state)
+        of = "" if state["total"] is None else f" of {state['total']:,.0f}"
+        parts = [f"{state['done']:,.0f}{of} {state['unit']}", state["message"], state.get("waiting_reason")]
+        return ", ".join(part for part in parts if part)
 
     def _write(self) -> None:
         assert self._job_dir is not None

@@ -1,6 +1,7 @@
 """Progress: what long work tells, and how it is stopped."""
 
 import os
+import queue
 import signal
 import threading
 from pathlib import Path
@@ -107,3 +108,14 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
 def test_text_in_the_usual_encodings_is_read() -> None:
     for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         assert decode_text("zoë".encode(encoding), "list") == "zoë"
+
+
+def test_without_a_terminal_the_log_tells_where_the_work_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.progress.HEARTBEAT_S", 0.001)
+    monkeypatch.setattr("core.progress.LOG_S", 0)
+    lines: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr("core.progress.logger.info", lines.put)
+    with Progress("accounts", terminal=False) as progress:
+        progress.update(1000, 2000, message="epoch 1 of 2")
+        while lines.get(timeout=30) != "1,000 of 2,000 accounts, epoch 1 of 2":
+            pass
