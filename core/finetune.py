@@ -36,6 +36,7 @@ from core.progress import Progress
 CHECKPOINT_EVERY_S = 300.0
 
 _TRAINING_MEMORY = {"cpu": 1.5e9, "cuda": 12e9}
+_WEIGHT_DECAY = 0.01
 _VALIDATION_USERS = 32
 _CHECKPOINT, _BEST = "checkpoint.pt", "best.safetensors"
 
@@ -53,7 +54,6 @@ class Recipe:
         warmup_share: of all steps, over which the learning rate rises from 0.
         linear_decay: whether it then falls to 0; otherwise it stays.
         patience: stop after so many epochs without a better validation AUC; None never stops.
-        weight_decay: of AdamW.
     """
 
     learn_rate: float
@@ -64,15 +64,21 @@ class Recipe:
     warmup_share: float = 0.0
     linear_decay: bool = False
     patience: int | None = None
-    weight_decay: float = 0.01
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Users to learn from or to measure on: their tokens, and whether each is at least each cutoff."""
+    """Users to learn from or to choose by.
+
+    Attributes:
+        users: their tokens.
+        at_least: [users, cutoffs] the truth.
+        weights: [users, cutoffs] how much each answer counts; None counts all alike.
+    """
 
     users: Sequence[UserTokens]
-    at_least: npt.NDArray[np.bool_]  # [users, cutoffs]
+    at_least: npt.NDArray[np.bool_]
+    weights: npt.NDArray[np.float32] | None = None
 
 
 @dataclass
@@ -82,10 +88,12 @@ class History:
     Attributes:
         epochs: the figures of each finished epoch, as in the events.
         best_epoch: the number (from 1) of the epoch whose weights are kept; 0 before the first.
+        stopped: asked to stop before the end.
     """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
+    stopped: bool = False
 
     @property
     def best_auc(self) -> float:
@@ -100,20 +108,18 @@ def finetune(
     recipe: Recipe,
     checkpoints: Path,
     progress: Progress,
-    history: History,
-) -> None:
+) -> History:
     """Train ``model`` in place; it ends with the weights of the epoch with the highest validation AUC.
 
-    ``history`` is filled as epochs finish. An interrupted call is taken up again from the last
-    checkpoint in the folder ``checkpoints`` and ends, on the same machine, with the same weights as
-    an undisturbed one.
+    An interrupted call is taken up again from the last checkpoint in the folder ``checkpoints`` and
+    ends, on the same machine, with the same weights as an undisturbed one. Asked to stop after the
+    first epoch, it ends early with the best so far, and says so in ``History.stopped``.
 
     Raises:
-        Stopped: asked to stop; the checkpoint is written. ``model`` holds the best finished epoch,
-            where there is one.
+        Stopped: asked to stop before the first epoch was finished.
         InputError: ``checkpoints`` belongs to a training with other users or settings.
     """
-    _Run(model, train, validation, recipe, checkpoints, progress, history).run()
+    return _Run(model, train, validation, recipe, checkpoints, progress).run()
 
 
 class _Run:
@@ -125,21 +131,22 @@ class _Run:
         recipe: Recipe,
         checkpoints: Path,
         progress: Progress,
-        history: History,
     ) -> None:
         self.model, self.train, self.validation = model, train, validation
         self.recipe, self.folder, self.progress = recipe, checkpoints, progress
-        self.history = history
+        given = np.ones(train.at_least.shape, np.float32) if train.weights is None else train.weights
+        self.weights = torch.from_numpy(given)
+        self.history = History()
         self.epoch = 1
         self.done = 0  # users of this epoch
         self.losses: list[float] = []  # of the users of this epoch
         self.seconds = 0.0  # spent on this epoch
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(parameters, recipe.learn_rate, weight_decay=recipe.weight_decay)
+        self.optimizer = torch.optim.AdamW(parameters, recipe.learn_rate, weight_decay=_WEIGHT_DECAY, fused=True)
         self.max_tokens = model.max_tokens(_TRAINING_MEMORY[model.device.type])
         self.fingerprint = _fingerprint(train, validation, recipe)
 
-    def run(self) -> None:
+    def run(self) -> History:
         torch.manual_seed(self.recipe.seed)
         self._restore()
         try:
@@ -149,9 +156,11 @@ class _Run:
                 self._save()
         except Stopped:
             self._save()
-            self._load_best()
-            raise
-        self._load_best()
+            if not self.history.best_epoch:
+                raise
+            self.history.stopped = True
+        self.model.load_state_dict(read_weights(self.folder / _BEST))
+        return self.history
 
     def _train_epoch(self) -> None:
         self.model.train()
@@ -177,10 +186,12 @@ class _Run:
             group["lr"] = rate
         self.optimizer.zero_grad()
         at_least = torch.from_numpy(self.train.at_least[chosen]).float().to(self.model.device)
+        weights = self.weights[chosen].to(self.model.device)
         first = 0
         for portion in by_token_budget([self.train.users[index] for index in chosen], self.max_tokens):
             logits = self.model(packs(portion, self.max_tokens))
-            loss = binary_cross_entropy(logits, at_least[first : first + len(portion)])
+            these = slice(first, first + len(portion))
+            loss = binary_cross_entropy(logits, at_least[these], weights[these])
             (loss.sum() / len(chosen)).backward()  # type: ignore[no-untyped-call]
             self.losses += loss.tolist()
             first += len(portion)
@@ -215,7 +226,9 @@ class _Run:
         )
 
     def _finish_epoch(self) -> None:
+        started = time.monotonic()
         probability = self._validate()
+        self.seconds += time.monotonic() - started
         record = {
             "epoch": self.epoch,
             "train_loss": float(np.mean(self.losses)),
@@ -278,10 +291,6 @@ class _Run:
         self.epoch, self.done = saved["epoch"], saved["done"]
         self.losses, self.seconds = saved["losses"], saved["seconds"]
 
-    def _load_best(self) -> None:
-        if self.history.best_epoch:
-            self.model.load_state_dict(read_weights(self.folder / _BEST))
-
 
 def forget_checkpoints(folder: Path) -> None:
     """Remove what an interrupted training would need; for one that is finished."""
@@ -303,6 +312,7 @@ def _fingerprint(train: Examples, validation: Examples, recipe: Recipe) -> str:
     digest = hashlib.sha256(orjson.dumps(recipe, option=orjson.OPT_SERIALIZE_DATACLASS))
     for examples in (train, validation):
         digest.update(np.ascontiguousarray(examples.at_least).tobytes())
+        digest.update(b"" if examples.weights is None else np.ascontiguousarray(examples.weights).tobytes())
         for user in examples.users:
             for part in user:
                 digest.update(part.tobytes())

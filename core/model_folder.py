@@ -15,12 +15,14 @@ from typing import Any, Literal, Self
 import orjson
 
 from core import __version__
+from core.encoders import DEFAULT_ENCODER
 from core.errors import InputError
 from core.files import write_json
 
 CONFIG_FILE = "config.json"
 TRAINING_FILE = "training.json"
 VALIDATION_FILE = "validation.csv"
+TEST_FILE = "test.csv"
 CARD_FILE = "README.md"
 CHECKPOINTS = ".training"
 
@@ -29,7 +31,7 @@ DEFAULT_CUTOFF = 21.0
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn")
 WEIGHT_SUFFIXES = (".pth", ".safetensors")
 
-Kind = Literal["encoder"]
+Kind = Literal["encoder", "majority", "tfidf"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class ModelSettings:
         thresholds: from which probability on "at least" is predicted, one a cutoff.
         max_posts: how many captions of an account are used at most, the first of its file; None for all.
         kind: what computes the probabilities.
+        calibrations: one a cutoff, as :class:`core.calibration.Calibration` writes itself; none leaves
+            the probabilities as they are.
     """
 
     encoder: str
@@ -53,6 +57,7 @@ class ModelSettings:
     thresholds: tuple[float, ...] = (0.5,)
     max_posts: int | None = None
     kind: Kind = "encoder"
+    calibrations: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
@@ -115,8 +120,23 @@ def read_model_info(folder: Path) -> ModelInfo:
     return ModelInfo(folder, settings, training)
 
 
-def locate_model(path: Path, model_name_or_path: str | None = None) -> tuple[Path, ModelSettings]:
-    """The weights file that ``path`` (a model folder, a file in one, or a bare state dict) means, and its settings.
+@dataclass(frozen=True)
+class Located:
+    """Where a model is.
+
+    Attributes:
+        weights_file: its weights.
+        settings: how to use them.
+        encoder: the folder, or else the name, from which configuration and tokenizer come.
+    """
+
+    weights_file: Path
+    settings: ModelSettings
+    encoder: str
+
+
+def locate_model(path: Path, model_name_or_path: str | None = None) -> Located:
+    """The model that ``path`` means: a model folder, a file in one, or a bare state dict.
 
     Args:
         path: as ``--finetuned-model-path`` takes it.
@@ -129,19 +149,18 @@ def locate_model(path: Path, model_name_or_path: str | None = None) -> tuple[Pat
     if is_model_folder(folder):
         settings = read_model_info(folder).settings
         if path.is_dir() or path.name == settings.weights:
-            return folder / settings.weights, settings
+            return Located(folder / settings.weights, settings, str(folder))
     if path.is_dir():
         raise InputError(f"{path} is not a finished model: it has no {CONFIG_FILE} and {TRAINING_FILE}.")
     if not path.is_file() or path.suffix not in WEIGHT_SUFFIXES:
         raise InputError(f"{path} is not a model. Give a model's folder, or its .pth or .safetensors file.")
-    from core.encoders import DEFAULT_ENCODER
-
-    return path, ModelSettings(encoder=model_name_or_path or DEFAULT_ENCODER, weights=path.name)
+    encoder = model_name_or_path or DEFAULT_ENCODER
+    return Located(path, ModelSettings(encoder=encoder, weights=path.name), encoder)
 
 
 def write_config(folder: Path, encoder_config: Any, settings: ModelSettings) -> None:
-    """Write ``config.json``: the encoder's configuration and the settings of the model."""
-    content = orjson.loads(encoder_config.to_json_string())
+    """Write ``config.json``: the encoder's configuration, where there is one, and the settings of the model."""
+    content = orjson.loads(encoder_config.to_json_string()) if encoder_config else {}
     write_json(folder / CONFIG_FILE, {**content, "agescope": settings.as_dict()})
 
 

@@ -12,7 +12,7 @@ from core.files import write_json
 from core.model_folder import cutoff_index, locate_model, versions
 from core.posts import Account, account_files, read_account
 from core.predictions import PartialPredictions, Prediction, prediction
-from core.predictor import EncoderPredictor, in_batches, load_predictor
+from core.predictor import Predictor, in_batches, load_predictor
 from core.progress import Progress
 
 _ACCOUNTS_AT_ONCE = 64
@@ -119,7 +119,7 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
 
 
 class _Run:
-    def __init__(self, arguments: PredictArguments, predictor: EncoderPredictor, column: int) -> None:
+    def __init__(self, arguments: PredictArguments, predictor: Predictor, column: int) -> None:
         self.arguments, self.predictor, self.column = arguments, predictor, column
         self.cutoff = predictor.settings.age_cutoffs[column]
         self.threshold = predictor.settings.thresholds[column]
@@ -161,7 +161,7 @@ class _Run:
 
     def identity(self) -> dict[str, Any]:
         """What the rows depend on; rows of an interrupted run with another identity are not used."""
-        weights = locate_model(self.arguments.finetuned_model_path)[0].stat()
+        weights = locate_model(self.arguments.finetuned_model_path).weights_file.stat()
         return {
             "arguments": self.arguments.as_dict(),
             "settings": self.predictor.settings.as_dict(),

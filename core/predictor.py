@@ -1,26 +1,42 @@
 """From captions to probabilities: a loaded model, whatever its kind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from core.batching import UserTokens, packs, tokenize
+from core.calibration import Calibration
 from core.encoders import check_device, load_config, load_tokenizer
 from core.model import AgeClassifier, load_weights, probabilities, read_weights, write_weights
-from core.model_folder import ModelSettings, locate_model, write_config
+from core.model_folder import Located, ModelSettings, locate_model, write_config
 
 Floats = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 _MAX_TOKENS = 16_384
 """Tokens at a time without a gradient: large enough for full speed, small enough for any laptop."""
 
 
+class Predictor(Protocol):
+    """A model of any kind, ready to use."""
+
+    settings: ModelSettings
+
+    def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
+        """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
+
+    def save(self, folder: Path) -> None:
+        """Write everything that :func:`load_predictor` needs, except for ``training.json``."""
+
+
 class EncoderPredictor:
-    """The contract's model, ready to use."""
+    """The contract's model: an encoder, fine-tuned or not, and a head."""
 
     def __init__(self, model: AgeClassifier, tokenizer: Any, settings: ModelSettings) -> None:
         self.model = model.eval()
@@ -30,13 +46,29 @@ class EncoderPredictor:
     def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
         """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
         used = [user[: self.settings.max_posts] for user in captions]
-        return token_probabilities(self.model, tokenize(self.tokenizer, used, self.settings.max_seq_len))
+        raw = token_probabilities(self.model, tokenize(self.tokenizer, used, self.settings.max_seq_len))
+        return finished_probabilities(raw, captions, self.settings)
 
     def save(self, folder: Path) -> None:
         """Write weights, configuration and tokenizer."""
         write_weights(folder / self.settings.weights, self.model.state_dict())
         write_config(folder, self.model.bert.config, self.settings)
         self.tokenizer.save_pretrained(folder)
+
+
+def finished_probabilities(raw: Floats, captions: Sequence[Sequence[str]], settings: ModelSettings) -> Floats:
+    """``raw`` [users, cutoffs] calibrated as the model says, and NaN for users without captions."""
+    found = calibrated(raw, settings)
+    found[[not user for user in captions]] = np.nan
+    return found
+
+
+def calibrated(raw: Floats, settings: ModelSettings) -> Floats:
+    """``raw`` [users, cutoffs] as the model's calibrations make it, never rising from a cutoff to the next."""
+    found = np.array(raw, np.float64)
+    for column, calibration in enumerate(settings.calibrations):
+        found[:, column] = Calibration.from_json(calibration).apply(found[:, column])
+    return np.minimum.accumulate(found, axis=1)
 
 
 def token_probabilities(model: AgeClassifier, users: Sequence[UserTokens], max_tokens: int = _MAX_TOKENS) -> Floats:
@@ -54,8 +86,8 @@ def token_probabilities(model: AgeClassifier, users: Sequence[UserTokens], max_t
 
 def load_predictor(
     path: Path, model_name_or_path: str | None = None, device: str = "cpu", max_seq_len: int | None = None
-) -> EncoderPredictor:
-    """Load a model folder, its weights file, or a bare state dict of the older form.
+) -> Predictor:
+    """Load a model folder of any kind, its weights file, or a bare state dict of the older form.
 
     Args:
         path: as ``--finetuned-model-path`` takes it.
@@ -66,21 +98,30 @@ def load_predictor(
     Raises:
         InputError: there is no such model or device, or the weights do not fit the encoder.
     """
+    from core.baselines import MajorityPredictor, TfidfPredictor
+
     check_device(device)
-    weights_file, settings = locate_model(path, model_name_or_path)
+    found = locate_model(path, model_name_or_path)
     if max_seq_len is not None:
-        settings = ModelSettings.from_dict({**settings.as_dict(), "max_seq_len": max_seq_len})
-    trained = (weights_file.parent / "training.json").is_file() and settings.weights == weights_file.name
-    source = str(weights_file.parent) if trained else settings.encoder
-    model = AgeClassifier(_empty_encoder(source), len(settings.age_cutoffs))
-    load_weights(model, read_weights(weights_file), weights_file.name)
-    return EncoderPredictor(model.to(device), load_tokenizer(source), settings)
+        found = replace(found, settings=replace(found.settings, max_seq_len=max_seq_len))
+    if found.settings.kind == "majority":
+        return MajorityPredictor.load(found.weights_file, found.settings)
+    if found.settings.kind == "tfidf":
+        return TfidfPredictor.load(found.weights_file, found.settings)
+    return _load_encoder_predictor(found, device)
 
 
-def in_batches(users: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """``users`` in runs of at most ``size``."""
-    for start in range(0, len(users), size):
-        yield users[start : start + size]
+def _load_encoder_predictor(found: Located, device: str) -> EncoderPredictor:
+    model = AgeClassifier(_empty_encoder(found.encoder), len(found.settings.age_cutoffs))
+    load_weights(model, read_weights(found.weights_file), found.weights_file.name)
+    return EncoderPredictor(model.to(device), load_tokenizer(found.encoder), found.settings)
+
+
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """``items`` in lists of at most ``size``."""
+    remaining = iter(items)
+    while some := list(islice(remaining, size)):
+        yield some
 
 
 def _empty_encoder(source: str) -> Any:

@@ -2,30 +2,30 @@
 
 import csv
 import io
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 
-from core.batching import UserTokens, tokenize
-from core.encoders import DEFAULT_ENCODER, check_device, load_encoder, load_tokenizer
+from core.calibration import Bools, Measure, best_threshold, fit_calibration
+from core.encoders import DEFAULT_ENCODER, check_device
 from core.errors import InputError, Stopped
 from core.files import write_atomically, write_json
-from core.finetune import Examples, History, Recipe, finetune, forget_checkpoints
+from core.finetune import Recipe, forget_checkpoints
+from core.frozen import HeadRecipe
 from core.labelled import LabelledAccounts, check_both_classes, read_labelled_accounts
+from core.methods import Method, Study, Trained, fit
 from core.metrics import metrics
-from core.model import AgeClassifier
 from core.model_card import model_card
 from core.model_folder import (
     CARD_FILE,
     CHECKPOINTS,
     DEFAULT_CUTOFF,
     DEFAULT_MAX_SEQ_LEN,
+    TEST_FILE,
     TRAINING_FILE,
     VALIDATION_FILE,
     ModelSettings,
@@ -34,9 +34,10 @@ from core.model_folder import (
     read_model_info,
     versions,
 )
-from core.predictions import safe_name
-from core.predictor import EncoderPredictor, Floats, in_batches
+from core.predictions import DECIMALS, safe_name
+from core.predictor import Floats, Predictor, calibrated, in_batches
 from core.progress import Progress
+from core.settings import get_settings
 from core.splits import PARTS, Parts, near_duplicates, read_split, split_accounts
 
 _ACCOUNTS_AT_ONCE = 256
@@ -63,6 +64,14 @@ class TrainArguments:
         recipe: ``published`` is the published method as it is; ``best`` the best known here.
         max_posts: use at most so many captions of an account, the first of its file; None for all.
         split: a CSV of ``username,part`` instead of a split drawn by the seed.
+        freeze_encoder: leave the encoder as it is; only the head learns, by settings of its own.
+        warmup_share: of all steps, over which the learning rate rises from 0.
+        linear_decay: whether the learning rate then falls to 0.
+        patience: stop after so many epochs without a better validation AUC.
+        balanced: let both classes count alike, however many accounts each has.
+        calibrate: make the probabilities agree with what is observed on the validation accounts.
+        threshold: what the threshold is to be best for on the validation accounts; None is 0.5.
+        cache: keep users' vectors of a frozen encoder on disk.
 
     Raises:
         InputError: a value cannot be used; the text says which and why.
@@ -82,24 +91,41 @@ class TrainArguments:
     age_cutoff: float | Sequence[float] = DEFAULT_CUTOFF
     device: str = "cpu"
     recipe: Literal["published", "best"] = "published"
+    freeze_encoder: bool = False
     max_posts: int | None = None
     split: Path | None = None
+    warmup_share: float = 0.0
+    linear_decay: bool = False
+    patience: int | None = None
+    balanced: bool = False
+    calibrate: bool = False
+    threshold: Measure | None = None
+    cache: bool = True
 
     def __post_init__(self) -> None:
-        at_least_one = ("epoch_num", "print_step", "accumulation_steps", "max_posts")
+        at_least_one = ("epoch_num", "print_step", "accumulation_steps", "max_posts", "patience")
         for name in at_least_one:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
         if not 0 < self.learn_rate < 1:
             raise InputError(f"--learn-rate must be above 0 and below 1, not {self.learn_rate:g}.")
+        if not 0 <= self.warmup_share < 1:
+            raise InputError(f"--warmup-share must be from 0 to below 1, not {self.warmup_share:g}.")
         if self.max_seq_len < 3:
             raise InputError(f"--max-seq-len must be at least 3 (two special tokens and one), not {self.max_seq_len}.")
         if self.recipe not in ("published", "best"):
             raise InputError(f"--recipe must be published or best, not {self.recipe!r}.")
         if not self.cutoffs or not all(5 < cutoff < 120 for cutoff in self.cutoffs):
             raise InputError("--age-cutoff must be above 5 and below 120 years.")
+        if self.threshold not in (None, *get_args(Measure)):
+            raise InputError(f"--threshold must be one of {', '.join(get_args(Measure))}, not {self.threshold!r}.")
         check_weights_name(self.finetuned_model_name)
+
+    @property
+    def method(self) -> Method:
+        """How the model is made."""
+        return "frozen" if self.freeze_encoder else "finetuned"
 
     @property
     def cutoffs(self) -> tuple[float, ...]:
@@ -122,14 +148,52 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
         Stopped: asked to stop. The best epoch so far, if one is finished, is in the folder and can
             be used; the same call goes on from the last step.
     """
-    _check_output(arguments.model_output_dir)
+    folder = arguments.model_output_dir
+    check_output(folder)
     check_device(arguments.device)
+    study = prepare(arguments, progress)
+    trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
+    finish(trained, study, arguments, folder)
+    history = trained.history
+    if history.stopped:
+        raise Stopped(
+            f"Stopped in epoch {len(history.epochs) + 1} of {arguments.epoch_num}. The best so far, epoch "
+            f"{history.best_epoch}, is in {folder} and can be used. Run the same command again to go on."
+        )
+    forget_checkpoints(folder / CHECKPOINTS)
+    return folder
+
+
+def prepare(arguments: TrainArguments, progress: Progress) -> Study:
+    """Read the labelled accounts, say what is wrong with them, and split them.
+
+    Raises:
+        InputError: labels or accounts cannot be used, or are too few.
+        Stopped: asked to stop.
+    """
     accounts = read_labelled_accounts(arguments.input_dir, arguments.labels, arguments.cutoffs, progress)
     progress.event(kind="data", **accounts.report.as_dict())
     check_both_classes(accounts.report)
     parts = choose_split(arguments, accounts)
     progress.event(kind="split", **{part: len(usernames) for part, usernames in parts.items()})
-    return _train_encoder(arguments, accounts, parts, progress)
+    settings = ModelSettings(
+        encoder=arguments.model_name_or_path,
+        weights=arguments.finetuned_model_name,
+        max_seq_len=arguments.max_seq_len,
+        age_cutoffs=arguments.cutoffs,
+        thresholds=(0.5,) * len(arguments.cutoffs),
+        max_posts=arguments.max_posts,
+    )
+    return Study(
+        accounts=accounts,
+        parts=parts,
+        settings=settings,
+        recipe=Recipe(**{field.name: getattr(arguments, field.name) for field in fields(Recipe)}),
+        head=HeadRecipe(seed=arguments.seed),
+        device=arguments.device,
+        balanced=arguments.balanced,
+        vectors_dir=get_settings().cache_dir if arguments.cache else None,
+    )
 
 
 def choose_split(arguments: TrainArguments, accounts: LabelledAccounts) -> Parts:
@@ -159,133 +223,88 @@ def choose_split(arguments: TrainArguments, accounts: LabelledAccounts) -> Parts
     return parts
 
 
-def _train_encoder(arguments: TrainArguments, accounts: LabelledAccounts, parts: Parts, progress: Progress) -> Path:
-    started = time.monotonic()
-    tokenizer = load_tokenizer(arguments.model_name_or_path)
-    learn = _examples(arguments, accounts, parts["train"], tokenizer, progress)
-    choose = _examples(arguments, accounts, parts["validation"], tokenizer, progress)
-    torch.manual_seed(arguments.seed)  # of the head; the encoder comes with its weights
-    model = AgeClassifier(load_encoder(arguments.model_name_or_path), len(arguments.cutoffs)).to(arguments.device)
-    predictor = EncoderPredictor(model, tokenizer, _settings(arguments))
-    folder = arguments.model_output_dir
-    checkpoints = folder / CHECKPOINTS
-    history = History()
-    try:
-        finetune(model, learn, choose, _recipe(arguments), checkpoints, progress, history)
-    except Stopped as stopped:
-        if not history.best_epoch:
-            raise
-        seconds = time.monotonic() - started
-        _write_model(predictor, arguments, accounts, parts, history, seconds, stopped=True)
-        raise Stopped(
-            f"Stopped in epoch {len(history.epochs) + 1} of {arguments.epoch_num}. The best so far, epoch "
-            f"{history.best_epoch}, is in {folder} and can be used. Run the same command again to go on."
-        ) from stopped
-    _write_model(predictor, arguments, accounts, parts, history, time.monotonic() - started, stopped=False)
-    forget_checkpoints(checkpoints)
-    return folder
-
-
-def _recipe(arguments: TrainArguments) -> Recipe:
-    common = {name: getattr(arguments, name) for name in ("learn_rate", "epoch_num", "accumulation_steps", "seed")}
-    if arguments.recipe == "published":
-        return Recipe(**common, print_step=arguments.print_step)
-    return Recipe(**common, print_step=arguments.print_step, warmup_share=0.1, linear_decay=True, patience=3)
-
-
-def _settings(arguments: TrainArguments) -> ModelSettings:
-    return ModelSettings(
-        encoder=arguments.model_name_or_path,
-        weights=arguments.finetuned_model_name,
-        max_seq_len=arguments.max_seq_len,
-        age_cutoffs=arguments.cutoffs,
-        thresholds=(0.5,) * len(arguments.cutoffs),
-        max_posts=arguments.max_posts,
-    )
-
-
-def _examples(
-    arguments: TrainArguments,
-    accounts: LabelledAccounts,
-    usernames: Sequence[str],
-    tokenizer: Any,
-    progress: Progress,
-) -> Examples:
-    users: list[UserTokens] = []
-    for names in in_batches(usernames, _ACCOUNTS_AT_ONCE):
-        progress.check()
-        captions = [captions[: arguments.max_posts] for captions in accounts.captions(names)]
-        users += tokenize(tokenizer, captions, arguments.max_seq_len)
-    return Examples(users, accounts.at_least(arguments.cutoffs, usernames))
-
-
 # ------------------------------------------------------------------------------------ the folder
 
 
-def _write_model(
-    predictor: EncoderPredictor,
-    arguments: TrainArguments,
-    accounts: LabelledAccounts,
-    parts: Parts,
-    history: History,
-    seconds: float,
-    stopped: bool,
-) -> None:
-    """Write the model folder; ``training.json`` comes last and makes it a finished model."""
-    folder = arguments.model_output_dir
-    validation = _probabilities(predictor, accounts, parts["validation"])
-    test = _probabilities(predictor, accounts, parts["test"]) if parts["test"] and not stopped else None
+def finish(trained: Trained, study: Study, arguments: TrainArguments, folder: Path) -> dict[str, Any]:
+    """Choose calibration and threshold, measure, and write the model folder.
+
+    ``training.json``, written last, makes it a finished model; its content is returned. The test
+    accounts are looked at here for the first and only time, and not while the training is unfinished.
+    """
+    predictor, history = trained.predictor, trained.history
+    validation = _choose(predictor, study, arguments)
+    test = _probabilities(predictor, study, "test") if study.parts["test"] and not history.stopped else None
     record = {
         "format": 1,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "method": trained.method,
         "arguments": arguments.as_dict(),
         "settings": predictor.settings.as_dict(),
-        "labels": accounts.report.as_dict(),
-        "split": parts,
+        "labels": study.accounts.report.as_dict(),
+        "split": study.parts,
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
-        "stopped": stopped,
-        "validation": _figures(predictor.settings, accounts, parts["validation"], validation),
-        "test": None if test is None else _figures(predictor.settings, accounts, parts["test"], test),
-        "seconds": round(seconds, 1),
+        "stopped": history.stopped,
+        "validation": figures(predictor.settings, study.at_least("validation"), validation),
+        "test": None if test is None else figures(predictor.settings, study.at_least("test"), test),
+        "seconds": round(trained.seconds, 1),
         "versions": versions(),
     }
     predictor.save(folder)
-    write_atomically(folder / VALIDATION_FILE, _validation_csv(accounts, parts["validation"], validation))
+    write_atomically(folder / VALIDATION_FILE, _probabilities_csv(study, "validation", validation))
+    if test is not None:
+        write_atomically(folder / TEST_FILE, _probabilities_csv(study, "test", test))
     write_atomically(folder / CARD_FILE, model_card(record))
     write_json(folder / TRAINING_FILE, record)
+    return record
 
 
-def _probabilities(predictor: EncoderPredictor, accounts: LabelledAccounts, usernames: Sequence[str]) -> Floats:
-    batches = in_batches(usernames, _ACCOUNTS_AT_ONCE)
-    return np.concatenate([predictor.probabilities([*accounts.captions(names)]) for names in batches])
+def figures(settings: ModelSettings, at_least: Bools, probability: Floats) -> dict[str, Any]:
+    """Cutoff -> every metric with its interval, from ``at_least`` and ``probability`` [users, cutoffs]."""
+    found = {}
+    for index, (cutoff, threshold) in enumerate(zip(settings.age_cutoffs, settings.thresholds, strict=True)):
+        y, p = at_least[:, index], probability[:, index]
+        found[f"{cutoff:g}"] = {name: asdict(value) for name, value in metrics(y, p, p >= threshold).items()}
+    return found
 
 
-def _figures(
-    settings: ModelSettings, accounts: LabelledAccounts, usernames: Sequence[str], probability: Floats
-) -> dict[str, Any]:
-    """Cutoff -> every metric with its interval."""
-    truth = accounts.at_least(settings.age_cutoffs, usernames)
-    return {
-        f"{cutoff:g}": {name: asdict(value) for name, value in metrics(y, p, p >= threshold).items()}
-        for cutoff, threshold, y, p in zip(
-            settings.age_cutoffs, settings.thresholds, truth.T, probability.T, strict=True
-        )
-    }
+def _choose(predictor: Predictor, study: Study, arguments: TrainArguments) -> Floats:
+    """Set calibration and threshold by the validation accounts where asked to; their probabilities then."""
+    truth, probability = study.at_least("validation"), _probabilities(predictor, study, "validation")
+    if arguments.calibrate:
+        fits = [fit_calibration(y, p, arguments.seed) for y, p in zip(truth.T, probability.T, strict=True)]
+        predictor.settings = replace(predictor.settings, calibrations=tuple(fit.to_json() for fit in fits))
+        probability = calibrated(probability, predictor.settings)
+    if arguments.threshold:
+        chosen = (best_threshold(y, p, arguments.threshold) for y, p in zip(truth.T, probability.T, strict=True))
+        predictor.settings = replace(predictor.settings, thresholds=tuple(found.threshold for found in chosen))
+    return probability
 
 
-def _validation_csv(accounts: LabelledAccounts, usernames: Sequence[str], probability: Floats) -> str:
-    """``username,age,probability``; the probability is that of the lowest cutoff."""
+def _probabilities(predictor: Predictor, study: Study, part: str) -> Floats:
+    batches = in_batches(study.captions(part), _ACCOUNTS_AT_ONCE)
+    return np.concatenate([predictor.probabilities(captions) for captions in batches])
+
+
+def _probabilities_csv(study: Study, part: str, probability: Floats) -> str:
+    """``username,age,probability`` for the first cutoff, and ``probability_<cutoff>`` for each further one."""
+    further = [f"probability_{cutoff:g}" for cutoff in study.settings.age_cutoffs[1:]]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["username", "age", "probability"])
-    for username, row in zip(usernames, probability, strict=True):
-        writer.writerow([safe_name(username), f"{accounts.age(username):g}", f"{row[0]:.6f}"])
+    writer.writerow(["username", "age", "probability", *further])
+    for username, row in zip(study.parts[part], probability, strict=True):
+        age = study.accounts.age(username)
+        writer.writerow([safe_name(username), f"{age:g}", *(f"{p:.{DECIMALS}f}" for p in row)])
     return buffer.getvalue()
 
 
-def _check_output(folder: Path) -> None:
-    """Refuse a folder in which something would be overwritten, unless it is a training to go on with."""
+def check_output(folder: Path) -> None:
+    """Refuse a folder in which something would be overwritten, unless it is a training to go on with.
+
+    Raises:
+        InputError: there is something in it.
+    """
     if (folder / CHECKPOINTS).is_dir():
         return
     if is_model_folder(folder):

@@ -17,7 +17,7 @@ from core import finetune as finetune_module
 from core.batching import tokenize
 from core.encoders import load_encoder, load_tokenizer
 from core.errors import InputError, Stopped
-from core.finetune import Examples, History, Recipe, finetune
+from core.finetune import Examples, Recipe, finetune
 from core.labelled import read_labelled_accounts
 from core.model import AgeClassifier, binary_cross_entropy, read_weights
 from core.model_folder import is_model_folder, list_models, read_model_info
@@ -290,6 +290,8 @@ def test_an_interrupted_training_is_not_mixed_with_another_one(
 KILLED = """
 import sys
 from pathlib import Path
+import torch
+torch.set_num_threads(1)
 from core import finetune
 from core.progress import no_progress
 from core.train import TrainArguments, train
@@ -341,7 +343,7 @@ def test_early_stopping_ends_when_validation_no_longer_gains(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:
     with no_progress() as progress:
-        folder = train(arguments(data, encoder, tmp_path / "m", recipe="best", epoch_num=40), progress)
+        folder = train(arguments(data, encoder, tmp_path / "m", patience=3, epoch_num=40), progress)
     training = read_model_info(folder).training
     assert len(training["epochs"]) == training["best_epoch"] + 3 < 40
 
@@ -377,7 +379,7 @@ def test_a_step_is_the_mean_gradient_of_users_one_at_a_time(
     recipe = Recipe(learn_rate=1e-3, epoch_num=1, accumulation_steps=3, seed=1)
     everyone = Examples(users, truth)
     with no_progress() as progress:
-        finetune(ours, everyone, everyone, recipe, tmp_path, progress, History())
+        finetune(ours, everyone, everyone, recipe, tmp_path, progress)
     for one, other in zip(ours.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=2e-4, rtol=0)
 
@@ -395,7 +397,16 @@ def test_warm_up_and_decay_rise_to_the_learning_rate_and_fall_towards_zero(
     job = tmp_path / "job"
     job.mkdir()
     with Progress("accounts", job) as progress:
-        given = arguments(data, encoder, tmp_path / "m", recipe="best", epoch_num=3, print_step=1, accumulation_steps=4)
+        given = arguments(
+            data,
+            encoder,
+            tmp_path / "m",
+            epoch_num=3,
+            print_step=1,
+            accumulation_steps=4,
+            warmup_share=0.1,
+            linear_decay=True,
+        )
         train(given, progress)
     rates = [event["learn_rate"] for event in events(job, "step")]
     assert rates.index(max(rates)) in (2, 3)  # a tenth of 33 steps

@@ -1,0 +1,143 @@
+"""Users' vectors u [4H], computed once and kept on disk by encoder, length, precision and text.
+
+The file is a cache: it can be deleted at any time, by several processes at once, and is bounded;
+when it is full, the vectors that were written first make room.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from core.batching import packs, tokenize
+from core.errors import AgeScopeError
+from core.model import AgeClassifier
+from core.predictor import in_batches
+from core.progress import Progress
+
+Vectors = npt.NDArray[np.float32]
+
+CACHE_FILE = "vectors.sqlite"
+MAX_BYTES = 2_000_000_000
+
+_USERS_AT_ONCE = 64
+_MAX_TOKENS = 16_384
+_LOCK_TIMEOUT_S = 60
+
+
+class VectorCache:
+    """Vectors by key in one SQLite file, which survives kills and serves several processes."""
+
+    def __init__(self, folder: Path, max_bytes: int = MAX_BYTES) -> None:
+        """Open or make the cache in ``folder``.
+
+        Raises:
+            AgeScopeError: the folder cannot be written.
+        """
+        self.path = folder / CACHE_FILE
+        self.max_bytes = max_bytes
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._connect()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise AgeScopeError(f"{folder} cannot hold the cache: {error}. Correct its permissions.") from error
+        except sqlite3.DatabaseError:
+            self.path.unlink(missing_ok=True)  # damaged, and nothing in it is needed
+            self._connect()
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+        """The vectors that are there."""
+        marks = ",".join("?" * len(keys))
+        rows = self._database.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", keys)  # noqa: S608
+        return {key: np.frombuffer(vector, np.float32) for key, vector in rows}
+
+    def put(self, vectors: dict[bytes, Vectors]) -> None:
+        """Keep vectors; the oldest make room where there are too many."""
+        if not vectors:
+            return
+        rows = [(key, np.ascontiguousarray(vector, np.float32).tobytes()) for key, vector in vectors.items()]
+        room = max(len(rows), self.max_bytes // len(rows[0][1]))
+        with self._database:
+            self._database.executemany("INSERT OR REPLACE INTO vectors (key, vector) VALUES (?, ?)", rows)
+            self._database.execute("DELETE FROM vectors WHERE number <= (SELECT max(number) FROM vectors) - ?", (room,))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _connect(self) -> None:
+        self._database = sqlite3.connect(self.path, timeout=_LOCK_TIMEOUT_S)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = OFF")  # a cache may lose its last rows with the power
+        columns = "number INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB UNIQUE, vector BLOB"
+        self._database.execute(f"CREATE TABLE IF NOT EXISTS vectors ({columns})")
+
+
+class Encoder:
+    """Captions -> users' vectors, from the cache where they are known.
+
+    Args:
+        model: whose encoder is used; on its device, in its precision.
+        tokenizer: of that encoder.
+        max_seq_len: tokens of a caption.
+        cache: None computes everything.
+    """
+
+    def __init__(self, model: AgeClassifier, tokenizer: Any, max_seq_len: int, cache: VectorCache | None) -> None:
+        self.model, self.tokenizer, self.max_seq_len, self.cache = model, tokenizer, max_seq_len, cache
+        self._prefix = f"{encoder_fingerprint(model)} {model.autocast_dtype} {max_seq_len}".encode()
+
+    def vectors(self, users: Iterable[Sequence[str]], progress: Progress) -> Vectors:
+        """The vectors [users, 4H]; NaN for a user without captions.
+
+        Raises:
+            Stopped: asked to stop; what was computed is kept in the cache.
+        """
+        found, done = [], 0
+        for some in in_batches(users, _USERS_AT_ONCE):
+            progress.check()
+            found.append(self._some(some))
+            done += len(some)
+            progress.update(done, message="encoding")
+        return np.concatenate(found) if found else np.empty((0, self._width), np.float32)
+
+    @property
+    def _width(self) -> int:
+        return int(self.model.classifier[0].in_features)  # type: ignore[arg-type]
+
+    def _some(self, users: Sequence[Sequence[str]]) -> Vectors:
+        keys = [self._key(captions) for captions in users]
+        known = self.cache.get(keys) if self.cache else {}
+        new = {key: captions for key, captions in zip(keys, users, strict=True) if key not in known and captions}
+        computed = dict(zip(new, self._compute([*new.values()]), strict=True)) if new else {}
+        if self.cache:
+            self.cache.put(computed)
+        nothing = np.full(self._width, np.nan, np.float32)
+        return np.stack([known.get(key, computed.get(key, nothing)) for key in keys])
+
+    def _compute(self, users: Sequence[Sequence[str]]) -> Vectors:
+        tokens = tokenize(self.tokenizer, users, self.max_seq_len)
+        self.model.eval()
+        with torch.inference_mode():
+            return self.model.user_vectors(packs(tokens, _MAX_TOKENS)).cpu().numpy()
+
+    def _key(self, captions: Sequence[str]) -> bytes:
+        digest = hashlib.sha256(self._prefix)
+        for caption in captions:
+            text = caption.encode("utf-8", "surrogatepass")
+            digest.update(len(text).to_bytes(4, "little") + text)
+        return digest.digest()
+
+
+def encoder_fingerprint(model: AgeClassifier) -> str:
+    """A hash of the encoder's weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.bert.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,221 @@
+"""The frozen mode: nothing is encoded twice, and the head alone makes the contract's model."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.encoders import load_encoder, load_tokenizer
+from core.errors import AgeScopeError
+from core.frozen import HeadRecipe, KnownUsers, train_head, vector_probabilities
+from core.model import AgeClassifier
+from core.model_folder import read_model_info
+from core.posts import read_account
+from core.predictor import EncoderPredictor, load_predictor
+from core.progress import Progress, no_progress
+from core.train import TrainArguments, train
+from core.vectors import CACHE_FILE, Encoder, VectorCache, Vectors
+from tests.tiny_models import captions, study, tiny_encoder
+
+
+@pytest.fixture(scope="module")
+def encoder_name(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture
+def model(encoder_name: str) -> AgeClassifier:
+    torch.manual_seed(0)
+    return AgeClassifier(load_encoder(encoder_name))
+
+
+USERS = [captions(16, 3, 1), [], captions(40, 5, 2), captions(16, 3, 1)]
+
+
+class Counting(Encoder):
+    """Counts the users that are encoded."""
+
+    encoded = 0
+
+    def _compute(self, users: Sequence[Sequence[str]]) -> Vectors:
+        self.encoded += len(users)
+        return super()._compute(users)
+
+
+def counting(model: AgeClassifier, name: str, cache: VectorCache | None, max_seq_len: int = 18) -> Counting:
+    return Counting(model, load_tokenizer(name), max_seq_len, cache)
+
+
+def test_a_user_is_encoded_once_however_often_it_is_asked_for(
+    model: AgeClassifier, encoder_name: str, tmp_path: Path
+) -> None:
+    with no_progress() as progress:
+        first = counting(model, encoder_name, VectorCache(tmp_path))
+        vectors = first.vectors(USERS, progress)
+        assert first.encoded == 2  # the fourth is the first under another name, the second has no captions
+        again = counting(model, encoder_name, VectorCache(tmp_path))
+        np.testing.assert_array_equal(again.vectors(USERS, progress), vectors)
+        assert again.encoded == 0
+        uncached = counting(model, encoder_name, None)
+        np.testing.assert_allclose(uncached.vectors(USERS, progress), vectors, atol=1e-6)
+    assert vectors.shape == (4, 128)
+    assert np.isnan(vectors[1]).all()
+    assert not np.isnan(vectors[[0, 2, 3]]).any()
+
+
+def test_another_length_text_precision_or_encoder_is_encoded_anew(
+    model: AgeClassifier, encoder_name: str, tmp_path: Path
+) -> None:
+    cache = VectorCache(tmp_path)
+    with no_progress() as progress:
+        counting(model, encoder_name, cache).vectors(USERS, progress)
+        for change in ("length", "text", "encoder", "precision"):
+            users = [[*USERS[0], "one more"]] if change == "text" else USERS[:1]
+            if change == "encoder":
+                torch.nn.init.normal_(model.bert.embeddings.word_embeddings.weight)
+            if change == "precision":
+                model.autocast_dtype = torch.bfloat16
+            encoder = counting(model, encoder_name, cache, 5 if change == "length" else 18)
+            encoder.vectors(users, progress)
+            assert encoder.encoded == 1, change
+
+
+def test_captions_that_only_look_alike_when_joined_are_different_users(
+    model: AgeClassifier, encoder_name: str, tmp_path: Path
+) -> None:
+    with no_progress() as progress:
+        encoder = counting(model, encoder_name, VectorCache(tmp_path))
+        encoder.vectors([["ab", "c"], ["a", "bc"], ["abc"]], progress)
+    assert encoder.encoded == 3
+
+
+def test_the_cache_stays_within_its_bound_and_drops_the_oldest(tmp_path: Path) -> None:
+    cache = VectorCache(tmp_path, max_bytes=10 * 4 * 8)
+    for number in range(30):
+        cache.put({bytes([number]): np.full(8, number, np.float32)})
+    kept = cache.get([bytes([number]) for number in range(30)])
+    assert sorted(kept) == [bytes([number]) for number in range(20, 30)]
+    assert kept[b"\x19"].tolist() == [25.0] * 8
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / CACHE_FILE).write_bytes(b"no database at all" * 100)
+    cache = VectorCache(tmp_path)
+    cache.put({b"a": np.ones(4, np.float32)})
+    assert cache.get([b"a"])[b"a"].tolist() == [1.0] * 4
+
+
+def test_a_cache_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AgeScopeError, match="cannot hold the cache"):
+        VectorCache(tmp_path / "file")
+
+
+def test_two_processes_share_a_cache(tmp_path: Path) -> None:
+    one, other = VectorCache(tmp_path), VectorCache(tmp_path)
+    one.put({b"a": np.ones(4, np.float32)})
+    other.put({b"b": np.zeros(4, np.float32)})
+    assert len(one.get([b"a", b"b"])) == 2
+    assert sqlite3.connect(one.path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+# ------------------------------------------------------------------------------------ the head
+
+
+def known(users: int, seed: int, cutoffs: int = 1) -> KnownUsers:
+    """Vectors far from zero and of very different scale, of which the first number tells the age."""
+    rng = np.random.default_rng(seed)
+    scale = 10.0 ** rng.uniform(-2, 2, 128)
+    vectors = rng.normal(size=(users, 128))
+    at_least = vectors[:, :1] > np.linspace(0, 0.5, cutoffs)
+    return KnownUsers((vectors * scale + 3 * scale).astype(np.float32), at_least)
+
+
+def test_a_head_is_learnt_and_works_on_raw_vectors(encoder_name: str) -> None:
+    model = AgeClassifier(load_encoder(encoder_name), cutoffs=2)
+    everyone = known(3000, 1, cutoffs=2)
+    train = KnownUsers(everyone.vectors[:2800], everyone.at_least[:2800])
+    choose = KnownUsers(everyone.vectors[2800:], everyone.at_least[2800:])
+    with no_progress() as progress:
+        history = train_head(model, train, choose, HeadRecipe(seed=1, dropout=0.0), progress)
+    p = vector_probabilities(model, choose.vectors)
+    assert ((p > 0.5) == choose.at_least).mean() > 0.8
+    assert (p[:, 1] <= p[:, 0]).all()
+    assert history.best_auc == max(epoch["validation_auc"] for epoch in history.epochs) > 0.9
+
+
+def test_the_encoder_is_not_touched_and_the_same_seed_gives_the_same_head(encoder_name: str) -> None:
+    heads = []
+    for _ in range(2):
+        model = AgeClassifier(load_encoder(encoder_name))
+        before = {name: tensor.clone() for name, tensor in model.bert.state_dict().items()}
+        with no_progress() as progress:
+            train_head(model, known(50, 1), known(50, 2), HeadRecipe(seed=1, min_steps=4, min_epochs=2), progress)
+        assert all(torch.equal(tensor, before[name]) for name, tensor in model.bert.state_dict().items())
+        heads.append(model.classifier[0].weight)
+    assert torch.equal(heads[0], heads[1])
+
+
+# ---------------------------------------------------------------------------------- the command
+
+
+def test_train_frozen_makes_a_model_like_any_other(encoder_name: str, tmp_path: Path) -> None:
+    accounts, labels = study(tmp_path, accounts=120, posts=12)
+    given = TrainArguments(
+        accounts, labels, tmp_path / "m", model_name_or_path=encoder_name, freeze_encoder=True, cache=False
+    )
+    with no_progress() as progress:
+        folder = train(given, progress)
+    info = read_model_info(folder)
+    assert info.training["method"] == "frozen"
+    assert info.training["test"]["21"]["auc"]["value"] > 0.8
+    predictor = load_predictor(folder)
+    assert isinstance(predictor, EncoderPredictor)
+    before = load_encoder(encoder_name).state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in predictor.model.bert.state_dict().items())
+
+
+def test_other_cutoffs_and_seeds_need_no_new_encoding(
+    encoder_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.train.get_settings", lambda: type("S", (), {"cache_dir": tmp_path / "cache"}))
+    encoded: list[int] = []
+    compute = Encoder._compute
+
+    def counted(self: Encoder, users: Sequence[Sequence[str]]) -> Vectors:
+        encoded.append(len(users))
+        return compute(self, users)
+
+    monkeypatch.setattr(Encoder, "_compute", counted)
+    accounts, labels = study(tmp_path)
+    for number, options in enumerate([{}, {"age_cutoff": 18}, {"seed": 3}, {"age_cutoff": (18, 21)}]):
+        given = TrainArguments(
+            accounts, labels, tmp_path / f"m{number}", model_name_or_path=encoder_name, freeze_encoder=True, **options
+        )
+        with no_progress() as progress:
+            train(given, progress)
+    different = {tuple(read_account(path).captions) for path in accounts.iterdir()}
+    assert sum(encoded) <= len(different)
+
+
+def test_stopping_while_encoding_keeps_what_was_encoded(
+    model: AgeClassifier, encoder_name: str, tmp_path: Path
+) -> None:
+    users = [[f"caption {number}"] for number in range(100)]
+    first = counting(model, encoder_name, VectorCache(tmp_path))
+    with Progress("", terminal=False) as progress, pytest.raises(AgeScopeError):
+
+        def stop_then() -> object:
+            for number, user in enumerate(users):
+                if number == 64:
+                    progress.request_stop()
+                yield user
+
+        first.vectors(stop_then(), progress)  # type: ignore[arg-type]
+    second = counting(model, encoder_name, VectorCache(tmp_path))
+    with no_progress() as progress:
+        second.vectors(users, progress)
+    assert 0 < second.encoded < 100
