@@ -143,7 +143,7 @@ def train(
         accumulation_steps=accumulation_steps,
         model_name_or_path=model_name_or_path,
         finetuned_model_name=finetuned_model_name,
-        **({"age_cutoff": age_cutoff} if age_cutoff else {}),
+        age_cutoff=age_cutoff or 21,
         device=device.value,
         recipe=recipe.value,
         max_posts=max_posts,
