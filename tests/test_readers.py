@@ -245,6 +245,13 @@ def test_a_document_is_recognised_by_its_content(tmp_path: Path, name: str, pack
     assert (post.id, post.caption, post.taken_at) == ("17", "hello", NOON)
 
 
+def test_an_account_file_by_our_rules_needs_no_more_than_a_name_and_posts(tmp_path: Path) -> None:
+    assert found(put(tmp_path / "x", {"username": "anna", "posts": [{"id": "1", "caption": "hi"}]})) == {"anna": ["hi"]}
+    other = {"username": "anna", "posts": [{"id": "1", "text": "a text that must not be lost"}]}
+    with pytest.raises(InputError, match="unknown form"):
+        found(put(tmp_path / "x", other))
+
+
 def test_the_older_form_takes_its_name_from_the_file(tmp_path: Path) -> None:
     media = {"count": 9, "page_info": {"has_next_page": True}, "edges": [{"node": NODE}]}
     put(tmp_path / "Anna.json", {"edge_owner_to_timeline_media": media})

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from core.posts import Account, older_account
+from core.posts import Account, Post, older_account
 from core.readers.found import Context, Found, NotUnderstood, account
 
 LOOKED_FOR = "an account file (username, posts, outcome; or edge_owner_to_timeline_media)"
@@ -20,8 +20,19 @@ def accounts(document: Any, context: Context) -> list[Found] | None:
             older = older_account(document, context.username or unquote(context.stem))
             named = account("older", older.username, older.posts, context)
             return [older.model_copy(update={"username": named.username}) if isinstance(named, Account) else named]
-        if {"username", "posts", "outcome"} <= document.keys():
+        if _is_account(document):
             return [Account.model_validate(document)]
     except (ValidationError, AttributeError, KeyError, TypeError) as error:
         return [NotUnderstood(context.name, f"it is a damaged account file ({str(error).splitlines()[0]})")]
     return None
+
+
+def _is_account(document: dict[str, Any]) -> bool:
+    """Whether it is a file of ours, or one that somebody wrote by the same rules."""
+    if not {"username", "posts"} <= document.keys():
+        return False
+    posts = document["posts"]
+    by_our_rules = isinstance(posts, list) and all(
+        isinstance(post, dict) and post.keys() <= Post.model_fields.keys() for post in posts
+    )
+    return "outcome" in document or by_our_rules

@@ -83,6 +83,10 @@ _TWITTER_TIME = "%a %b %d %H:%M:%S %z %Y"
 csv.field_size_limit(2**24)  # a blog entry may be longer than the 128 KB of the module's default
 
 
+Row = dict[str, Any]
+"""The cells of one post by field (``user``, ``text``, ``time``, ...); fields may be missing."""
+
+
 def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
     """Read single bytes that are not UTF-8 as Windows-1252, as :func:`core.files.decode_text` does."""
     assert isinstance(error, UnicodeDecodeError)
@@ -90,9 +94,6 @@ def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("as_cp1252", _as_cp1252)
-
-Row = dict[str, Any]
-"""The cells of one post by field (``user``, ``text``, ``time``, ...); fields may be missing."""
 
 
 @dataclass
@@ -127,6 +128,10 @@ class _Columns:
         found = {wanted: [at[name] for name in usual if name in at] for wanted, usual in USUAL_NAMES.items()}
         return cls({wanted: places[0] for wanted, places in found.items() if places})
 
+    def row_of(self, record: dict[str, Any]) -> Row:
+        """The fields of a record."""
+        return {wanted: record.get(name) for wanted, name in self.at.items()}
+
     def why_not(self, names: Sequence[str], context: Context) -> str | None:
         """Why a table with these columns is none of posts, or None if it is."""
         shown = ", ".join(repr(name[:30]) for name in names[:12])
@@ -152,12 +157,11 @@ def read_text_table(piece: Piece, context: Context) -> Iterator[Found]:
         columns = _Columns.of(header)
         if {"user", "age"} <= columns.at.keys() and "text" not in columns.at:
             yield from _labels(piece, context)
-            return
-        if reason := columns.why_not(header, context):
+        elif reason := columns.why_not(header, context):
             yield NotUnderstood(context.name, reason)
-            return
-        positions = {wanted: header.index(name) for wanted, name in columns.at.items()}
-        yield from _accounts(_csv_rows(reader, positions, context), context, _format(columns, context, "csv"))
+        else:
+            positions = {wanted: header.index(name) for wanted, name in columns.at.items()}
+            yield from _accounts(_csv_rows(reader, positions), context, _format(columns, context, "csv"))
 
 
 def read_parquet(piece: Piece, context: Context) -> Iterator[Found]:
@@ -170,7 +174,7 @@ def read_parquet(piece: Piece, context: Context) -> Iterator[Found]:
             yield NotUnderstood(context.name, reason)
             return
         batches = file.iter_batches(_ROWS_AT_A_TIME, columns=sorted(set(columns.at.values())))
-        rows = (columns_of(record, columns) for batch in batches for record in batch.to_pylist())
+        rows = (columns.row_of(record) for batch in batches for record in batch.to_pylist())
         yield from _accounts(rows, context, "parquet")
     except (pa.ArrowException, OSError) as error:
         yield NotUnderstood(context.name, f"it is a damaged Parquet file ({error})")
@@ -185,13 +189,8 @@ def read_records(records: Iterable[dict[str, Any]], context: Context, format_nam
     if reason := columns.why_not(names, context):
         yield NotUnderstood(context.name, reason)
         return
-    rows = (columns_of(record, columns) for part in (first, flat) for record in part)
+    rows = (columns.row_of(record) for part in (first, flat) for record in part)
     yield from _accounts(rows, context, format_name)
-
-
-def columns_of(record: dict[str, Any], columns: _Columns) -> Row:
-    """The fields of a record."""
-    return {wanted: record.get(name) for wanted, name in columns.at.items()}
 
 
 def json_lines(piece: Piece) -> Iterator[dict[str, Any]]:
@@ -213,7 +212,7 @@ def json_lines(piece: Piece) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _csv_rows(reader: Any, positions: dict[str, int], context: Context) -> Iterator[Row]:
+def _csv_rows(reader: Any, positions: dict[str, int]) -> Iterator[Row]:
     try:
         for cells in reader:
             if cells:
