@@ -63,20 +63,23 @@ def read_batch(paths: Sequence[Path]) -> AccountBatch:
         lines = [path.read_bytes() for path in paths]
         return _batch(_parse(lines, paths), list(range(len(paths))), {})
     except (OSError, pa.ArrowInvalid):
-        return _read_one_by_one(paths)
+        return _read_patiently(paths)
 
 
-def _read_one_by_one(paths: Sequence[Path]) -> AccountBatch:
-    tables, positions, reasons = [_SCHEMA.empty_table()], [], {}
+def _read_patiently(paths: Sequence[Path]) -> AccountBatch:
+    lines: dict[int, bytes] = {}
+    reasons: dict[int, str] = {}
     for position, path in enumerate(paths):
         try:
-            tables.append(_parse([_normalised(path)], [path]))
-            positions.append(position)
+            line = _normalised(path)
+            _parse([line], [path])
+            lines[position] = line
         except InputError as error:
             reasons[position] = str(error)
         except (pa.ArrowInvalid, TypeError):  # TypeError: a number beyond 64 bits
             reasons[position] = f"{path} holds a value that is out of range. Collect or import the account again."
-    return _batch(pa.concat_tables(tables), positions, reasons)
+    table = _parse(list(lines.values()), [paths[position] for position in lines])
+    return _batch(table, list(lines), reasons)
 
 
 def _normalised(path: Path) -> bytes:
