@@ -122,7 +122,7 @@ def join_labels(predictions: pd.DataFrame, labels: UserList, age_cutoff: float) 
 def arrays(joined: pd.DataFrame, threshold: float | None = None) -> tuple[Bools, Floats, Bools]:
     """``at_least``, ``probability`` and ``predicted`` of a joined table; see :func:`evaluate` for the threshold."""
     probability = joined["probability"].to_numpy(dtype=float)
-    own = joined["prediction"].fillna(joined["probability"] >= 0.5).to_numpy(dtype=float) >= 0.5
+    own = joined["prediction"].fillna((joined["probability"] >= 0.5).astype(float)).to_numpy(dtype=float) >= 0.5
     predicted = own if threshold is None else probability >= threshold
     return joined["at_least"].to_numpy(dtype=bool), probability, predicted
 

@@ -15,7 +15,7 @@ import torch
 from core.batching import packs, tokenize
 from core.errors import InputError
 from core.model import probabilities
-from core.predictor import EncoderPredictor
+from core.predictor import EncoderPredictor, Predictor, calibrated
 
 _MAX_TOKENS = 16_384
 
@@ -34,11 +34,11 @@ class Explanation:
     moved: npt.NDArray[np.float64]
 
 
-def explain(predictor: EncoderPredictor, captions: Sequence[str], column: int = 0) -> Explanation:
+def explain(predictor: Predictor, captions: Sequence[str], column: int = 0) -> Explanation:
     """How much each of an account's captions moved its probability.
 
     Args:
-        predictor: the model.
+        predictor: the model, of any kind.
         captions: of one account; as many as the model uses.
         column: which of the model's cutoffs.
 
@@ -47,13 +47,22 @@ def explain(predictor: EncoderPredictor, captions: Sequence[str], column: int = 
     """
     if not captions:
         raise InputError("This account has no caption, so there is nothing to explain.")
-    model = predictor.model.eval()
+    if isinstance(predictor, EncoderPredictor):
+        found = _by_arithmetic(predictor, captions)[:, column]
+    else:
+        without = [[*captions[:at], *captions[at + 1 :]] for at in range(len(captions))]
+        found = predictor.probabilities([captions, *without])[:, column]
+    moved = found[0] - found[1:] if len(captions) > 1 else np.full(1, np.nan)
+    return Explanation(float(found[0]), moved)
+
+
+def _by_arithmetic(predictor: EncoderPredictor, captions: Sequence[str]) -> npt.NDArray[np.float64]:
+    """[1 + captions, cutoffs]: the probabilities with all captions, then without each."""
     one_each = tokenize(predictor.tokenizer, [[caption] for caption in captions], predictor.settings.max_seq_len)
+    model = predictor.model.eval()
     with torch.inference_mode():
         vectors = model.user_vectors(packs(one_each, _MAX_TOKENS)).double()  # [n, 4H]
         total, n = vectors.sum(0), len(vectors)
-        without = (total - vectors) / max(n - 1, 1)
-        means = torch.cat([total[None] / n, without]).float()
-        found = probabilities(model.classifier(means))[:, column].double().cpu().numpy()
-    moved = found[0] - found[1:] if n > 1 else np.full(1, np.nan)
-    return Explanation(float(found[0]), moved)
+        means = torch.cat([total[None] / n, (total - vectors) / max(n - 1, 1)]).float()
+        raw = probabilities(model.classifier(means)).double().cpu().numpy()
+    return calibrated(raw, predictor.settings)

@@ -1,22 +1,26 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pandas as pd
 import streamlit as st
 
 from core import charts, jobs
 from core.encoders import devices
 from core.evaluate import arrays
-from core.metrics import Estimate, metrics, share_interval
+from core.judged import Judged
+from core.metrics import Estimate, compare_predictions, metrics, share_interval
 from core.model_folder import ModelInfo, list_models
-from core.predictions import as_csv, prediction
 from core.settings import get_settings
 from core.store import PredictionFilter
+from core.study import Chart, RunView
 from core.wording import count, moment, number, percent, plain
+from pages.results_more import show_account, show_downloads, show_drift
 from pages.shared import command_to_copy, draw_progress, empty_state, start_job, the_store
 
 SETTINGS = get_settings()
 PAGE_ROWS = 50
+MOST_POINTS = 5_000
 LABELS = {"any": "any", "labelled": "has a label", "unlabelled": "no label", "at_least": "at least", "under": "under"}
 store = the_store()
 
@@ -52,100 +56,269 @@ def wait_for_predictions() -> None:
         draw_progress(job)
 
 
+@st.cache_data(max_entries=4, show_spinner="Reading the predictions …")
+def predictions_of(run: str, version: int) -> pd.DataFrame:
+    return store.all_predictions(run)
+
+
 @st.cache_data(max_entries=8, show_spinner="Computing intervals …")
-def measured(labelled: pd.DataFrame, cutoff: float, threshold: float) -> dict[str, Estimate]:
-    joined = labelled.assign(at_least=labelled["age"] >= cutoff)
-    return metrics(*arrays(joined, threshold), resamples=1000)
-
-
-def accounts_seen(name: str, models: list[ModelInfo]) -> set[str]:
-    """The accounts that made a model: those it learnt from, and those that chose its best epoch."""
-    split = next((model.training["split"] for model in models if model.folder.name == name), {})
-    return {username for part in ("train", "validation") for username in split.get(part, [])}
-
-
-@st.cache_data(max_entries=8)
-def download(run: str, threshold: float, version: int) -> str:
-    """The run as the command line writes it, with the predictions at the threshold that is set."""
-    rows = store.all_predictions(run).itertuples()
-    return as_csv(prediction(row.username, row.probability, threshold, int(row.posts)) for row in rows)
+def measured(labelled: pd.DataFrame) -> dict[str, Estimate]:
+    """What does not depend on the threshold."""
+    return metrics(*arrays(labelled.assign(prediction=float("nan"))), resamples=1000)
 
 
 def in_words(estimate: Estimate, digits: int = 2) -> str:
     """A figure with its interval, as ``0.94 (0.92 to 0.96)``."""
     if estimate.value is None:
         return "–"
+    if estimate.low is None:
+        return f"{estimate.value:.{digits}f}"
     return f"{estimate.value:.{digits}f} ({number(estimate.low, digits)} to {number(estimate.high, digits)})"
 
 
-def show_accuracy(table: pd.DataFrame, seen: set[str], cutoff: float, threshold: float) -> None:
-    """How good the model is on labelled accounts, those it was trained on left out."""
-    labelled = table.dropna(subset=["age", "probability"])
-    unseen = labelled[~labelled["username"].isin(seen)]
-    if unseen.empty:
-        st.caption(
-            "No labelled account was kept from training, so nothing here says how good the model is on others."
-            if len(labelled)
-            else "No predicted account has a label, so the accuracy is unknown."
+def share_in_words(value: float | None, low: float | None, high: float | None) -> str:
+    """``62 % (54 to 69 %)``."""
+    return "–" if value is None or low is None else f"{percent(value)} ({number(100 * low)} to {percent(high)})"
+
+
+def draw(chart: Chart) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{chart.title}**")
+        st.altair_chart(chart.drawn, alt=chart.alt)
+
+
+def show_figures(view: RunView) -> None:
+    """The most important numbers first: the share, counted and corrected, and how sure the model is."""
+    at_least, predicted = view.counted
+    low, high = share_interval(at_least, predicted)
+    found = view.prevalence
+    with st.grid(4):
+        st.metric(
+            f"Share at least {view.cutoff:g}, counted",
+            share_in_words(at_least / predicted if predicted else None, low, high),
+            border=True,
+            help=f"{number(at_least)} of {number(predicted)} accounts. The interval is that of sampling alone; "
+            "the model's errors come on top.",
         )
-        return
-    found = measured(unseen, cutoff, threshold)
-    trained_on = len(labelled) - len(unseen)
-    left_out = f"; the {count(trained_on, 'account')} it learnt from are left out" if trained_on else ""
-    basis = f"On {count(len(unseen), 'labelled account')}, with 95 % intervals{left_out}."
-    st.metric("Accuracy", in_words(found["accuracy"]), border=True, help=basis)
-    st.metric("AUC", in_words(found["auc"]), border=True, help=basis)
-    st.metric("Majority share", number(found["majority_share"].value, 2), border=True, help="What guessing gives.")
+        corrected = None if isinstance(found, str) else found["rogan_gladen"]
+        st.metric(
+            "Corrected for the model's errors",
+            share_in_words(corrected["value"], corrected["low"], corrected["high"]) if corrected else "–",
+            border=True,
+            help=found if isinstance(found, str) else "After Rogan and Gladen; the table below has all estimates.",
+        )
+        st.metric(
+            "Uncertain",
+            percent(view.uncertain.sum() / predicted) if view.band and predicted else "–",
+            border=True,
+            help=f"Between {view.band.low:.2f} and {view.band.high:.2f}; outside of it "
+            f"{share_in_words(view.band.accuracy, view.band.accuracy_low, view.band.accuracy_high)} "
+            "of the labelled accounts are right."
+            if view.band
+            else "No band reaches the accuracy that is asked for, or no labelled account can tell.",
+        )
+        right = None if view.judged is None else (view.judged.known.probability >= view.threshold)
+        hits = 0 if view.judged is None else int((right == view.judged.known.at_least).sum())
+        accounts = 0 if view.judged is None else len(view.judged.table)
+        st.metric(
+            "Accuracy",
+            share_in_words(hits / accounts if accounts else None, *share_interval(hits, accounts)),
+            border=True,
+            help=view.judged.basis if view.judged else "No labelled account was kept from training, so nobody knows.",
+        )
+    if isinstance(found, str):
+        st.caption(plain(found))
+    else:
+        for warning in found["warnings"]:
+            st.warning(plain(warning))
 
 
-def show_accounts(run: str, table: pd.DataFrame, cutoff: float, threshold: float) -> None:
-    """The accounts of the run; a selected row opens its posts."""
+def show_quality(view: RunView, judged: Judged) -> None:
+    """How good the model is, at the threshold and over all of them."""
+    st.caption(f"{plain(judged.basis)} Intervals are 95 %.")
+    figures = measured(judged.table)
+    with st.grid(4):
+        st.metric("AUC", in_words(figures["auc"]), border=True)
+        st.metric("Average precision", in_words(figures["average_precision"]), border=True)
+        st.metric(
+            "Calibration error",
+            in_words(figures["calibration_error"]),
+            border=True,
+            help=plain(figures["calibration_error"].note or ""),
+        )
+        st.metric(
+            "Majority share", number(figures["majority_share"].value, 2), border=True, help="What guessing gives."
+        )
+    st.markdown("**At the threshold**")
+    st.dataframe(view.errors, hide_index=True, alt="Confusion at the threshold, with both error rates")
+    drawn = [*view.quality_charts(), *view.error_charts()]
+    for left, right in zip(drawn[::2], [*drawn[1::2], None], strict=False):
+        columns = st.columns(2)
+        for column, chart in zip(columns, (left, right), strict=True):
+            if chart:
+                with column:
+                    draw(chart)
+
+
+def show_accounts(view: RunView) -> None:
+    """The accounts of the run; a selected row opens what speaks for its probability."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
-        label = st.selectbox("Label", LABELS, format_func=LABELS.get, key="result_label", width=150)
-        low, high = st.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="between", width=260)
-        wrong = st.toggle("Only where label and prediction differ", key="wrong")
+        label = st.selectbox(
+            "Label", LABELS, format_func=LABELS.get, key="result_label", width=150, bind="query-params"
+        )
+        low, high = st.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="between", width=260, bind="query-params")
+        wrong = st.toggle("Only where label and prediction differ", key="wrong", bind="query-params")
     chosen = PredictionFilter(
         username=username,
         label=label,
-        cutoff=cutoff,
+        cutoff=view.cutoff,
         min_probability=low if low > 0 else None,
         max_probability=high if high < 1 else None,
         wrong=wrong,
     )
-    found = store.count_predictions(run, chosen)
+    found = store.count_predictions(view.run, chosen)
     st.markdown(f"**{count(found, 'account')}**")
     pages = max(1, -(-found // PAGE_ROWS))
     page = st.pagination(pages, key="results_page") if pages > 1 else 1
-    rows = store.predictions(run, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
-    rows["prediction"] = (rows["probability"] >= threshold).map(
-        {True: f"at least {cutoff:g}", False: f"under {cutoff:g}"}
-    )
+    rows = store.predictions(view.run, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
+    below, at_least, _ = charts.group_names(view.cutoff)
+    rows["prediction"] = (rows["probability"] >= view.threshold).map({True: at_least, False: below})
+    if view.band:
+        inside = (rows["probability"] > view.band.low) & (rows["probability"] < view.band.high)
+        rows["prediction"] = rows["prediction"].where(~inside, "uncertain")
     rows["prediction"] = rows["prediction"].where(rows["probability"].notna(), "no captions")
     event = st.dataframe(
         rows,
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        key=f"predictions_{run}_{page}",
+        key=f"predictions_{view.run}_{page}",
         alt="Predicted accounts, most probable first",
+        placeholder="–",
         column_config={
             "username": st.column_config.TextColumn("account"),
             "probability": st.column_config.ProgressColumn(
-                f"probability of at least {cutoff:g}", format="%.3f", min_value=0, max_value=1
+                f"probability of at least {view.cutoff:g}", format="%.3f", min_value=0, max_value=1
             ),
             "age": st.column_config.NumberColumn("label", help="known age in years"),
             "posts": st.column_config.NumberColumn("captions used"),
         },
     )
     if event.selection.rows:
-        name = rows["username"].iloc[event.selection.rows[0]]
-        st.page_link(
-            "pages/posts.py",
-            label=f"Open the posts of {plain(name)}",
-            icon=":material/arrow_forward:",
-            query_params={"account": name},
+        show_account(rows["username"].iloc[event.selection.rows[0]], view)
+    elif found:
+        st.caption("Select an account to see which of its captions moved its probability, and by how much.")
+
+
+def show_comparison(view: RunView, names: list[str]) -> None:
+    """Where another run disagrees, and which of the two is right more often."""
+    others = [name for name in names if name != view.run]
+    if not others:
+        st.info("There is only one prediction run. Predict with another model to compare the two.")
+        return
+    other = st.selectbox("Compare with", others, key="other", bind="query-params", width=480)
+    table = store.compare_runs(view.run, other)
+    if table.empty:
+        st.info("No account has a probability in both runs.")
+        return
+    first, second = table["first"] >= view.threshold, table["second"] >= view.threshold
+    differ = table[first != second]
+    st.markdown(
+        f"**{count(len(differ), 'account')} of {number(len(table))}** fall on different sides of the threshold "
+        f"({percent(len(differ) / len(table), 1)}). The correlation of the probabilities is "
+        f"{number(table['first'].corr(table['second']), 2)}."
+    )
+    judged = view.judged
+    fresh = set(judged.table["username"]) if judged and judged.source == "run" else set()
+    known = table[table["username"].isin(fresh)]
+    if len(known):
+        test = compare_predictions(
+            (known["age"] >= view.cutoff).to_numpy(),
+            (known["first"] >= view.threshold).to_numpy(),
+            (known["second"] >= view.threshold).to_numpy(),
         )
+        st.markdown(
+            f"On {count(test['accounts'], 'labelled account')} that did not make the first model, only the first is "
+            f"right on {number(test['only_first_right'])}, only the second on {number(test['only_second_right'])} "
+            f"(McNemar's test, {test['method']}: p = {test['p_value']:.2g})."
+        )
+        st.caption("If the other model learnt from some of these accounts, it has an advantage here.")
+    shown = table if len(table) <= MOST_POINTS else table.sample(MOST_POINTS, random_state=0)
+    left, right = st.columns(2)
+    left.altair_chart(
+        charts.disagreement(shown, view.cutoff, ("these predictions", "the others")),
+        alt="Accounts by the probabilities of both runs",
+    )
+    right.markdown("**Furthest apart**")
+    right.dataframe(
+        table.head(200),
+        hide_index=True,
+        placeholder="–",
+        alt="Accounts on which the two runs differ most",
+        column_config={
+            "username": "account",
+            "first": st.column_config.NumberColumn("these", format="%.3f"),
+            "second": st.column_config.NumberColumn("the others", format="%.3f"),
+            "age": "label",
+        },
+    )
+
+
+@st.fragment
+def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str]) -> None:
+    """Everything that the threshold moves; in a fragment, so that only this is drawn anew."""
+    cutoff = float(about["cutoff"]) if pd.notna(about["cutoff"]) else 21.0
+    own_threshold = float(about["threshold"]) if pd.notna(about["threshold"]) else 0.5
+    with st.container(horizontal=True, gap="large"):
+        threshold = st.slider(
+            "Threshold",
+            0.0,
+            1.0,
+            own_threshold,
+            0.01,
+            key=f"threshold_{run}",
+            help=f"Predicted at least {cutoff:g} from here on.",
+            width=360,
+        )
+        wanted = st.slider(
+            "Wanted accuracy",
+            0.5,
+            0.99,
+            0.9,
+            0.01,
+            key="wanted",
+            bind="query-params",
+            help="Accounts too near to the threshold for this accuracy are called uncertain.",
+            width=360,
+        )
+    view = RunView(run, predictions_of(run, store.version), model, cutoff, threshold, wanted)
+    show_figures(view)
+    draw(view.distribution())
+    tabs = st.tabs(
+        ["Accounts", "How good", "Share", "Compare", "Download"], key="view", on_change="rerun", bind="query-params"
+    )
+    accounts, good, share, compare, download = tabs
+    if accounts.open:
+        with accounts:
+            show_accounts(view)
+    if good.open:
+        with good:
+            if view.judged:
+                show_quality(view, view.judged)
+            else:
+                st.info("No labelled account was kept from training, so nothing says how good the model is on others.")
+    if share.open:
+        with share:
+            st.markdown(f"The share of accounts at least {cutoff:g}, in three ways. All but the first need the model.")
+            st.dataframe(view.shares, hide_index=True, placeholder="", alt="Estimates of the share with intervals")
+            show_drift(view, orjson.loads(about["details"] or "{}"))
+    if compare.open:
+        with compare:
+            show_comparison(view, names)
+    if download.open:
+        with download:
+            show_downloads(view, orjson.loads(about["details"] or "{}"))
 
 
 models = list_models(SETTINGS.models_dir)
@@ -154,61 +327,24 @@ if not models and runs.empty:
     empty_state("There is no model yet to predict with.", "pages/train.py", "Train a model")
     st.stop()
 
-if models:
-    predict_now(models, busy=bool(st.session_state.get("predicting")))
-wait_for_predictions()
-
 if runs.empty:
     st.info("No predictions yet. Choose a model and press *Predict now*.")
+    predict_now(models, busy=bool(st.session_state.get("predicting")))
+    wait_for_predictions()
     st.stop()
 
-titles = {
-    row.run: f"{moment(row.created_at.to_pydatetime())} · {Path(str(row.model)).name}" if row.created_at else row.run
-    for row in runs.itertuples()
-}
-run = st.selectbox("Predictions", titles, format_func=titles.get, key="run", bind="query-params", width=480)
+names = runs["run"].tolist()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    run = st.selectbox("Predictions", names, key="run", bind="query-params", width=480)
+    if models:
+        with st.popover("Predict again", icon=":material/insights:"):
+            predict_now(models, busy=bool(st.session_state.get("predicting")))
+wait_for_predictions()
 about = runs.set_index("run").loc[run]
-cutoff = float(about["cutoff"]) if pd.notna(about["cutoff"]) else 21.0
 model_name = Path(str(about["model"])).name
-own_threshold = float(about["threshold"]) if pd.notna(about["threshold"]) else 0.5
-created = "" if pd.isna(about["created_at"]) else f" · {moment(about['created_at'].to_pydatetime())}"
+created = f" · {moment(about['created_at'].to_pydatetime())}" if pd.notna(about["created_at"]) else ""
 st.caption(
     f"{count(int(about['predicted']), 'account')} predicted, "
-    f"{number(int(about['accounts'] - about['predicted']))} without captions · "
-    f"model {plain(model_name)} · cutoff {cutoff:g}{created}"
+    f"{number(int(about['accounts'] - about['predicted']))} without captions · model {plain(model_name)}{created}"
 )
-
-table = store.all_predictions(run)
-known = table.dropna(subset=["probability"])
-threshold = st.slider(
-    "Threshold",
-    0.0,
-    1.0,
-    own_threshold,
-    0.01,
-    key=f"threshold_{run}",
-    help="predicted at least from here on",
-    width=420,
-)
-at_least = int((known["probability"] >= threshold).sum())
-low, high = share_interval(at_least, len(known))
-with st.container(horizontal=True):
-    st.metric(
-        f"Share at least {cutoff:g}, counted",
-        f"{percent(at_least / len(known))} ({number(100 * low)} to {percent(high)})" if len(known) else "–",
-        border=True,
-        help=f"{number(at_least)} of {number(len(known))} accounts. The interval is that of sampling alone; "
-        "the model's errors come on top.",
-    )
-    show_accuracy(table, accounts_seen(model_name, models), cutoff, threshold)
-st.altair_chart(charts.probabilities(table, cutoff, threshold), alt="Accounts by probability, with the threshold")
-st.download_button(
-    "Download CSV",
-    data=download(run, threshold, store.version),
-    file_name=f"{run}.csv",
-    mime="text/csv",
-    icon=":material/download:",
-)
-
-st.subheader("Accounts")
-show_accounts(run, table, cutoff, threshold)
+results(run, about, next((model for model in models if model.folder.name == model_name), None), names)

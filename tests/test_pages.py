@@ -1,5 +1,6 @@
 """Every page, run by Streamlit itself without a browser, on an empty study and on the sample."""
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,13 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
+from core.accounts import read_labels
+from core.files import write_atomically, write_json
+from core.metrics import METRICS
+from core.model_folder import ModelSettings
+from core.predictions import as_csv, prediction
 from core.sample import load_sample
-from core.settings import PROJECT_DIR, get_settings
+from core.settings import PROJECT_DIR, SAMPLE_DIR, get_settings
 
 PAGES = ["overview", "collect", "posts", "train", "results", "jobs"]
 
@@ -34,9 +40,53 @@ def sample(study: Path) -> Path:
     return study
 
 
-def run(page: str) -> AppTest:
+@pytest.fixture
+def predicted(sample: Path) -> Path:
+    """The sample with two prediction runs of a model that learnt from a few of its accounts."""
+    ages = read_labels(SAMPLE_DIR / "labels.csv").ages
+    names, seen = sorted(path.stem for path in (sample / "accounts").glob("*.json")), sorted(ages)[:10]
+    model = sample / "models" / "the-model"
+    settings = ModelSettings("encoder", "weights.pth")
+    estimate = {"value": 0.9, "low": 0.8, "high": 0.95, "note": None}
+    training = {
+        "created_at": "2026-11-01T10:00:00Z",
+        "split": {"train": seen[:8], "validation": seen[8:], "test": []},
+        "arguments": {"recipe": "published"},
+        "settings": settings.as_dict(),
+        "labels": {"usable": 10, "at_least": {"21": 5}, "problems": []},
+        "validation": {"21": dict.fromkeys(METRICS, estimate)},
+        "test": None,
+        "epochs": [],
+        "best_epoch": 1,
+        "seconds": 60.0,
+        "stopped": False,
+        "versions": {"agescope": "0"},
+    }
+    write_json(model / "config.json", {"agescope": settings.as_dict()})
+    write_json(model / "training.json", training)
+    rng = random.Random(1)
+    tested = [f"other_{at},{15 + 20 * (at % 2)},{rng.betavariate(2 + 3 * (at % 2), 3):.3f}" for at in range(60)]
+    write_atomically(model / "test.csv", "\n".join(["username,age,probability", *tested]) + "\n")
+    for at in range(2):
+        folder = sample / "predictions" / f"run-{at}"
+        rows = [
+            prediction(
+                name, min(0.99, max(0.01, (0.7 if ages.get(name, 30) >= 21 else 0.3) + rng.gauss(0, 0.2))), 0.5, 5
+            )
+            for name in names
+        ]
+        write_atomically(folder / "predictions.csv", as_csv(rows))
+        about = {"model": str(model), "age_cutoff": 21, "threshold": 0.5, "created_at": f"2026-11-0{2 + at}T10:00:00Z"}
+        write_json(folder / "predictions.run.json", about)
+    return sample
+
+
+def run(page: str, **address: str) -> AppTest:
     app = AppTest.from_file(str(PROJECT_DIR / "app.py"), default_timeout=60)
-    app.switch_page(f"pages/{page}.py").run()
+    app.switch_page(f"pages/{page}.py")
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
     assert not app.exception, app.exception
     return app
 
@@ -56,3 +106,39 @@ def test_every_page_opens_on_an_empty_study(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_on_the_sample(sample: Path, page: str) -> None:
     assert not run(page).error
+
+
+def metric(app: AppTest, label: str) -> str:
+    return next(str(element.value) for element in app.metric if label in element.label)
+
+
+@pytest.mark.parametrize("view", ["Accounts", "How good", "Share", "Compare", "Download"])
+def test_every_view_of_the_results_opens(predicted: Path, view: str) -> None:
+    app = run("results", view=view)
+    assert not app.error
+    assert "%" in metric(app, "counted") and "%" in metric(app, "Corrected")
+
+
+def test_the_threshold_moves_the_share_and_the_errors(predicted: Path) -> None:
+    app = run("results", view="How good")
+    before = metric(app, "counted"), metric(app, "Accuracy"), app.dataframe[0].value.to_dict()
+    next(slider for slider in app.slider if slider.label == "Threshold").set_value(0.95).run()
+    assert not app.exception
+    after = metric(app, "counted"), metric(app, "Accuracy"), app.dataframe[0].value.to_dict()
+    assert all(old != new for old, new in zip(before, after, strict=True))
+
+
+def test_accounts_that_made_the_model_do_not_judge_it(predicted: Path) -> None:
+    app = run("results", view="How good")
+    assert "accounts that made the model are left out" in words(app)
+
+
+def test_two_runs_are_compared(predicted: Path) -> None:
+    app = run("results", view="Compare")
+    assert "fall on different sides of the threshold" in words(app)
+    assert "McNemar" in words(app)
+
+
+def test_a_link_shows_the_same_run(predicted: Path) -> None:
+    chosen = next(box for box in run("results", run="run-0").selectbox if box.label == "Predictions")
+    assert chosen.value == "run-0"

@@ -1,11 +1,14 @@
 """Explanations: leaving a caption out by arithmetic is leaving it out indeed."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from core.calibration import Calibration
 from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
 from core.errors import InputError
 from core.model import AgeClassifier
@@ -35,6 +38,29 @@ def test_it_is_what_leaving_each_caption_out_gives(predictor: EncoderPredictor, 
     assert found.probability == pytest.approx(expected[0], abs=1e-6)
     assert np.abs(found.moved - (expected[0] - expected[1:])).max() < 1e-6
     assert np.ptp(found.moved) > 1e-3  # or the comparison would tell nothing
+
+
+def test_a_calibrated_model_is_explained_as_it_answers(predictor: EncoderPredictor) -> None:
+    platt = Calibration("platt", slope=0.5, intercept=1.0).to_json()
+    settings = replace(predictor.settings, calibrations=(platt, platt))
+    calibrated = EncoderPredictor(predictor.model, predictor.tokenizer, settings)
+    texts = captions(40, 4, 1)
+    found = explain(calibrated, texts)
+    expected = calibrated.probabilities([texts, texts[1:]])[:, 0]
+    assert found.moved[0] == pytest.approx(expected[0] - expected[1], abs=1e-6)
+    assert found.probability != pytest.approx(explain(predictor, texts).probability, abs=1e-3)
+
+
+def test_other_kinds_of_models_are_asked_without_each_caption() -> None:
+    class ByLength:
+        settings = ModelSettings("none", "weights.json")
+
+        def probabilities(self, users: Sequence[Sequence[str]]) -> np.ndarray:
+            return np.array([[len("".join(user)) / 10] for user in users])
+
+        def save(self, folder: Path) -> None: ...
+
+    assert explain(ByLength(), ["aaaa", "b"]).moved.tolist() == pytest.approx([0.4, 0.1])
 
 
 def test_the_only_caption_cannot_be_left_out(predictor: EncoderPredictor) -> None:

@@ -1,0 +1,191 @@
+"""Parts of the Results page that open on demand: one account's reasons, drift, downloads."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import AgeScopeError, InputError
+from core.model_folder import TRAINING_FILE, ModelInfo, cutoff_index
+from core.posts import account_files, file_name, read_account
+from core.predictions import as_csv, prediction
+from core.settings import get_settings
+from core.study import RunView, report
+from core.wording import count, number, percent, plain
+from pages.shared import the_store
+
+SHOWN_CAPTIONS = 200
+DRIFT_SAMPLE = 500
+
+
+@st.cache_resource(max_entries=1, show_spinner="Loading the model …")
+def loaded(folder: Path, changed_ns: int) -> Any:
+    """The latest model that was asked for reasons; torch is imported only when somebody asks."""
+    from core.predictor import load_predictor
+
+    return load_predictor(folder)
+
+
+@st.cache_data(max_entries=32, show_spinner="Leaving each caption out …")
+def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version: int) -> tuple[float, pd.DataFrame]:
+    """An account's probability, and its captions by how much they moved it."""
+    from core.why import explain
+
+    predictor = loaded(folder, changed_ns)
+    account = read_account(get_settings().accounts_dir / file_name(username))
+    posts = [post for post in account.posts if post.caption and post.caption.strip()][: predictor.settings.max_posts]
+    found = explain(predictor, [post.caption for post in posts], cutoff_index(predictor.settings, cutoff))
+    table = pd.DataFrame(
+        {
+            "moved": found.moved,
+            "caption": [post.caption for post in posts],
+            "taken_at": pd.to_datetime([post.taken_at for post in posts], utc=True),
+        }
+    )
+    return found.probability, table.sort_values("moved", key=abs, ascending=False, ignore_index=True)
+
+
+def show_account(username: str, view: RunView) -> None:
+    """Why an account got its probability: each caption with how much it moved it, the most telling first."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(username)}**", width="stretch")
+            st.page_link(
+                "pages/posts.py",
+                label="Open its posts",
+                icon=":material/arrow_forward:",
+                query_params={"account": username},
+            )
+        if view.model is None:
+            st.info("The model's folder is gone, so what moved the probability cannot be computed.")
+            return
+        try:
+            changed = (view.model.folder / TRAINING_FILE).stat().st_mtime_ns
+            probability, table = reasons(view.model.folder, changed, view.cutoff, username, the_store().version)
+        except (AgeScopeError, OSError) as error:
+            st.info(plain(error))
+            return
+        st.caption(
+            f"Probability of at least {view.cutoff:g}: {percent(probability, 1)}, from {count(len(table), 'caption')}. "
+            "Each figure is the probability with all captions less the one without that caption: above 0 it speaks for "
+            f"at least {view.cutoff:g}. It explains the model, not the person."
+        )
+        st.dataframe(
+            table.head(SHOWN_CAPTIONS).assign(moved=100 * table["moved"]),
+            hide_index=True,
+            height=320,
+            placeholder="only caption",
+            alt="Captions by how much they moved the probability",
+            column_config={
+                "moved": st.column_config.NumberColumn("moved by (points)", format="%+.2f", width="small"),
+                "caption": st.column_config.TextColumn("caption", width="large"),
+                "taken_at": st.column_config.DatetimeColumn("taken", format="D MMM YYYY", width="small"),
+            },
+        )
+
+
+def show_drift(view: RunView, details: dict[str, Any]) -> None:
+    """Whether the predicted accounts look like those that the model learnt from."""
+    st.markdown("**Do these accounts look like those that the model learnt from?**")
+    known = details.get("drift")
+    if known is None and view.model is not None and st.button("Compare a sample", icon=":material/compare:"):
+        known = drift(view.model, view.model.folder, the_store().version)
+    if known is None:
+        st.caption("A model moves badly between kinds of text; where they differ, its errors are not those shown here.")
+        return
+    for warning in known.get("warnings", []):
+        st.warning(plain(warning))
+    if known.get("note"):
+        st.caption(plain(known["note"]))
+    elif not known.get("warnings"):
+        st.success("In length, number, language and vocabulary of their captions they do.")
+
+
+@st.cache_data(max_entries=4, show_spinner="Comparing the accounts …")
+def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
+    """The comparison of :mod:`core.drift` on a sample of the collected accounts."""
+    from core.drift import as_json, compare, read_profile
+
+    profile = read_profile(_model.folder)
+    if profile is None:
+        return {"note": "This model keeps no profile of its training accounts. Train it anew to have them compared."}
+    files = [*account_files(get_settings().accounts_dir)]
+    captions = []
+    for path in files[:: max(1, len(files) // DRIFT_SAMPLE)]:
+        try:
+            captions.append(read_account(path).captions)
+        except InputError:
+            continue
+    return as_json(compare(profile, captions))
+
+
+@st.cache_data(max_entries=4, show_spinner="Making the file …")
+def as_file(_view: RunView, kind: str, run: str, threshold: float, wanted: float | None, version: int) -> bytes:
+    """The run as the command line writes it, with the predictions at the threshold that is set; or as Parquet."""
+    table = _view.downloads()
+    if kind == "csv":
+        rows = table.itertuples()
+        return as_csv(prediction(row.username, row.probability, threshold, int(row.posts)) for row in rows).encode()
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+@st.cache_data(max_entries=4, show_spinner="Drawing the report …")
+def report_of(_view: RunView, _details: dict[str, Any], run: str, threshold: float, wanted: float, version: int) -> str:
+    return report(_view, the_store().counts(), _details)
+
+
+@st.cache_data(max_entries=4)
+def figures_of(_view: RunView, run: str, threshold: float, wanted: float | None, version: int) -> bytes:
+    from core.report import tables_as_zip
+
+    drawn = [_view.distribution(), *_view.quality_charts(), *_view.error_charts()]
+    return tables_as_zip({chart.title.lower().replace(" ", "_"): chart.data for chart in drawn})
+
+
+def show_downloads(view: RunView, details: dict[str, Any]) -> None:
+    """Files made for the threshold that is set; data is given at once, never while a button is pressed."""
+    key = (view.run, view.threshold, view.wanted, the_store().version)
+    st.caption(
+        f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
+        "and names no account."
+    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download CSV",
+            data=as_file(view, "csv", *key),
+            file_name=f"{view.run}.csv",
+            mime="text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download Parquet",
+            data=as_file(view, "parquet", *key),
+            file_name=f"{view.run}.parquet",
+            mime="application/vnd.apache.parquet",
+            icon=":material/database:",
+            help="With label, uncertainty and captions used.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download report",
+            data=report_of(view, details, *key),
+            file_name=f"report-{view.run}.html",
+            mime="text/html",
+            icon=":material/description:",
+            help="One HTML file that needs nothing else and prints well.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download figures",
+            data=figures_of(view, *key),
+            file_name=f"figures-{view.run}.zip",
+            mime="application/zip",
+            icon=":material/bar_chart:",
+            help="The figures behind every chart, a CSV each. A chart's own menu saves it as an image.",
+            on_click="ignore",
+        )
