@@ -6,8 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from core import charts
+from core.errors import InputError
 from core.posts import Outcome
-from core.store import AccountDetail, Filter
+from core.store import AccountDetail, Answer, Filter
+from core.tables import parquet, safe_csv
 from core.wording import count, moment, number, percent, plain
 from pages.shared import empty_state, the_store
 
@@ -26,6 +28,24 @@ ACCOUNT_ORDERS = {
     "last_at": "latest post",
     "collected_at": "collected",
     "age": "labelled age",
+}
+POST_ORDERS = {
+    "newest": ("taken_at", True, "newest first"),
+    "oldest": ("taken_at", False, "oldest first"),
+    "likes": ("likes", True, "most likes"),
+    "comments": ("comments", True, "most comments"),
+    "username": ("username", False, "account"),
+}
+EXAMPLES = {
+    "Accounts with the most posts": "SELECT username, posts, first_at, last_at\nFROM accounts\n"
+    "ORDER BY posts DESC\nLIMIT 20",
+    "Posts per month": "SELECT date_trunc('month', taken_at) AS month, count(*) AS posts\nFROM posts\n"
+    "WHERE taken_at IS NOT NULL\nGROUP BY month\nORDER BY month",
+    "Captions with a word, by label": "SELECT age >= 21 AS at_least_21, count(*) AS posts,\n"
+    "    avg(contains(caption_lower, 'school')::INTEGER) AS share\n"
+    "FROM posts JOIN ages USING (username)\nGROUP BY at_least_21",
+    "Probability and number of posts": "SELECT run, round(probability, 1) AS probability, count(*) AS accounts,\n"
+    "    avg(posts) AS captions\nFROM predictions\nGROUP BY ALL\nORDER BY ALL",
 }
 store = the_store()
 
@@ -64,16 +84,20 @@ def accounts_table(chosen: Filter) -> None:
     found = store.count_accounts(chosen)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count(found, 'account')} found**", width="stretch")
-        order = st.selectbox("Order", ACCOUNT_ORDERS, format_func=ACCOUNT_ORDERS.get, key="order", width=180)
+        order = st.selectbox(
+            "Order", ACCOUNT_ORDERS, format_func=ACCOUNT_ORDERS.get, key="order", bind="query-params", width=180
+        )
     page = page_chooser(found, "accounts_page")
     table = store.accounts(chosen, order, order != "username", PAGE_ROWS, (page - 1) * PAGE_ROWS)
-    event = st.dataframe(
+    key = f"accounts_{page}_{order}"
+    st.dataframe(
         table.drop(columns=["captions", "source"]),
         hide_index=True,
-        on_select="rerun",
+        on_select=lambda: open_selected(key, table),
         selection_mode="single-row",
-        key=f"accounts_{page}_{order}",
+        key=key,
         alt="Accounts",
+        placeholder="–",
         column_config={
             "username": st.column_config.TextColumn("account"),
             "first_at": st.column_config.DatetimeColumn("first post", format="D MMM YYYY"),
@@ -82,16 +106,33 @@ def accounts_table(chosen: Filter) -> None:
             "age": st.column_config.NumberColumn("label", help="known age in years"),
         },
     )
-    if event.selection.rows:
-        st.query_params["account"] = table["username"].iloc[event.selection.rows[0]]
+
+
+def open_selected(key: str, table: pd.DataFrame) -> None:
+    """Put the account of the selected row into the address; without one, take it out."""
+    rows = st.session_state[key].selection.rows
+    if rows:
+        st.query_params["account"] = table["username"].iloc[rows[0]]
+    else:
+        st.query_params.pop("account", None)
 
 
 def posts_table(chosen: Filter) -> None:
-    """The posts that pass, newest first, a page at a time."""
+    """The posts that pass, a page at a time."""
     found = store.count_posts(chosen)
-    st.markdown(f"**{count(found, 'post')} found**")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{count(found, 'post')} found**", width="stretch")
+        order = st.selectbox(
+            "Order",
+            POST_ORDERS,
+            format_func=lambda name: POST_ORDERS[name][2],
+            key="posts_order",
+            bind="query-params",
+            width=180,
+        )
+    sort, descending, _ = POST_ORDERS[order]
     page = page_chooser(found, "posts_page")
-    table = store.posts(chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
+    table = store.posts(chosen, sort, descending, PAGE_ROWS, (page - 1) * PAGE_ROWS)
     if chosen.words:
         for row in table.head(CAPTIONS_SHOWN).itertuples():
             draw_post(row.username, row.taken_at, row.caption, chosen.terms)
@@ -101,12 +142,63 @@ def posts_table(chosen: Filter) -> None:
         table.drop(columns=["id", "shortcode"]),
         hide_index=True,
         alt="Posts",
+        placeholder="–",
         column_config={
             "username": st.column_config.TextColumn("account"),
             "taken_at": st.column_config.DatetimeColumn("taken (UTC)", format="D MMM YYYY, HH:mm"),
             "caption": st.column_config.TextColumn("caption", width="large"),
         },
     )
+
+
+def ask_in_sql() -> None:
+    """A query that a person types, its answer, and the schema beside it."""
+    question, schema = st.columns([3, 2], gap="large")
+    with question:
+        example = st.selectbox("Examples", EXAMPLES, index=None, placeholder="start from one …", width=320)
+        if example and st.session_state.get("example") != example:
+            st.session_state.query = EXAMPLES[example]
+        st.session_state.example = example
+        with st.form("sql", border=False):
+            query = st.text_area("Query", key="query", height=150, placeholder="SELECT username, posts FROM accounts")
+            asked = st.form_submit_button("Run", type="primary", icon=":material/play_arrow:")
+        st.caption("One SELECT, read-only, over the tables beside it; stopped after 10 s and at 10,000 rows.")
+    with schema:
+        st.markdown("**Tables**")
+        st.dataframe(store.schema(), hide_index=True, height=280, alt="Tables and columns that can be asked")
+    if asked:
+        st.session_state.answer = answered(query)
+    if st.session_state.get("answer"):
+        show_answer(st.session_state.answer)
+
+
+def answered(query: str) -> Answer | None:
+    try:
+        with st.spinner("Asking …"):
+            return store.sql(query)
+    except InputError as error:
+        st.error(plain(error))
+        return None
+
+
+def show_answer(answer: Answer) -> None:
+    table = answer.table.to_pandas()
+    st.markdown(f"**{count(len(table), 'row')}** in {number(answer.seconds, 2)} s")
+    if answer.cut:
+        st.warning(answer.cut)
+    st.dataframe(table, hide_index=True, alt="Answer to the query", placeholder="–")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Answer as CSV", safe_csv(table), "answer.csv", "text/csv", icon=":material/table:", on_click="ignore"
+        )
+        st.download_button(
+            "Answer as Parquet",
+            parquet(answer.table),
+            "answer.parquet",
+            "application/vnd.apache.parquet",
+            icon=":material/database:",
+            on_click="ignore",
+        )
 
 
 def page_chooser(found: int, key: str) -> int:
@@ -141,11 +233,9 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     """Everything that is known of one account, and its posts."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(account.username), width="stretch")
-        if st.button("Close", icon=":material/close:", type="tertiary"):
-            del st.query_params["account"]
-            st.rerun()
+        st.button("Close", icon=":material/close:", type="tertiary", on_click=st.query_params.pop, args=("account",))
     latest = account.predictions.iloc[0] if len(account.predictions) else None
-    with st.container(horizontal=True):
+    with st.grid(5):
         st.metric("Posts", number(account.posts), help=f"{number(account.captions)} with text")
         st.metric("Outcome", account.outcome.replace("_", " "), help=account.reason and plain(account.reason))
         st.metric("Collected", moment(account.collected_at), help=f"source: {plain(account.source)}")
@@ -170,7 +260,7 @@ if not store.counts().collected:
     st.stop()
 
 chosen = choose_filter()
-accounts, posts = st.tabs(["Accounts", "Posts"], key="show", on_change="rerun", bind="query-params")
+accounts, posts, sql = st.tabs(["Accounts", "Posts", "SQL"], key="show", on_change="rerun", bind="query-params")
 if accounts.open:
     with accounts:
         accounts_table(chosen)
@@ -183,3 +273,6 @@ if accounts.open:
 if posts.open:
     with posts:
         posts_table(chosen)
+if sql.open:
+    with sql:
+        ask_in_sql()

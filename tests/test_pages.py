@@ -142,3 +142,27 @@ def test_two_runs_are_compared(predicted: Path) -> None:
 def test_a_link_shows_the_same_run(predicted: Path) -> None:
     chosen = next(box for box in run("results", run="run-0").selectbox if box.label == "Predictions")
     assert chosen.value == "run-0"
+
+
+def test_a_query_is_answered_or_its_mistake_is_said(sample: Path) -> None:
+    app = run("posts", show="SQL")
+    app.text_area(key="query").set_value("SELECT count(*) AS accounts FROM accounts")
+    app.button[-1].click().run()
+    assert app.dataframe[-1].value["accounts"].tolist() == [60]
+    app.text_area(key="query").set_value("DROP TABLE accounts")
+    app.button[-1].click().run()
+    assert "Only one SELECT" in words(app) and not app.exception
+
+
+def test_a_link_opens_an_account(sample: Path) -> None:
+    app = run("posts", account="sample_dov_04")
+    assert "sample" in words(app) and metric(app, "Labelled age") == "32"
+    assert "not in this study" in words(run("posts", account="nobody"))
+
+
+def test_posts_are_sorted(sample: Path) -> None:
+    tables = [
+        run("posts", show="Posts", posts_order=order).dataframe[0].value for order in ("newest first", "oldest first")
+    ]
+    assert tables[0]["taken_at"].is_monotonic_decreasing and tables[1]["taken_at"].is_monotonic_increasing
+    assert tables[0]["taken_at"].iloc[0] > tables[1]["taken_at"].iloc[0]
