@@ -6,9 +6,10 @@ users as a single row of tokens, sorted by length so that captions of equal leng
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 Ints = npt.NDArray[np.int32]
+T = TypeVar("T")
 
 
 class UserTokens(NamedTuple):
@@ -99,6 +101,13 @@ def by_token_budget(users: Sequence[UserTokens], max_tokens: int) -> Iterator[li
         tokens += len(user.ids)
     if portion:
         yield portion
+
+
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """``items`` in lists of at most ``size``."""
+    remaining = iter(items)
+    while some := list(islice(remaining, size)):
+        yield some
 
 
 def _count(captions: list[list[int]]) -> UserTokens:

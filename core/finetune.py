@@ -26,11 +26,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from core.batching import UserTokens, by_token_budget, packs
+from core.batching import UserTokens, by_token_budget, in_batches, packs
 from core.errors import InputError, Stopped
 from core.files import write_atomically
-from core.model import AgeClassifier, binary_cross_entropy, read_weights, write_weights
-from core.predictor import in_batches, token_probabilities
+from core.model import AgeClassifier, binary_cross_entropy, probabilities, read_weights, write_weights
 from core.progress import Progress
 
 CHECKPOINT_EVERY_S = 300.0
@@ -38,6 +37,7 @@ CHECKPOINT_EVERY_S = 300.0
 _TRAINING_MEMORY = {"cpu": 1.5e9, "cuda": 12e9}
 _WEIGHT_DECAY = 0.01
 _VALIDATION_USERS = 32
+_VALIDATION_TOKENS = 16_384
 _CHECKPOINT, _BEST = "checkpoint.pt", "best.safetensors"
 
 
@@ -243,11 +243,14 @@ class _Run:
         self.epoch, self.done, self.losses, self.seconds = self.epoch + 1, 0, [], 0.0
 
     def _validate(self) -> npt.NDArray[np.float64]:
+        """P(age >= cutoff) of the validation users."""
+        self.model.eval()
         found = []
         for users in in_batches(self.validation.users, _VALIDATION_USERS):
             self.progress.check()
-            found.append(token_probabilities(self.model, users))
-        return np.concatenate(found)
+            with torch.inference_mode():
+                found.append(probabilities(self.model(packs(users, _VALIDATION_TOKENS))))
+        return np.asarray(torch.cat(found).double().cpu().numpy())
 
     def _is_patience_over(self) -> bool:
         patience = self.recipe.patience

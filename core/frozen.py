@@ -122,13 +122,6 @@ def _train_head(
     return history
 
 
-def vector_probabilities(model: AgeClassifier, vectors: Vectors) -> npt.NDArray[np.float64]:
-    """P(age >= cutoff) [n, cutoffs] of users whose vectors are known; NaN where the vector is."""
-    with torch.inference_mode():
-        logits = model.classifier(torch.from_numpy(np.ascontiguousarray(vectors)).to(model.device))
-        return np.asarray(probabilities(logits).double().cpu().numpy())
-
-
 def _new_head(model: AgeClassifier) -> nn.Sequential:
     first: Any = model.classifier[0]
     last: Any = model.classifier[2]

@@ -11,17 +11,17 @@ import numpy.typing as npt
 import torch
 
 from core.baselines import MajorityPredictor, TfidfPredictor
-from core.batching import UserTokens, tokenize
+from core.batching import UserTokens, in_batches, tokenize
 from core.encoders import load_encoder, load_tokenizer
 from core.finetune import Examples, History, Recipe, finetune
 from core.frozen import HeadRecipe, KnownUsers, train_head
 from core.labelled import LabelledAccounts
 from core.model import AgeClassifier
 from core.model_folder import ModelSettings
-from core.predictor import EncoderPredictor, Predictor, in_batches
+from core.predictor import EncoderPredictor, Predictor
 from core.progress import Progress
 from core.splits import Parts
-from core.vectors import Encoder, VectorCache
+from core.vectors import UserEncoder, VectorCache
 
 Method = Literal["majority", "tfidf", "frozen", "finetuned"]
 
@@ -40,7 +40,7 @@ class Study:
         head: of the frozen mode.
         device: ``cpu`` or ``cuda``.
         balanced: let both classes count alike.
-        vectors_dir: the folder of the cache of users' vectors; None computes them anew.
+        cache: of users' vectors; None computes them anew.
     """
 
     accounts: LabelledAccounts
@@ -50,7 +50,7 @@ class Study:
     head: HeadRecipe
     device: str = "cpu"
     balanced: bool = False
-    vectors_dir: Path | None = None
+    cache: VectorCache | None = None
 
     def captions(self, part: str) -> Iterator[list[str]]:
         """The captions used of the accounts of a part, read as they are asked for."""
@@ -123,23 +123,13 @@ def _tfidf(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predict
 def _frozen(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
     """The encoder as it is; only the head learns."""
     predictor = _encoder_predictor(study)
-    cache = VectorCache(study.vectors_dir) if study.vectors_dir else None
-    encoder = Encoder(predictor.model, predictor.tokenizer, study.settings.max_seq_len, cache)
-    known = {}
-    for part in ("train", "validation"):
-        progress.update(0, len(study.parts[part]))
-        known[part] = KnownUsers(
-            encoder.vectors(study.captions(part), progress), study.at_least(part), study.class_weights(part)
-        )
-    if cache:
-        cache.close()
-    history = train_head(predictor.model, known["train"], known["validation"], study.head, progress)
-    return predictor, history
+    learn, choose = (_known_users(study, part, predictor.encoder, progress) for part in ("train", "validation"))
+    return predictor, train_head(predictor.model, learn, choose, study.head, progress)
 
 
 def _finetuned(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
     """The encoder and the head learn together; goes on from ``checkpoints``."""
-    predictor = _encoder_predictor(study)
+    predictor = _encoder_predictor(replace(study, cache=None))  # the encoder will not be what it was
     learn, choose = (_examples(study, part, predictor, progress) for part in ("train", "validation"))
     return predictor, finetune(predictor.model, learn, choose, study.recipe, checkpoints, progress)
 
@@ -157,7 +147,13 @@ def _encoder_predictor(study: Study) -> EncoderPredictor:
     tokenizer, encoder = load_tokenizer(name), load_encoder(name)
     torch.manual_seed(study.recipe.seed)  # of the head; the encoder comes with its weights
     model = AgeClassifier(encoder, len(study.settings.age_cutoffs)).to(study.device)
-    return EncoderPredictor(model, tokenizer, study.settings)
+    return EncoderPredictor(model, tokenizer, study.settings, study.cache)
+
+
+def _known_users(study: Study, part: str, encoder: UserEncoder, progress: Progress) -> KnownUsers:
+    progress.update(0, len(study.parts[part]))
+    vectors = encoder.vectors(study.captions(part), progress)
+    return KnownUsers(vectors, study.at_least(part), study.class_weights(part))
 
 
 def _examples(study: Study, part: str, predictor: EncoderPredictor, progress: Progress) -> Examples:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.accounts import why_not_a_name
+from core.batching import in_batches
 from core.errors import InputError
 from core.files import write_json
 from core.model_folder import cutoff_index, locate_model, versions
 from core.posts import Account, account_files, read_account
 from core.predictions import PartialPredictions, Prediction, prediction
-from core.predictor import Predictor, in_batches, load_predictor
+from core.predictor import Predictor, load_predictor
 from core.progress import Progress
+from core.settings import get_settings
+from core.vectors import open_cache
 
 _ACCOUNTS_AT_ONCE = 64
 
@@ -31,6 +34,8 @@ class PredictArguments:
         age_cutoff: which of the model's cutoffs; None takes its lowest, 21 for a bare state dict.
         model_name_or_path: the encoder of a bare state dict; None is ``bert-base-uncased``.
         precision: ``exact`` computes in 32 bits.
+        cache: keep users' vectors on disk, so that a later prediction with the same encoder need not
+            encode them again.
 
     Raises:
         InputError: a value cannot be used.
@@ -44,6 +49,7 @@ class PredictArguments:
     age_cutoff: float | None = None
     model_name_or_path: str | None = None
     precision: Literal["exact", "fast"] = "exact"
+    cache: bool = True
 
     def __post_init__(self) -> None:
         if self.max_seq_len is not None and self.max_seq_len < 3:
@@ -105,24 +111,29 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
         Stopped: asked to stop.
     """
     files = [*account_files(arguments.input_dir)]
-    predictor = load_predictor(
-        arguments.finetuned_model_path, arguments.model_name_or_path, arguments.device, arguments.max_seq_len
-    )
-    column = cutoff_index(predictor.settings, arguments.age_cutoff)
-    run = _Run(arguments, predictor, column)
-    with PartialPredictions(arguments.prediction_output_file, run.identity()) as written:
-        run.predict_files(files, written, progress)
-        if not written.usernames:
-            raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")
-        rows = written.finish()
+    with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
+        predictor = load_predictor(
+            arguments.finetuned_model_path,
+            arguments.model_name_or_path,
+            arguments.device,
+            arguments.max_seq_len,
+            cache,
+        )
+        run = _Run(arguments, predictor)
+        with PartialPredictions(arguments.prediction_output_file, run.identity()) as written:
+            run.predict_files(files, written, progress)
+            if not written.usernames:
+                raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")
+            rows = written.finish()
     return run.summary(rows)
 
 
 class _Run:
-    def __init__(self, arguments: PredictArguments, predictor: Predictor, column: int) -> None:
-        self.arguments, self.predictor, self.column = arguments, predictor, column
-        self.cutoff = predictor.settings.age_cutoffs[column]
-        self.threshold = predictor.settings.thresholds[column]
+    def __init__(self, arguments: PredictArguments, predictor: Predictor) -> None:
+        self.arguments, self.predictor = arguments, predictor
+        self.column = cutoff_index(predictor.settings, arguments.age_cutoff)
+        self.cutoff = predictor.settings.age_cutoffs[self.column]
+        self.threshold = predictor.settings.thresholds[self.column]
         self.unreadable: dict[str, str] = {}
         self.started_at = datetime.now(UTC)
 

@@ -1,26 +1,21 @@
 """From captions to probabilities: a loaded model, whatever its kind."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.batching import UserTokens, packs, tokenize
 from core.calibration import Calibration
 from core.encoders import check_device, load_config, load_tokenizer
 from core.model import AgeClassifier, load_weights, probabilities, read_weights, write_weights
 from core.model_folder import Located, ModelSettings, locate_model, write_config
+from core.vectors import UserEncoder, VectorCache, Vectors
 
 Floats = npt.NDArray[np.float64]
-T = TypeVar("T")
-
-_MAX_TOKENS = 16_384
-"""Tokens at a time without a gradient: large enough for full speed, small enough for any laptop."""
 
 
 class Predictor(Protocol):
@@ -36,18 +31,27 @@ class Predictor(Protocol):
 
 
 class EncoderPredictor:
-    """The contract's model: an encoder, fine-tuned or not, and a head."""
+    """The contract's model: an encoder, fine-tuned or not, and a head.
 
-    def __init__(self, model: AgeClassifier, tokenizer: Any, settings: ModelSettings) -> None:
+    Args:
+        model: encoder and head.
+        tokenizer: of the encoder.
+        settings: how to use them.
+        cache: where users' vectors are kept; None computes them each time.
+    """
+
+    def __init__(
+        self, model: AgeClassifier, tokenizer: Any, settings: ModelSettings, cache: VectorCache | None = None
+    ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.settings = settings
+        self.encoder = UserEncoder(model, tokenizer, settings.max_seq_len, cache)
 
     def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
         """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
-        used = [user[: self.settings.max_posts] for user in captions]
-        raw = token_probabilities(self.model, tokenize(self.tokenizer, used, self.settings.max_seq_len))
-        return finished_probabilities(raw, captions, self.settings)
+        vectors = self.encoder.vectors([user[: self.settings.max_posts] for user in captions])
+        return calibrated(vector_probabilities(self.model, vectors), self.settings)
 
     def save(self, folder: Path) -> None:
         """Write weights, configuration and tokenizer."""
@@ -71,21 +75,20 @@ def calibrated(raw: Floats, settings: ModelSettings) -> Floats:
     return np.minimum.accumulate(found, axis=1)
 
 
-def token_probabilities(model: AgeClassifier, users: Sequence[UserTokens], max_tokens: int = _MAX_TOKENS) -> Floats:
-    """P(age >= cutoff) [users, cutoffs] of users given as tokens; NaN for one without captions."""
+def vector_probabilities(model: AgeClassifier, vectors: Vectors) -> Floats:
+    """P(age >= cutoff) [users, cutoffs] of users' vectors [users, 4H]; NaN where the vector is."""
     model.eval()
     with torch.inference_mode():
-        found = probabilities(model(packs(users, max_tokens))) if any(len(user.ids) for user in users) else None
-    cutoffs = model.cutoffs
-    if found is None:
-        return np.full((len(users), cutoffs), np.nan)
-    result = found.double().cpu().numpy()
-    result[[len(user.ids) == 0 for user in users]] = np.nan
-    return np.asarray(result)
+        logits = model.classifier(torch.from_numpy(vectors).to(model.device))
+        return np.asarray(probabilities(logits).double().cpu().numpy())
 
 
 def load_predictor(
-    path: Path, model_name_or_path: str | None = None, device: str = "cpu", max_seq_len: int | None = None
+    path: Path,
+    model_name_or_path: str | None = None,
+    device: str = "cpu",
+    max_seq_len: int | None = None,
+    cache: VectorCache | None = None,
 ) -> Predictor:
     """Load a model folder of any kind, its weights file, or a bare state dict of the older form.
 
@@ -94,6 +97,7 @@ def load_predictor(
         model_name_or_path: the encoder of a bare state dict.
         device: ``cpu`` or ``cuda``.
         max_seq_len: instead of the model's own.
+        cache: where users' vectors are kept; None computes them each time.
 
     Raises:
         InputError: there is no such model or device, or the weights do not fit the encoder.
@@ -108,20 +112,13 @@ def load_predictor(
         return MajorityPredictor.load(found.weights_file, found.settings)
     if found.settings.kind == "tfidf":
         return TfidfPredictor.load(found.weights_file, found.settings)
-    return _load_encoder_predictor(found, device)
+    return _load_encoder_predictor(found, device, cache)
 
 
-def _load_encoder_predictor(found: Located, device: str) -> EncoderPredictor:
+def _load_encoder_predictor(found: Located, device: str, cache: VectorCache | None) -> EncoderPredictor:
     model = AgeClassifier(_empty_encoder(found.encoder), len(found.settings.age_cutoffs))
     load_weights(model, read_weights(found.weights_file), found.weights_file.name)
-    return EncoderPredictor(model.to(device), load_tokenizer(found.encoder), found.settings)
-
-
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """``items`` in lists of at most ``size``."""
-    remaining = iter(items)
-    while some := list(islice(remaining, size)):
-        yield some
+    return EncoderPredictor(model.to(device), load_tokenizer(found.encoder), found.settings, cache)
 
 
 def _empty_encoder(source: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from core.batching import in_batches
 from core.calibration import Bools, Measure, best_threshold, fit_calibration
 from core.encoders import DEFAULT_ENCODER, check_device
 from core.errors import InputError, Stopped
@@ -35,10 +36,11 @@ from core.model_folder import (
     versions,
 )
 from core.predictions import DECIMALS, safe_name
-from core.predictor import Floats, Predictor, calibrated, in_batches
+from core.predictor import Floats, Predictor, calibrated
 from core.progress import Progress
 from core.settings import get_settings
 from core.splits import PARTS, Parts, near_duplicates, read_split, split_accounts
+from core.vectors import VectorCache, open_cache
 
 _ACCOUNTS_AT_ONCE = 256
 
@@ -151,9 +153,10 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
     folder = arguments.model_output_dir
     check_output(folder)
     check_device(arguments.device)
-    study = prepare(arguments, progress)
-    trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
-    finish(trained, study, arguments, folder)
+    with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
+        study = prepare(arguments, cache, progress)
+        trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
+        finish(trained, study, arguments, folder)
     history = trained.history
     if history.stopped:
         raise Stopped(
@@ -164,7 +167,7 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
     return folder
 
 
-def prepare(arguments: TrainArguments, progress: Progress) -> Study:
+def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Progress) -> Study:
     """Read the labelled accounts, say what is wrong with them, and split them.
 
     Raises:
@@ -192,7 +195,7 @@ def prepare(arguments: TrainArguments, progress: Progress) -> Study:
         head=HeadRecipe(seed=arguments.seed),
         device=arguments.device,
         balanced=arguments.balanced,
-        vectors_dir=get_settings().cache_dir if arguments.cache else None,
+        cache=cache,
     )
 
 

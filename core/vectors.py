@@ -6,7 +6,8 @@ when it is full, the vectors that were written first make room.
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.batching import packs, tokenize
+from core.batching import in_batches, packs, tokenize
 from core.errors import AgeScopeError
 from core.model import AgeClassifier
-from core.predictor import in_batches
 from core.progress import Progress
 
 Vectors = npt.NDArray[np.float32]
@@ -26,7 +26,7 @@ CACHE_FILE = "vectors.sqlite"
 MAX_BYTES = 2_000_000_000
 
 _USERS_AT_ONCE = 64
-_MAX_TOKENS = 16_384
+_MAX_TOKENS = 16_384  # at a time: large enough for full speed, small enough for any laptop
 _LOCK_TIMEOUT_S = 60
 
 
@@ -78,7 +78,17 @@ class VectorCache:
         self._database.execute(f"CREATE TABLE IF NOT EXISTS vectors ({columns})")
 
 
-class Encoder:
+@contextmanager
+def open_cache(folder: Path | None) -> Iterator[VectorCache | None]:
+    """The cache in ``folder`` while it is needed; None where there is to be none."""
+    if folder is None:
+        yield None
+        return
+    with closing(VectorCache(folder)) as cache:
+        yield cache
+
+
+class UserEncoder:
     """Captions -> users' vectors, from the cache where they are known.
 
     Args:
@@ -90,25 +100,28 @@ class Encoder:
 
     def __init__(self, model: AgeClassifier, tokenizer: Any, max_seq_len: int, cache: VectorCache | None) -> None:
         self.model, self.tokenizer, self.max_seq_len, self.cache = model, tokenizer, max_seq_len, cache
-        self._prefix = f"{encoder_fingerprint(model)} {model.autocast_dtype} {max_seq_len}".encode()
+        fingerprint = encoder_fingerprint(model) if cache else ""
+        self._prefix = f"{fingerprint} {model.autocast_dtype} {max_seq_len}".encode()
 
-    def vectors(self, users: Iterable[Sequence[str]], progress: Progress) -> Vectors:
+    def vectors(self, users: Iterable[Sequence[str]], progress: Progress | None = None) -> Vectors:
         """The vectors [users, 4H]; NaN for a user without captions.
 
         Raises:
             Stopped: asked to stop; what was computed is kept in the cache.
         """
-        found, done = [], 0
+        found, done = [np.empty((0, self._width), np.float32)], 0
         for some in in_batches(users, _USERS_AT_ONCE):
-            progress.check()
             found.append(self._some(some))
             done += len(some)
-            progress.update(done, message="encoding")
-        return np.concatenate(found) if found else np.empty((0, self._width), np.float32)
+            if progress:
+                progress.check()
+                progress.update(done, message="encoding")
+        return np.concatenate(found)
 
     @property
     def _width(self) -> int:
-        return int(self.model.classifier[0].in_features)  # type: ignore[arg-type]
+        first: Any = self.model.classifier[0]
+        return int(first.in_features)
 
     def _some(self, users: Sequence[Sequence[str]]) -> Vectors:
         keys = [self._key(captions) for captions in users]

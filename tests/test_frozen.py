@@ -1,7 +1,7 @@
 """The frozen mode: nothing is encoded twice, and the head alone makes the contract's model."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +10,25 @@ import torch
 
 from core.encoders import load_encoder, load_tokenizer
 from core.errors import AgeScopeError
-from core.frozen import HeadRecipe, KnownUsers, train_head, vector_probabilities
+from core.frozen import HeadRecipe, KnownUsers, train_head
 from core.model import AgeClassifier
 from core.model_folder import read_model_info
 from core.posts import read_account
-from core.predictor import EncoderPredictor, load_predictor
+from core.predictor import EncoderPredictor, load_predictor, vector_probabilities
 from core.progress import Progress, no_progress
+from core.settings import get_settings
 from core.train import TrainArguments, train
-from core.vectors import CACHE_FILE, Encoder, VectorCache, Vectors
+from core.vectors import CACHE_FILE, UserEncoder, VectorCache, Vectors
 from tests.tiny_models import captions, study, tiny_encoder
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The cache of each test is its own."""
+    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +45,7 @@ def model(encoder_name: str) -> AgeClassifier:
 USERS = [captions(16, 3, 1), [], captions(40, 5, 2), captions(16, 3, 1)]
 
 
-class Counting(Encoder):
+class Counting(UserEncoder):
     """Counts the users that are encoded."""
 
     encoded = 0
@@ -181,15 +191,14 @@ def test_train_frozen_makes_a_model_like_any_other(encoder_name: str, tmp_path: 
 def test_other_cutoffs_and_seeds_need_no_new_encoding(
     encoder_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.train.get_settings", lambda: type("S", (), {"cache_dir": tmp_path / "cache"}))
     encoded: list[int] = []
-    compute = Encoder._compute
+    compute = UserEncoder._compute
 
-    def counted(self: Encoder, users: Sequence[Sequence[str]]) -> Vectors:
+    def counted(self: UserEncoder, users: Sequence[Sequence[str]]) -> Vectors:
         encoded.append(len(users))
         return compute(self, users)
 
-    monkeypatch.setattr(Encoder, "_compute", counted)
+    monkeypatch.setattr(UserEncoder, "_compute", counted)
     accounts, labels = study(tmp_path)
     for number, options in enumerate([{}, {"age_cutoff": 18}, {"seed": 3}, {"age_cutoff": (18, 21)}]):
         given = TrainArguments(
@@ -204,7 +213,7 @@ def test_other_cutoffs_and_seeds_need_no_new_encoding(
 def test_stopping_while_encoding_keeps_what_was_encoded(
     model: AgeClassifier, encoder_name: str, tmp_path: Path
 ) -> None:
-    users = [[f"caption {number}"] for number in range(100)]
+    users = [[f"caption {number}"] for number in range(200)]
     first = counting(model, encoder_name, VectorCache(tmp_path))
     with Progress("", terminal=False) as progress, pytest.raises(AgeScopeError):
 
@@ -218,4 +227,4 @@ def test_stopping_while_encoding_keeps_what_was_encoded(
     second = counting(model, encoder_name, VectorCache(tmp_path))
     with no_progress() as progress:
         second.vectors(users, progress)
-    assert 0 < second.encoded < 100
+    assert 0 < second.encoded < 200

@@ -1,6 +1,7 @@
 """Prediction: a row for every account, safe names, and interruptions that cost nothing."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,18 @@ from core.predict import PredictArguments, PredictSummary, predict
 from core.predictions import HEADER, plain_name, read_rows, safe_name
 from core.predictor import EncoderPredictor
 from core.progress import Progress, no_progress
+from core.settings import get_settings
+from core.vectors import UserEncoder
 from tests.tiny_models import captions, study, tiny_encoder
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The cache of each test is its own."""
+    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +96,14 @@ def test_every_account_gets_a_row(accounts: Path, model: Path, tmp_path: Path) -
 
 
 def test_the_run_says_what_made_the_predictions(accounts: Path, model: Path, tmp_path: Path) -> None:
-    summary = run(accounts, model, tmp_path / "p.csv", age_cutoff=21)
-    assert summary.run_file == tmp_path / "p.run.json"
+    summary = run(accounts, model, tmp_path / "out" / "p.csv", age_cutoff=21)
+    assert summary.run_file == tmp_path / "out" / "p.run.json"
     record = orjson.loads(summary.run_file.read_bytes())
     assert (record["age_cutoff"], record["threshold"], record["max_seq_len"]) == (21, 0.25, 9)
     assert record["precision"] == "exact"
     assert record["accounts"] == 20
     assert "torch" in record["versions"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.csv", "p.run.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p.csv", "p.run.json"]
 
 
 def test_a_cutoff_of_its_own_threshold(accounts: Path, model: Path, tmp_path: Path) -> None:
@@ -213,6 +225,25 @@ def test_an_interrupted_prediction_goes_on_from_what_is_written(
     assert sum(encoded) == 150 - 128
     assert output.read_text() == whole
     assert not part.exists()
+
+
+def test_predicting_again_encodes_nobody_again(
+    accounts: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[int] = []
+    compute = UserEncoder._compute
+
+    def counted(self: UserEncoder, users: Any) -> Any:
+        encoded.append(len(users))
+        return compute(self, users)
+
+    monkeypatch.setattr(UserEncoder, "_compute", counted)
+    run(accounts, model, tmp_path / "first.csv")
+    run(accounts, model, tmp_path / "second.csv", age_cutoff=21)
+    assert sum(encoded) == 20
+    run(accounts, model, tmp_path / "third.csv", cache=False)
+    assert sum(encoded) == 40
+    assert (tmp_path / "first.csv").read_text() == (tmp_path / "third.csv").read_text()
 
 
 def test_rows_of_another_model_or_setting_are_not_mixed_in(

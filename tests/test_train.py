@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,18 @@ from core.model_folder import is_model_folder, list_models, read_model_info
 from core.posts import Account, Post, write_account
 from core.predictor import load_predictor
 from core.progress import Progress, no_progress
+from core.settings import get_settings
 from core.train import TrainArguments, train
 from tests.tiny_models import captions, study, tiny_encoder
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The cache of each test is its own."""
+    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="module")
