@@ -227,11 +227,13 @@ def evaluate(
 def prevalence(
     predictions: Annotated[Path, typer.Option(help="The CSV that predict wrote.", exists=True)],
     model: Annotated[Path, typer.Option(help="The folder of the model that made it.", exists=True, file_okay=False)],
+    age_cutoff: Annotated[float | None, typer.Option(help="One of the model's cutoffs. Default: its first.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Count from here on. Default: the model's.")] = None,
 ) -> None:
     """Estimate the share at least at the cutoff, raw and corrected, with intervals, as JSON."""
     from core.prevalence import prevalence as run
 
-    print(json.dumps(run(predictions, model), indent=2))
+    print(json.dumps(run(predictions, model, age_cutoff, threshold), indent=2))
 
 
 @app.command("check-instagram")
@@ -256,7 +258,7 @@ def forget(
 
 
 def _say(message: object) -> None:
-    _messages.print(str(message))
+    _messages.print(str(message), soft_wrap=True)
 
 
 def _version(show: bool) -> None:
@@ -278,7 +280,7 @@ def main() -> None:
         try:
             app()
         except AgeScopeError as error:
-            _messages.print(f"{error}", style="red" if error.exit_status == 2 else "")
+            _messages.print(str(error), style="red" if error.exit_status == 2 else "", soft_wrap=True)
             sys.exit(error.exit_status)
 
 
