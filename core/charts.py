@@ -18,7 +18,7 @@ OUTCOME_COLORS = {
     "failed": "#D55E00",
 }
 HEIGHT = 240
-OUTCOMES_HEIGHT = 110
+OUTCOMES_HEIGHT = 160
 """With its legend and its axis."""
 BINS = 25
 

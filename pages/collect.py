@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -8,12 +9,26 @@ import streamlit as st
 from core import charts, jobs
 from core.accounts import UserList, read_user_list, write_user_list
 from core.collect import DEFAULT_LIMITS, CollectArguments, Limit, estimate
-from core.errors import InputError
+from core.errors import AgeScopeError, InputError
+from core.files import write_atomically
+from core.jobs import Job
 from core.settings import get_settings
-from core.wording import count, number, plain
-from pages.shared import command_to_copy, draw_progress, safe_stem, show_rejected, start_job
+from core.tables import safe_csv
+from core.wording import count, moment, number, plain
+from pages.shared import command_to_copy, draw_progress, safe_stem, secret_environment, show_rejected, start_job
 
 SETTINGS = get_settings()
+SOURCES = {
+    "web": "Instagram's own pages",
+    "graph": "Graph API",
+    "instaloader": "Instaloader",
+}
+SOURCE_NOTES = {
+    "web": "Needs nothing; a session cookie (AGESCOPE_INSTAGRAM_SESSION) opens further routes.",
+    "graph": "Meta's official way, for business and creator accounts only. "
+    "Needs AGESCOPE_GRAPH_TOKEN and AGESCOPE_GRAPH_USER_ID.",
+    "instaloader": "A library of its own, where it is installed: pip install instaloader.",
+}
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the list …")
@@ -84,10 +99,33 @@ def choose_limits() -> list[Limit]:
     return [Limit(int(row.requests), float(row.seconds)) for row in table.dropna().itertuples()]
 
 
-def show_cost(path: Path, posts_per_user: int, limits: list[Limit]) -> None:
+def choose_proxies() -> list[str]:
+    """None, public ones, or a list of one's own."""
+    kind = st.segmented_control("Proxies", ["none", "public", "own list"], default="none", key="proxies", required=True)
+    if kind == "public":
+        st.caption("Public proxies rarely help: most are slow, and Instagram knows them.")
+        return ["--useproxies"]
+    if kind == "none":
+        return []
+    path = SETTINGS.data_dir / "proxies.txt"
+    upload = st.file_uploader("Proxies", type=["txt"], max_upload_size=1, key="proxy_file", help="One address a line.")
+    if upload is not None:
+        write_atomically(path, upload.getvalue())
+        path.chmod(0o600)  # it may hold passwords
+    if not path.exists():
+        st.caption("One a line, for example socks5://name:password@host:1080.")
+        return []
+    st.caption(f"They are kept in {plain(path)}, readable by you alone.")
+    return ["--proxy-list", str(path)]
+
+
+def show_cost(path: Path, posts_per_user: int, limits: list[Limit], source: Any, jitter: float) -> None:
     """How long it will take, and what is there already."""
     try:
-        cost = estimate(CollectArguments(path, SETTINGS.accounts_dir, posts_per_user, limits=limits), SETTINGS)
+        asked = CollectArguments(
+            path, SETTINGS.accounts_dir, posts_per_user, limits=limits, source=source, jitter=jitter
+        )
+        cost = estimate(asked, SETTINGS)
     except InputError as error:
         st.warning(plain(error))
         return
@@ -112,22 +150,88 @@ def running() -> None:
     if not is_active:
         draw_progress(job)
         st.caption(f"{job.state}. {plain(job.result.get('message', ''))}")
-    progress = job.progress
-    tallies = progress.get("outcomes", {})
+    tallies = job.progress.get("outcomes", {})
     if tallies:
-        st.altair_chart(charts.outcomes(tallies), alt="Accounts of this run by outcome")
-    with st.container(horizontal=True):
+        st.altair_chart(charts.outcomes(tallies), alt="Accounts of the list by outcome")
+    with st.container(horizontal=True, vertical_alignment="center"):
         if is_active:
             st.button(
                 "Stop collecting", icon=":material/stop:", on_click=jobs.cancel, args=(job,), key="stop_collection"
             )
+        else:
+            offer_to_go_on(job, tallies.get("failed", 0))
         st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
-    refusals = job.events("refusal")[-50:][::-1]
-    if refusals:
-        st.markdown("**Answers that were not posts**")
-        st.dataframe(
-            pd.DataFrame(refusals).drop(columns=["kind"]), hide_index=True, height=200, alt="Refusals, newest first"
-        )
+    show_refusals(job.events("refusal"))
+    with st.expander("Accounts of this run", key="run_accounts", on_change="rerun") as accounts:
+        if accounts.open:
+            show_accounts(job)
+
+
+def offer_to_go_on(job: Job, failed: int) -> None:
+    """The same command again: it goes on, and asks anew for what failed."""
+    if job.state in jobs.RESUMABLE or failed:
+        label = f"Try {count(failed, 'failed account')} again" if job.state == "done" else "Go on collecting"
+        st.button(label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting")
+
+
+def go_on(job: Job) -> None:
+    try:
+        jobs.resume(job, secret_environment())
+    except AgeScopeError as error:
+        st.error(plain(error))
+
+
+def show_refusals(refusals: list[dict[str, Any]]) -> None:
+    """What Instagram answered instead of posts, each kind once, with what to do about it."""
+    if not refusals:
+        return
+    st.markdown("**Answers that were not posts**")
+    table = pd.DataFrame(refusals)
+    for (meaning, advice), rows in table.groupby(["meaning", "advice"], sort=False):
+        latest = rows.iloc[-1]
+        st.warning(f"{plain(meaning)} {plain(advice)}", title=f"{count(len(rows), 'time')}: {plain(latest['answer'])}")
+
+
+def show_accounts(job: Job) -> None:
+    """The accounts that the latest run has asked about, to filter and to download."""
+    table = pd.DataFrame(job.events("account")[::-1])
+    if table.empty:
+        st.caption("None yet.")
+        return
+    outcomes = st.pills("Outcome", sorted(table["outcome"].unique()), selection_mode="multi", key="run_outcomes")
+    shown = table[table["outcome"].isin(outcomes)] if outcomes else table
+    columns = [name for name in ("at", "username", "outcome", "posts", "requests", "reason") if name in shown]
+    st.dataframe(shown[columns], hide_index=True, height=260, placeholder="–", alt="Accounts, latest first")
+    st.download_button(
+        "Download these",
+        safe_csv(shown[columns]),
+        "accounts.csv",
+        "text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+    )
+
+
+@st.fragment(run_every=2.0)
+def check_instagram() -> None:
+    """Ask each route once, in the background, and show what each answered."""
+    checks = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "check"]
+    is_active = bool(checks) and checks[0].state in jobs.ACTIVE
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Check Instagram", icon=":material/network_check:", disabled=is_active, key="check"):
+            start_job("check", "Check of the routes to Instagram", ["check-instagram"])
+            st.rerun(scope="fragment")
+        st.caption("Asks each route once for a public account, within the limits, and says which work from here.")
+    if not checks:
+        return
+    if is_active:
+        draw_progress(checks[0])
+    lines = [line for line in checks[0].log().splitlines() if line.startswith("Route ")]
+    if lines:
+        st.markdown("\n".join(f"- {plain(line)}" for line in lines))
+        st.caption(f"Checked {moment(checks[0].record['created_at'])}")
+    elif not is_active:
+        st.warning(plain(checks[0].result.get("message", "The check ended without an answer; see its log.")))
 
 
 instagram, files = st.tabs(["From Instagram", "Import files"], key="source", on_change="rerun", bind="query-params")
@@ -142,13 +246,29 @@ if instagram.open:
             st.subheader("2 · How")
             posts_per_user = st.number_input("Posts per account", 1, 100_000, 100, step=10, width=200, key="posts")
             limits = choose_limits()
-            with st.expander("More: back-off, proxies"):
+            source = st.segmented_control(
+                "Source", SOURCES, format_func=SOURCES.get, default="web", key="from", required=True
+            )
+            st.caption(SOURCE_NOTES[source])
+            with st.expander("More: back-off, proxies, jitter, refresh"):
                 st.caption("After a refusal the k-th wait is mult × exp^k seconds, with jitter; Retry-After wins.")
-                with st.container(horizontal=True):
+                with st.container(horizontal=True, vertical_alignment="bottom"):
                     backoff = st.toggle("Set the back-off", key="backoff")
-                    mult = st.number_input("mult", 0.1, 3600.0, 30.0, disabled=not backoff, width=140)
-                    exp = st.number_input("exp", 1.0, 10.0, 2.0, disabled=not backoff, width=140)
-                proxies = st.toggle("Go through public proxies", key="proxies", help="These rarely help.")
+                    mult = st.number_input("mult", 0.1, 3600.0, 30.0, disabled=not backoff, width=130)
+                    exp = st.number_input("exp", 1.0, 10.0, 2.0, disabled=not backoff, width=130)
+                with st.container(horizontal=True, vertical_alignment="bottom"):
+                    jitter = st.number_input(
+                        "Jitter (s)", 0.0, 3600.0, 0.0, width=130, help="Up to so much later, at random.", key="jitter"
+                    )
+                    refresh = st.number_input(
+                        "Collect anew after (days)",
+                        0.0,
+                        value=None,
+                        placeholder="never",
+                        width=190,
+                        key="refresh",
+                    )
+                proxies = choose_proxies()
         if chosen:
             path, users = chosen
             st.subheader("3 · Start")
@@ -157,9 +277,12 @@ if instagram.open:
                 *("--posts-per-user", str(posts_per_user)),
                 *(part for limit in limits for part in ("--ratelimit", f"{limit.requests},{limit.seconds:g}")),
                 *(("--backoff-mult", f"{mult:g}", "--backoff-exp", f"{exp:g}") if backoff else ()),
-                *(("--useproxies",) if proxies else ()),
+                *(("--source", source) if source != "web" else ()),
+                *(("--jitter", f"{jitter:g}") if jitter else ()),
+                *(("--refresh", f"{refresh:g}") if refresh is not None else ()),
+                *proxies,
             ]
-            show_cost(path, posts_per_user, limits)
+            show_cost(path, posts_per_user, limits, source, jitter)
             busy = any(job.record["kind"] == "collect" for job in jobs.active_jobs(SETTINGS.jobs_dir))
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button(
@@ -172,6 +295,8 @@ if instagram.open:
                     st.rerun()
                 command_to_copy(arguments)
         running()
+        st.divider()
+        check_instagram()
 
 if files.open:
     with files:

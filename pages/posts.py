@@ -53,21 +53,21 @@ store = the_store()
 def choose_filter() -> Filter:
     """The filters, all in one row; each is in the address, so that a link shows the same."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        username = st.text_input("Account", key="user", bind="query-params", width=160)
+        username = st.text_input("Account", key="user", bind="query-params", width=140)
         words = st.text_input(
             "Words in captions",
             key="words",
             bind="query-params",
-            width=220,
+            width=190,
             help='All of the words, also within longer ones; "in quotes" they belong together.',
         )
-        since = st.date_input("From", value=None, key="since", bind="query-params", width=140)
-        until = st.date_input("Until", value=None, key="until", bind="query-params", width=140)
+        since = st.date_input("From", value=None, key="since", bind="query-params", width=135)
+        until = st.date_input("Until", value=None, key="until", bind="query-params", width=135)
         outcomes = st.multiselect(
-            "Outcome", get_args(Outcome), key="outcome", bind="query-params", width=200, placeholder="any"
+            "Outcome", get_args(Outcome), key="outcome", bind="query-params", width=150, placeholder="any"
         )
-        label = st.selectbox("Label", LABELS, format_func=LABELS.get, key="label", bind="query-params", width=140)
-        least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params", width=130)
+        label = st.selectbox("Label", LABELS, format_func=LABELS.get, key="label", bind="query-params", width=130)
+        least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params", width=120)
     return Filter(
         username=username,
         words=words,
@@ -259,8 +259,12 @@ if not store.counts().collected:
     empty_state("Nothing is collected yet.", "pages/collect.py", "Collect or import posts")
     st.stop()
 
-chosen = choose_filter()
+filters = st.container()
 accounts, posts, sql = st.tabs(["Accounts", "Posts", "SQL"], key="show", on_change="rerun", bind="query-params")
+chosen = Filter()
+if not sql.open:
+    with filters:
+        chosen = choose_filter()
 if accounts.open:
     with accounts:
         accounts_table(chosen)

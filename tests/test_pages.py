@@ -1,5 +1,6 @@
 """Every page, run by Streamlit itself without a browser, on an empty study and on the sample."""
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,19 @@ def predicted(sample: Path) -> Path:
         about = {"model": str(model), "age_cutoff": 21, "threshold": 0.5, "created_at": f"2026-11-0{2 + at}T10:00:00Z"}
         write_json(folder / "predictions.run.json", about)
     return sample
+
+
+def add_job(study: Path, kind: str, exit_status: int, events: list[dict[str, object]], **progress: object) -> Path:
+    """A job that has ended, as its folder tells it."""
+    folder = study / "jobs" / f"20261101-100000-{kind}-0000"
+    record = {"kind": kind, "title": f"A {kind} job", "arguments": ["scrape-users"], "outputs": [], "attempts": 1}
+    write_json(folder / "job.json", {**record, "created_at": "2026-11-01T10:00:00+00:00"})
+    write_json(folder / "progress.json", {"done": 1, "total": 2, "unit": "accounts", "heartbeat": 0, **progress})
+    ended = {"exit_status": exit_status, "message": "It ended.", "ended_at": "2026-11-01T11:30:00+00:00"}
+    write_json(folder / "result.json", ended)
+    write_atomically(folder / "events.jsonl", "".join(json.dumps(event) + "\n" for event in events))
+    write_atomically(folder / "log.txt", "first line\nlast line\n")
+    return folder
 
 
 def run(page: str, **address: str) -> AppTest:
@@ -166,3 +180,29 @@ def test_posts_are_sorted(sample: Path) -> None:
     ]
     assert tables[0]["taken_at"].is_monotonic_decreasing and tables[1]["taken_at"].is_monotonic_increasing
     assert tables[0]["taken_at"].iloc[0] > tables[1]["taken_at"].iloc[0]
+
+
+def test_failed_accounts_can_be_tried_again_and_refusals_are_explained(sample: Path) -> None:
+    refusal = {"kind": "refusal", "answer": "429", "meaning": "Slow down *now*.", "advice": "Set lower limits."}
+    add_job(sample, "collect", 0, [refusal, refusal], outcomes={"collected": 5, "failed": 3})
+    app = run("collect")
+    assert any(button.label == "Try 3 failed accounts again" for button in app.button)
+    assert [str(warning.value) for warning in app.warning] == [r"Slow down \*now\*\. Set lower limits\."]
+
+
+def test_options_become_the_command(sample: Path) -> None:
+    app = run("collect")
+    app.segmented_control(key="from").set_value("graph")
+    app.segmented_control(key="proxies").set_value("public")
+    app.number_input(key="jitter").set_value(2.5)
+    app.number_input(key="refresh").set_value(30.0)
+    app.run()
+    command = app.code[0].value
+    for option in ("--source graph", "--useproxies", "--jitter 2.5", "--refresh 30", "--ratelimit 60,3600"):
+        assert option in command
+
+
+def test_a_check_of_instagram_says_what_each_route_answered(sample: Path) -> None:
+    folder = add_job(sample, "check", 0, [])
+    write_atomically(folder / "log.txt", "2026 INFO something\nRoute 1 (profile) works: 12 posts.\n")
+    assert r"Route 1 \(profile\) works" in words(run("collect"))
