@@ -1,48 +1,33 @@
 """Training: labelled accounts in, a model folder out."""
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from core.batching import in_batches
-from core.calibration import Bools, Measure, best_threshold, fit_calibration
+from core.calibration import Measure
 from core.encoders import DEFAULT_ENCODER, check_device
 from core.errors import InputError, Stopped
-from core.files import write_atomically, write_json
 from core.finetune import Recipe, forget_checkpoints
 from core.frozen import HeadRecipe
 from core.labelled import LabelledAccounts, check_both_classes, read_labelled_accounts
-from core.methods import Method, Study, Trained, fit
-from core.metrics import metrics
-from core.model_card import model_card
+from core.methods import Method, Study, fit
 from core.model_folder import (
-    CARD_FILE,
     CHECKPOINTS,
     DEFAULT_CUTOFF,
     DEFAULT_MAX_SEQ_LEN,
-    TEST_FILE,
-    TRAINING_FILE,
-    VALIDATION_FILE,
     ModelSettings,
     check_weights_name,
     is_model_folder,
     read_model_info,
-    versions,
 )
-from core.predictions import DECIMALS, safe_name
-from core.predictor import Floats, Predictor, calibrated
+from core.outcome import choose, write_model
 from core.progress import Progress
 from core.settings import get_settings
 from core.splits import PARTS, Parts, near_duplicates, read_split, split_accounts
 from core.vectors import VectorCache, open_cache
-
-_ACCOUNTS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -156,7 +141,8 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
     with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
         study = prepare(arguments, cache, progress)
         trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
-        finish(trained, study, arguments, folder)
+        choose(trained, study, arguments.calibrate, arguments.threshold)
+        write_model(trained, study, arguments.as_dict(), folder)
     history = trained.history
     if history.stopped:
         raise Stopped(
@@ -208,14 +194,33 @@ def choose_split(arguments: TrainArguments, accounts: LabelledAccounts) -> Parts
     Raises:
         InputError: the file cannot be used, or train or validation lacks one side of a cutoff.
     """
-    sides = [tuple(row) for row in accounts.at_least(arguments.cutoffs).tolist()]
-    strata = dict(zip(accounts.usernames, sides, strict=True))
+    strata = sides(accounts, arguments.cutoffs)
     if arguments.split:
         given = read_split(arguments.split)
         parts = {part: [name for name in given.get(part, []) if name in strata] for part in PARTS}
     else:
-        captions = zip(accounts.usernames, accounts.captions(accounts.usernames), strict=True)
-        parts = split_accounts(strata, arguments.seed, groups=near_duplicates(captions))
+        parts = split_accounts(strata, arguments.seed, groups=twins(accounts))
+    check_parts(parts, strata)
+    return parts
+
+
+def sides(accounts: LabelledAccounts, cutoffs: Sequence[float]) -> dict[str, tuple[bool, ...]]:
+    """Username -> whether the age is at least each cutoff: what splits are stratified by."""
+    rows = accounts.at_least(cutoffs).tolist()
+    return {username: tuple(row) for username, row in zip(accounts.usernames, rows, strict=True)}
+
+
+def twins(accounts: LabelledAccounts) -> list[list[str]]:
+    """Groups of accounts with largely the same texts."""
+    return near_duplicates(zip(accounts.usernames, accounts.captions(accounts.usernames), strict=True))
+
+
+def check_parts(parts: Parts, strata: Mapping[str, tuple[bool, ...]]) -> None:
+    """Make sure that there is something to learn from and to choose by.
+
+    Raises:
+        InputError: train or validation lacks one side of a cutoff.
+    """
     for part in ("train", "validation"):
         truth = np.array([strata[username] for username in parts[part]])
         if not len(truth) or not (truth.any(0) & ~truth.all(0)).all():
@@ -223,83 +228,6 @@ def choose_split(arguments: TrainArguments, accounts: LabelledAccounts) -> Parts
                 f"The {part} part of the split has {len(truth)} accounts, and not both under and at least at each "
                 "cutoff. Label more accounts, or give a split of your own with --split."
             )
-    return parts
-
-
-# ------------------------------------------------------------------------------------ the folder
-
-
-def finish(trained: Trained, study: Study, arguments: TrainArguments, folder: Path) -> dict[str, Any]:
-    """Choose calibration and threshold, measure, and write the model folder.
-
-    ``training.json``, written last, makes it a finished model; its content is returned. The test
-    accounts are looked at here for the first and only time, and not while the training is unfinished.
-    """
-    predictor, history = trained.predictor, trained.history
-    validation = _choose(predictor, study, arguments)
-    test = _probabilities(predictor, study, "test") if study.parts["test"] and not history.stopped else None
-    record = {
-        "format": 1,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "method": trained.method,
-        "arguments": arguments.as_dict(),
-        "settings": predictor.settings.as_dict(),
-        "labels": study.accounts.report.as_dict(),
-        "split": study.parts,
-        "epochs": history.epochs,
-        "best_epoch": history.best_epoch,
-        "stopped": history.stopped,
-        "validation": figures(predictor.settings, study.at_least("validation"), validation),
-        "test": None if test is None else figures(predictor.settings, study.at_least("test"), test),
-        "seconds": round(trained.seconds, 1),
-        "versions": versions(),
-    }
-    predictor.save(folder)
-    write_atomically(folder / VALIDATION_FILE, _probabilities_csv(study, "validation", validation))
-    if test is not None:
-        write_atomically(folder / TEST_FILE, _probabilities_csv(study, "test", test))
-    write_atomically(folder / CARD_FILE, model_card(record))
-    write_json(folder / TRAINING_FILE, record)
-    return record
-
-
-def figures(settings: ModelSettings, at_least: Bools, probability: Floats) -> dict[str, Any]:
-    """Cutoff -> every metric with its interval, from ``at_least`` and ``probability`` [users, cutoffs]."""
-    found = {}
-    for index, (cutoff, threshold) in enumerate(zip(settings.age_cutoffs, settings.thresholds, strict=True)):
-        y, p = at_least[:, index], probability[:, index]
-        found[f"{cutoff:g}"] = {name: asdict(value) for name, value in metrics(y, p, p >= threshold).items()}
-    return found
-
-
-def _choose(predictor: Predictor, study: Study, arguments: TrainArguments) -> Floats:
-    """Set calibration and threshold by the validation accounts where asked to; their probabilities then."""
-    truth, probability = study.at_least("validation"), _probabilities(predictor, study, "validation")
-    if arguments.calibrate:
-        fits = [fit_calibration(y, p, arguments.seed) for y, p in zip(truth.T, probability.T, strict=True)]
-        predictor.settings = replace(predictor.settings, calibrations=tuple(fit.to_json() for fit in fits))
-        probability = calibrated(probability, predictor.settings)
-    if arguments.threshold:
-        chosen = (best_threshold(y, p, arguments.threshold) for y, p in zip(truth.T, probability.T, strict=True))
-        predictor.settings = replace(predictor.settings, thresholds=tuple(found.threshold for found in chosen))
-    return probability
-
-
-def _probabilities(predictor: Predictor, study: Study, part: str) -> Floats:
-    batches = in_batches(study.captions(part), _ACCOUNTS_AT_ONCE)
-    return np.concatenate([predictor.probabilities(captions) for captions in batches])
-
-
-def _probabilities_csv(study: Study, part: str, probability: Floats) -> str:
-    """``username,age,probability`` for the first cutoff, and ``probability_<cutoff>`` for each further one."""
-    further = [f"probability_{cutoff:g}" for cutoff in study.settings.age_cutoffs[1:]]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["username", "age", "probability", *further])
-    for username, row in zip(study.parts[part], probability, strict=True):
-        age = study.accounts.age(username)
-        writer.writerow([safe_name(username), f"{age:g}", *(f"{p:.{DECIMALS}f}" for p in row)])
-    return buffer.getvalue()
 
 
 def check_output(folder: Path) -> None:

@@ -1,0 +1,115 @@
+"""What a trained model is worth, and the folder that it goes into."""
+
+import csv
+import io
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.batching import in_batches
+from core.calibration import Bools, Measure, best_threshold, fit_calibration
+from core.files import write_atomically, write_json
+from core.methods import Study, Trained
+from core.metrics import metrics
+from core.model_card import model_card
+from core.model_folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, ModelSettings, versions
+from core.predictions import DECIMALS, safe_name
+from core.predictor import Floats, Predictor, calibrated
+
+_ACCOUNTS_AT_ONCE = 256
+
+
+def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Measure a model and write its folder; ``training.json``, written last, makes it a finished one.
+
+    The test accounts are looked at here for the first and only time, and not while the training is
+    unfinished.
+
+    Args:
+        trained: calibrated, with its threshold; see :func:`choose`.
+        study: what it was made from.
+        arguments: of the command, for the record.
+        folder: of the model.
+
+    Returns:
+        The content of ``training.json``.
+    """
+    predictor, history = trained.predictor, trained.history
+    tested = bool(study.parts["test"]) and not history.stopped
+    found = {part: part_probabilities(predictor, study, part) for part in ("validation", *["test"] * tested)}
+    measured = {part: figures(predictor.settings, study.at_least(part), p) for part, p in found.items()}
+    record = {
+        "format": 1,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "method": trained.method,
+        "arguments": arguments,
+        "settings": predictor.settings.as_dict(),
+        "labels": study.accounts.report.as_dict(),
+        "split": study.parts,
+        "epochs": history.epochs,
+        "best_epoch": history.best_epoch,
+        "stopped": history.stopped,
+        "validation": measured["validation"],
+        "test": measured.get("test"),
+        "seconds": round(trained.seconds, 1),
+        "versions": versions(),
+    }
+    predictor.save(folder)
+    for part, name in (("validation", VALIDATION_FILE), ("test", TEST_FILE)):
+        if part in found:
+            write_atomically(folder / name, _probabilities_csv(study, part, found[part]))
+    write_atomically(folder / CARD_FILE, model_card(record))
+    write_json(folder / TRAINING_FILE, record)
+    return record
+
+
+def choose(trained: Trained, study: Study, calibrate: bool, threshold: Measure | None) -> None:
+    """Set calibration and threshold by the validation accounts, where asked to.
+
+    Args:
+        trained: its predictor's settings are replaced.
+        study: whose validation accounts decide.
+        calibrate: make the probabilities agree with what is observed.
+        threshold: what the threshold is to be best for; None leaves it at 0.5.
+    """
+    predictor = trained.predictor
+    if not calibrate and threshold is None:
+        return
+    truth, probability = study.at_least("validation"), part_probabilities(predictor, study, "validation")
+    if calibrate:
+        fits = [fit_calibration(y, p, study.recipe.seed) for y, p in zip(truth.T, probability.T, strict=True)]
+        predictor.settings = replace(predictor.settings, calibrations=tuple(fit.to_json() for fit in fits))
+        probability = calibrated(probability, predictor.settings)
+    if threshold:
+        chosen = (best_threshold(y, p, threshold) for y, p in zip(truth.T, probability.T, strict=True))
+        predictor.settings = replace(predictor.settings, thresholds=tuple(found.threshold for found in chosen))
+
+
+def part_probabilities(predictor: Predictor, study: Study, part: str) -> Floats:
+    """P(age >= cutoff) [accounts of the part, cutoffs]."""
+    batches = in_batches(study.captions(part), _ACCOUNTS_AT_ONCE)
+    return np.concatenate([predictor.probabilities(captions) for captions in batches])
+
+
+def figures(settings: ModelSettings, at_least: Bools, probability: Floats) -> dict[str, Any]:
+    """Cutoff -> every metric with its interval, from ``at_least`` and ``probability`` [users, cutoffs]."""
+    found = {}
+    for index, (cutoff, threshold) in enumerate(zip(settings.age_cutoffs, settings.thresholds, strict=True)):
+        y, p = at_least[:, index], probability[:, index]
+        found[f"{cutoff:g}"] = {name: asdict(value) for name, value in metrics(y, p, p >= threshold).items()}
+    return found
+
+
+def _probabilities_csv(study: Study, part: str, probability: Floats) -> str:
+    """``username,age,probability`` for the first cutoff, and ``probability_<cutoff>`` for each further one."""
+    further = [f"probability_{cutoff:g}" for cutoff in study.settings.age_cutoffs[1:]]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["username", "age", "probability", *further])
+    for username, row in zip(study.parts[part], probability, strict=True):
+        age = study.accounts.age(username)
+        writer.writerow([safe_name(username), f"{age:g}", *(f"{p:.{DECIMALS}f}" for p in row)])
+    return buffer.getvalue()
