@@ -3,9 +3,11 @@
 import streamlit as st
 
 from core.errors import AgeScopeError
+from core.settings import PROJECT_DIR
 from pages.shared import running_work
 
 st.set_page_config(page_title="AgeScope", page_icon=":material/query_stats:", layout="wide")
+st.logo(PROJECT_DIR / "docs" / "logo.svg", size="large", icon_image=PROJECT_DIR / "docs" / "icon.svg")
 
 page = st.navigation(
     [
@@ -45,6 +47,12 @@ page = st.navigation(
             title="Jobs",
             icon=":material/list_alt:",
             help="Everything that runs or ran in the background.",
+        ),
+        st.Page(
+            "pages/settings.py",
+            title="Settings",
+            icon=":material/settings:",
+            help="Where things lie, what is installed, and a diagnostic file.",
         ),
     ],
     position="top",

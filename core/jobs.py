@@ -105,6 +105,18 @@ class Job:
         except psutil.NoSuchProcess:
             return None
 
+    def duration_s(self) -> float | None:
+        """Seconds from the latest start to the end, to now, or to the last sign of life; None before the start."""
+        launched = _read(self.folder / "process.json").get("launched")
+        if launched is None:
+            return None
+        result = self.result
+        if result:
+            ended = datetime.fromisoformat(result["ended_at"]).timestamp()
+        else:
+            ended = time.time() if self.state in ACTIVE else float(self.progress.get("heartbeat", launched))
+        return max(0.0, ended - float(launched))
+
     @property
     def command(self) -> str:
         """What a person would type to do the same; it holds no secrets."""

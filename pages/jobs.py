@@ -1,6 +1,8 @@
+import pandas as pd
 import streamlit as st
 
 from core import jobs
+from core.disk import clear_caches, disk_use
 from core.errors import AgeScopeError
 from core.jobs import ACTIVE, RESUMABLE, Job
 from core.settings import get_settings
@@ -16,7 +18,18 @@ STATE_WORDS = {
     "interrupted": "interrupted",
 }
 STATE_COLORS = {"running": "blue", "done": "green", "failed": "red", "interrupted": "orange", "unresponsive": "orange"}
-JOBS_DIR = get_settings().jobs_dir
+SETTINGS = get_settings()
+JOBS_DIR = SETTINGS.jobs_dir
+SHOWN_ENDED = 20
+CLEANABLE = "can be computed again"
+HOLDS = {
+    "accounts": "what was collected: cannot be made again",
+    "models": "trained models",
+    "predictions": "prediction runs",
+    "jobs": "logs and reports of jobs",
+    "caches": CLEANABLE,
+    "index": "made anew from the files",
+}
 
 
 def resume(job: Job) -> None:
@@ -37,6 +50,9 @@ def figures(job: Job) -> str:
     """The figures worth a line: requests, memory, attempts."""
     progress, memory = job.progress, job.memory_bytes()
     parts = [f"started {moment(job.record['created_at'])}"]
+    took = job.duration_s()
+    if took is not None:
+        parts.append(f"{'for' if job.state in ACTIVE else 'took'} {duration(took)}")
     if "requests" in progress:
         parts.append(count(progress["requests"], "request"))
     for outcome, accounts in progress.get("outcomes", {}).items():
@@ -92,6 +108,38 @@ def active() -> None:
                     details(job)
 
 
+@st.cache_data(ttl=60, max_entries=2, show_spinner="Measuring the disk …")
+def used(_settings: object, folder: str) -> dict[str, int]:
+    return disk_use(SETTINGS)
+
+
+def clear() -> None:
+    try:
+        clear_caches(SETTINGS)
+    except AgeScopeError as error:
+        st.error(str(error))
+    used.clear()
+
+
+def show_disk(busy: bool) -> None:
+    """What the study takes on the disk, and what of it can go."""
+    sizes = used(SETTINGS, str(SETTINGS.data_dir))
+    rows = [(name, size(number_of), HOLDS[name]) for name, number_of in sizes.items()]
+    table = pd.DataFrame([*rows, ("in all", size(sum(sizes.values())), "")], columns=["folder", "size", "holds"])
+    st.dataframe(table, hide_index=True, alt="Disk used, by what it holds")
+    st.button(
+        "Clear the caches",
+        icon=":material/mop:",
+        on_click=clear,
+        disabled=busy or not sizes["caches"],
+        help="A job that runs may be using them." if busy else "What is in them is computed again when it is needed.",
+    )
+
+
+with st.expander("Disk", icon=":material/hard_drive:", key="disk", on_change="rerun") as disk:
+    if disk.open:
+        show_disk(bool(jobs.active_jobs(JOBS_DIR)))
+
 everything = jobs.list_jobs(JOBS_DIR)
 if not everything:
     empty_state("Nothing has run in the background yet.", "pages/collect.py", "Collect posts")
@@ -102,7 +150,9 @@ active()
 ended = [job for job in everything if job.state not in ACTIVE]
 if ended:
     st.subheader("Ended")
-for job in ended[:100]:
+pages = -(-len(ended) // SHOWN_ENDED)
+first = (st.pagination(pages, key="ended_page") - 1) * SHOWN_ENDED if pages > 1 else 0
+for job in ended[first : first + SHOWN_ENDED]:
     state, result = job.state, job.result
     with st.container(border=True, key=f"ended_{job.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):

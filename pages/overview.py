@@ -1,14 +1,20 @@
+from pathlib import Path
+
+import pandas as pd
 import streamlit as st
 
 from core import charts, jobs
-from core.model_folder import list_models
+from core.metrics import share_interval
+from core.model_folder import ModelInfo, list_models
 from core.sample import load_sample
 from core.settings import get_settings
 from core.store import Counts
+from core.study import RunView, interval
 from core.wording import count, moment, number, percent, plain
 from pages.shared import the_store
 
 SETTINGS = get_settings()
+LIVE_S = 5.0
 
 
 def next_step(counts: Counts, models: int, running: int) -> tuple[str, str, str, str]:
@@ -35,25 +41,35 @@ def next_step(counts: Counts, models: int, running: int) -> tuple[str, str, str,
     return "Everything collected is predicted.", "pages/results.py", "See the results", "insights"
 
 
-store = the_store()
-counts = store.counts()
-models = list_models(SETTINGS.models_dir)
-active = jobs.active_jobs(SETTINGS.jobs_dir)
+def pipeline(counts: Counts, models: int) -> None:
+    """Where the study stands, from left to right."""
+    steps = [
+        ("Listed", counts.listed, "list_alt", "different accounts on the uploaded user lists"),
+        ("Collected", counts.collected, "download_done", "accounts with a file, whatever its outcome"),
+        ("With posts", counts.with_posts, "article", f"accounts with captions; {number(counts.posts)} posts in all"),
+        (
+            "Labelled",
+            counts.labelled,
+            "label",
+            f"accounts of known age; {number(counts.labelled_with_posts)} with posts",
+        ),
+        ("Models", models, "model_training", "trained models"),
+        ("Predicted", counts.predicted, "insights", "accounts with a probability, in any run"),
+    ]
+    with st.grid(6, min_column_width=130):
+        for at, (label, value, icon, meaning) in enumerate(steps):
+            arrow = "→ " if at else ""
+            st.metric(arrow + label, number(value), border=True, icon=f":material/{icon}:", help=meaning)
 
-with st.container(horizontal=True):
-    st.metric("Accounts listed", number(counts.listed), border=True, help="on the uploaded user lists")
-    st.metric("Collected", number(counts.collected), border=True, help="accounts with a file, whatever its outcome")
-    st.metric("With posts", number(counts.with_posts), border=True, help=f"{number(counts.posts)} posts in all")
-    st.metric("Labelled", number(counts.labelled), border=True, help="accounts whose age is known")
-    st.metric("Models", number(len(models)), border=True)
-    st.metric("Predicted", number(counts.predicted), border=True, help="accounts with a probability")
 
-sentence, page, label, icon = next_step(counts, len(models), len(active))
-with st.container(border=True, horizontal=True, vertical_alignment="center", key="next"):
-    st.markdown(f"**Next** · {sentence}", width="stretch")
-    st.page_link(page, label=label, icon=f":material/{icon}:")
+def show_next(counts: Counts, models: int, running: int) -> None:
+    sentence, page, label, icon = next_step(counts, models, running)
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="next"):
+        st.markdown(f"**Next** · {sentence}", width="stretch")
+        st.page_link(page, label=label, icon=f":material/{icon}:")
 
-if not counts.collected and not active:
+
+def offer_sample() -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="sample"):
         st.markdown(
             "**New here?** The sample is synthetic: invented accounts and captions, with which you can walk the whole "
@@ -65,7 +81,8 @@ if not counts.collected and not active:
             store.refresh()
             st.rerun()
 
-if counts.outcomes:
+
+def show_collected(counts: Counts) -> None:
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.markdown("**Outcomes**")
@@ -80,17 +97,79 @@ if counts.outcomes:
             charts.over_time(store.collected_per_day(), "day", "accounts", "accounts"), alt="Accounts collected per day"
         )
 
-runs = store.runs()
-if len(runs):
-    latest = runs.iloc[0]
-    share = store.all_predictions(latest["run"])["prediction"].mean()
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def latest_view(run: str, version: int, _latest: pd.Series, _model: ModelInfo | None) -> RunView:
+    cutoff = float(_latest["cutoff"]) if pd.notna(_latest["cutoff"]) else 21.0
+    threshold = float(_latest["threshold"]) if pd.notna(_latest["threshold"]) else 0.5
+    return RunView(run, store.all_predictions(run), _model, cutoff, threshold)
+
+
+def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
+    """The share that the latest predictions tell, and how good their model is."""
+    name = Path(str(latest["model"])).name
+    model = next((model for model in models if model.folder.name == name), None)
+    view = latest_view(latest["run"], store.version, latest, model)
+    at_least, predicted = view.counted
+    low, high = share_interval(at_least, predicted)
+    found = view.prevalence
     with st.container(border=True):
-        st.markdown(
-            f"**Latest predictions** · {plain(latest['run'])} · {moment(latest['created_at'].to_pydatetime())} · "
-            f"{percent(share)} of {number(latest['predicted'])} accounts counted as at least {latest['cutoff']:g}"
-        )
+        created = f" · {moment(latest['created_at'].to_pydatetime())}" if pd.notna(latest["created_at"]) else ""
+        st.markdown(f"**Latest predictions** · {count(predicted, 'account')}{created}")
+        with st.grid(3):
+            st.metric(
+                f"Share at least {view.cutoff:g}, counted",
+                percent(at_least / predicted if predicted else None),
+                delta=f"{interval(low, high)} for sampling alone",
+                delta_color="off",
+                delta_arrow="off",
+            )
+            corrected = None if isinstance(found, str) else found["rogan_gladen"]
+            st.metric(
+                "Corrected for the model's errors",
+                percent(corrected["value"]) if corrected else "–",
+                delta=interval(corrected["low"], corrected["high"]) if corrected else "not known",
+                delta_color="off",
+                delta_arrow="off",
+                help=found if isinstance(found, str) else None,
+            )
+            auc = quality(model, view.cutoff)
+            st.metric(
+                "Model, AUC",
+                number(auc["value"], 2) if auc else "–",
+                delta=f"{number(auc['low'], 2)} to {number(auc['high'], 2)}" if auc else "not known",
+                delta_color="off",
+                delta_arrow="off",
+                help="On accounts that it did not learn from.",
+            )
         st.page_link("pages/results.py", label="See the results", icon=":material/arrow_forward:")
 
+
+def quality(model: ModelInfo | None, cutoff: float) -> dict[str, float | None] | None:
+    """The AUC that a model's record holds: of its test where there was one, else of its validation."""
+    measured = (model.training.get("test") or model.training.get("validation") or {}) if model else {}
+    figures: dict[str, float | None] | None = measured.get(f"{cutoff:g}", {}).get("auc")
+    return figures
+
+
+@st.fragment(run_every=LIVE_S)
+def standing() -> None:
+    """Everything that changes while something runs; drawn anew by itself."""
+    counts, models = store.counts(), list_models(SETTINGS.models_dir)
+    active = jobs.active_jobs(SETTINGS.jobs_dir)
+    pipeline(counts, len(models))
+    show_next(counts, len(models), len(active))
+    if not counts.collected and not active:
+        offer_sample()
+    runs = store.runs()
+    if len(runs):
+        show_latest(runs.iloc[0], models)
+    if counts.outcomes:
+        show_collected(counts)
+
+
+store = the_store()
+standing()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(f"Study folder: {plain(SETTINGS.data_dir)}", width="content")
     if st.button("Rebuild the index", type="tertiary", help="The index of the files can be made anew at any time."):

@@ -160,3 +160,13 @@ def test_a_job_on_another_machine_lives_by_its_heartbeat(tmp_path: Path) -> None
     assert job.state == "running"
     write_json(job.folder / "progress.json", {"heartbeat": time.time() - 3600})
     assert job.state == "interrupted"
+
+
+def test_a_job_knows_how_long_it_took(tmp_path: Path) -> None:
+    job = Job(tmp_path / "job")
+    assert job.duration_s() is None
+    write_json(job.folder / "process.json", {"pid": 0, "started": 0, "launched": 1_000_000_000.0, "host": "elsewhere"})
+    write_json(job.folder / "progress.json", {"heartbeat": 1_000_000_060.0})
+    assert job.duration_s() == 60  # it died without a word: until its last sign of life
+    write_json(job.folder / "result.json", {"exit_status": 0, "ended_at": "2001-09-09T01:48:40+00:00"})
+    assert job.duration_s() == 120

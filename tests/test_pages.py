@@ -18,7 +18,7 @@ from core.predictions import as_csv, prediction
 from core.sample import load_sample
 from core.settings import PROJECT_DIR, SAMPLE_DIR, get_settings
 
-PAGES = ["overview", "collect", "posts", "train", "results", "jobs"]
+PAGES = ["overview", "collect", "posts", "train", "results", "jobs", "settings"]
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +206,28 @@ def test_a_check_of_instagram_says_what_each_route_answered(sample: Path) -> Non
     folder = add_job(sample, "check", 0, [])
     write_atomically(folder / "log.txt", "2026 INFO something\nRoute 1 (profile) works: 12 posts.\n")
     assert r"Route 1 \(profile\) works" in words(run("collect"))
+
+
+def test_jobs_say_how_they_ended_and_can_be_removed(sample: Path) -> None:
+    folder = add_job(sample, "train", 1, [])
+    write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": 1793530800, "host": "elsewhere"})
+    app = run("jobs")
+    assert "took" in words(app) and r"It ended\." in words(app)
+    next(button for button in app.button if button.label == "Remove").click().run()
+    assert not folder.exists() and not app.exception
+
+
+def test_settings_show_no_secret(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGESCOPE_INSTAGRAM_SESSION", "very-secret-cookie")
+    get_settings.cache_clear()
+    app = run("settings")
+    values = app.dataframe[0].value.set_index("variable")["value"]
+    assert values["AGESCOPE_INSTAGRAM_SESSION"] == "set"
+    assert "very-secret" not in str([*app.markdown, *app.dataframe, *app.code])
+
+
+def test_the_overview_tells_where_the_study_stands(predicted: Path) -> None:
+    app = run("overview")
+    steps = ("Listed", "Collected", "With posts", "Labelled", "Models", "Predicted")
+    assert [metric(app, step) for step in steps] == ["60", "60", "56", "55", "1", "60"]
+    assert "%" in metric(app, "Corrected") and metric(app, "AUC") == "0.90"
