@@ -51,6 +51,14 @@ class Source(StrEnum):
     instaloader = "instaloader"
 
 
+class Best(StrEnum):
+    """What a threshold is to be best for."""
+
+    balanced_accuracy = "balanced_accuracy"
+    f1 = "f1"
+    accuracy = "accuracy"
+
+
 class Recipe(StrEnum):
     """How a model is trained."""
 
@@ -121,11 +129,34 @@ def train(
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
     recipe: Annotated[Recipe, typer.Option(help="The published method, or the best known.")] = Recipe.published,
+    freeze_encoder: Annotated[
+        bool, typer.Option("--freeze-encoder", help="Only the head learns; users' vectors are computed once and kept.")
+    ] = False,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Make a model by each method, on the same accounts, and one table of them."),
+    ] = False,
+    folds: Annotated[
+        int | None, typer.Option(help="With --compare: test every account once, by cross-validation.", min=2)
+    ] = None,
     max_posts: Annotated[int | None, typer.Option(help="Use at most so many captions of an account.", min=1)] = None,
     split: Annotated[
         Path | None,
         typer.Option(help="A CSV of username,part (train, validation, test) instead of a drawn split.", exists=True),
     ] = None,
+    warmup_share: Annotated[float, typer.Option(help="Share of the steps in which the learning rate rises.")] = 0,
+    linear_decay: Annotated[bool, typer.Option("--linear-decay", help="Let the learning rate fall to 0.")] = False,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without a better validation AUC.", min=1)
+    ] = None,
+    balanced: Annotated[bool, typer.Option("--balanced", help="Let both classes count alike.")] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Make probabilities agree with the validation accounts.")
+    ] = False,
+    threshold: Annotated[
+        Best | None, typer.Option(help="Choose the threshold on the validation accounts. Default: 0.5.")
+    ] = None,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep users' vectors on disk.")] = True,
 ) -> None:
     """Train a model on labelled accounts; run it again to go on after an interruption."""
     from core.train import TrainArguments
@@ -146,11 +177,26 @@ def train(
         age_cutoff=age_cutoff or 21,
         device=device.value,
         recipe=recipe.value,
+        freeze_encoder=freeze_encoder,
         max_posts=max_posts,
         split=split,
+        warmup_share=warmup_share,
+        linear_decay=linear_decay,
+        patience=patience,
+        balanced=balanced,
+        calibrate=calibrate,
+        threshold=threshold.value if threshold else None,
+        cache=cache,
     )
     with Progress("accounts") as progress:
-        _say(f"The model is in {run(arguments, progress)}")
+        if compare:
+            from core.compare import compare as run_all
+
+            folder = run_all(arguments, progress, folds=folds)
+            _say(f"The models and their table are in {folder}")
+            print((folder / "comparison.csv").read_text(), end="")
+        else:
+            _say(f"The model is in {run(arguments, progress)}")
 
 
 @app.command()
@@ -166,6 +212,7 @@ def predict(
         typer.Option(help="Encoder of a bare state dict. Default: the model's, or bert-base-uncased."),
     ] = None,
     precision: Annotated[Precision, typer.Option(help="How exactly to compute.")] = Precision.exact,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep users' vectors on disk.")] = True,
 ) -> None:
     """Predict for every account of a folder; run it again to go on after an interruption."""
     from core.predict import PredictArguments
@@ -182,6 +229,7 @@ def predict(
         prediction_output_file=prediction_output_file,
         device=device.value,
         precision=precision.value,
+        cache=cache,
         **{name: value for name, value in given.items() if value is not None},
     )
     with Progress("accounts") as progress:

@@ -20,7 +20,7 @@ def options(command: str) -> Iterator[tuple[str, str]]:
         if parameter.param_type_name == "option" and parameter.name != "help":
             shown = (
                 ""
-                if default in (None, False) or parameter.required
+                if default in (None, False, True) or parameter.required
                 else f"{default:g}"
                 if isinstance(default, float)
                 else str(default)
