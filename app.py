@@ -6,8 +6,8 @@ from core.errors import AgeScopeError
 from core.settings import PROJECT_DIR
 from pages.shared import running_work
 
-st.set_page_config(page_title="AgeScope", page_icon=":material/query_stats:", layout="wide")
-st.logo(PROJECT_DIR / "docs" / "logo.svg", size="large", icon_image=PROJECT_DIR / "docs" / "icon.svg")
+st.set_page_config(page_title="AgeScope", page_icon=PROJECT_DIR / "docs" / "icon.svg", layout="wide")
+st.logo(PROJECT_DIR / "docs" / "logo.svg", size="large")
 
 page = st.navigation(
     [

@@ -136,10 +136,6 @@ def show_disk(busy: bool) -> None:
     )
 
 
-with st.expander("Disk", icon=":material/hard_drive:", key="disk", on_change="rerun") as disk:
-    if disk.open:
-        show_disk(bool(jobs.active_jobs(JOBS_DIR)))
-
 everything = jobs.list_jobs(JOBS_DIR)
 if not everything:
     empty_state("Nothing has run in the background yet.", "pages/collect.py", "Collect posts")
@@ -158,7 +154,10 @@ for job in ended[first : first + SHOWN_ENDED]:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(STATE_WORDS[state], color=STATE_COLORS.get(state, "gray"))
             st.markdown(f"**{plain(job.record['title'])}**", width="content")
-            st.caption(figures(job), width="content")
+            st.caption(figures(job), width="stretch")
+            if state in RESUMABLE:
+                st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=resume, args=(job,))
+            st.button("Remove", key=f"remove_{job.id}", type="tertiary", on_click=remove, args=(job,))
         if result.get("message"):
             st.caption(plain(result["message"]))
         if state == "interrupted":
@@ -167,10 +166,10 @@ for job in ended[first : first + SHOWN_ENDED]:
                 f"It ended without saying so, at {number(progress.get('done', 0))} of {number(progress.get('total'))}, "
                 f"{duration(job.heartbeat_age_s())} ago. Nothing that was kept is lost."
             )
-        with st.container(horizontal=True):
-            if state in RESUMABLE:
-                st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=resume, args=(job,))
-            st.button("Remove", key=f"remove_{job.id}", type="tertiary", on_click=remove, args=(job,))
         with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
             if more.open:
                 details(job)
+
+with st.expander("Disk", icon=":material/hard_drive:", key="disk", on_change="rerun") as disk:
+    if disk.open:
+        show_disk(bool(jobs.active_jobs(JOBS_DIR)))
