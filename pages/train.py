@@ -16,6 +16,19 @@ from pages.shared import command_to_copy, draw_progress, empty_state, safe_stem,
 
 SETTINGS = get_settings()
 FEWEST_PER_GROUP = 20
+METHODS = {"best": "best", "published": "published", "frozen": "frozen encoder", "compare": "compare all"}
+METHOD_OPTIONS = {
+    "best": ["--recipe", "best"],
+    "published": ["--recipe", "published"],
+    "frozen": ["--freeze-encoder"],
+    "compare": ["--compare"],
+}
+EXPLAINED = {
+    "best": "Words, letters and the encoder's vector in one calibrated linear model: the best known here, in minutes.",
+    "published": "The published method: encoder and head learn together. On a processor it takes its time.",
+    "frozen": "Only the head learns. The accounts are encoded once; after that it takes seconds.",
+    "compare": "Majority, TF-IDF, frozen, fine-tuned and best on the same accounts, and one table of them.",
+}
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the labels …")
@@ -79,7 +92,11 @@ def groups(labels: UserList, cutoff: float) -> bool:
 
 
 def choose_settings() -> list[str]:
-    """The method's options, with its defaults, as the command takes them."""
+    """How to train, as the command takes it."""
+    method = st.segmented_control(
+        "Method", METHODS, format_func=METHODS.get, default="best", key="method", required=True
+    )
+    st.caption(EXPLAINED[method])
     choices = available_encoders()
     notes = {choice.name: choice.note for choice in choices}
     names = list(notes)
@@ -100,18 +117,27 @@ def choose_settings() -> list[str]:
     if not offered["cuda"].available:
         st.caption(f"cuda is not offered: {plain(offered['cuda'].note)}")
     with st.expander("Hyperparameters"):
-        with st.container(horizontal=True):
+        options = hyperparameters(method)
+    return [*METHOD_OPTIONS[method], "--model-name-or-path", encoder, "--device", device, *options]
+
+
+def hyperparameters(method: str) -> list[str]:
+    """The settings that the method has, with their defaults."""
+    with st.container(horizontal=True):
+        seed = st.number_input("Seed", 0, 2**31 - 1, 2021, key="seed", width=120)
+        posts = st.number_input("Captions per account", 1, None, None, key="max_posts", placeholder="all", width=190)
+        options = ["--seed", str(seed), *(("--max-posts", str(posts)) if posts else ())]
+        if method == "best":
+            return options
+        length = st.number_input("Tokens per caption", 3, 512, 18, key="length", width=170)
+        options += ["--max-seq-len", str(length)]
+        if method != "frozen":
             rate = st.number_input("Learning rate", 1e-7, 1e-1, 2e-5, format="%.1e", key="rate", width=150)
             epochs = st.number_input("Epochs", 1, 1000, 10, key="epochs", width=120)
-            length = st.number_input("Tokens per caption", 3, 512, 18, key="length", width=150)
-            steps = st.number_input("Accounts per step", 1, 1000, 10, key="steps", width=150)
-            seed = st.number_input("Seed", 0, 2**31 - 1, 2021, key="seed", width=120)
-        st.caption("The defaults are those of the published method.")
-    return [
-        *("--model-name-or-path", encoder, "--device", device, "--learn-rate", f"{rate:g}"),
-        *("--epoch-num", str(epochs), "--max-seq-len", str(length), "--accumulation-steps", str(steps)),
-        *("--seed", str(seed)),
-    ]
+            steps = st.number_input("Accounts per step", 1, 1000, 10, key="steps", width=160)
+            options += ["--learn-rate", f"{rate:g}", "--epoch-num", str(epochs), "--accumulation-steps", str(steps)]
+    st.caption("The defaults are those of the published method.")
+    return options
 
 
 @st.fragment(run_every=2.0)
@@ -138,28 +164,27 @@ def running(job: Job) -> None:
         return
     loss, quality = st.columns(2)
     loss.altair_chart(charts.training_curve(epochs, "loss", "loss"), alt="Loss by epoch")
-    quality.altair_chart(
-        charts.training_curve(epochs, "accuracy", "validation accuracy"), alt="Validation accuracy by epoch"
-    )
+    quality.altair_chart(charts.training_curve(epochs, "auc", "validation AUC"), alt="Validation AUC by epoch")
 
 
 def model_rows(models: list[ModelInfo]) -> pd.DataFrame:
-    """A row for each model and cutoff, with its figures on the validation accounts."""
+    """A row for each model and cutoff, with its figures."""
     return pd.DataFrame(
         [
             {
                 "when": moment(model.training["created_at"]),
                 "model": model.folder.name,
-                "recipe": model.training["arguments"]["recipe"],
+                "method": model.training["method"],
                 "encoder": model.settings.encoder,
                 "cutoff": float(cutoff),
                 "AUC": with_interval(figures["auc"]),
                 "accuracy": with_interval(figures["accuracy"]),
+                "measured on": "test" if model.training["test"] else "validation",
                 "accounts": len(model.training["split"]["train"]),
                 "time": duration(model.training["seconds"]),
             }
             for model in models
-            for cutoff, figures in model.training["validation"].items()
+            for cutoff, figures in (model.training["test"] or model.training["validation"]).items()
         ]
     )
 
@@ -216,10 +241,13 @@ if training_jobs and not active:
 models = list_models(SETTINGS.models_dir)
 if models:
     st.subheader("Models")
-    st.caption("Figures on the validation accounts, which chose the best epoch; with 95 % intervals.")
+    st.caption(
+        "Figures are of the test accounts, which took no part in training, or, where there were none, of the "
+        "validation accounts, which also chose the model; with 95 % intervals. *Accounts* are those it learnt from."
+    )
     st.dataframe(
         model_rows(models),
         hide_index=True,
-        alt="Trained models with their figures on the validation accounts",
+        alt="Trained models with their figures",
     )
     st.page_link("pages/results.py", label="Predict with a model", icon=":material/arrow_forward:")

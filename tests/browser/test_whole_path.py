@@ -29,6 +29,7 @@ def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: D
     expect(page.get_by_text(re.compile(r"\d+ accounts? found"))).to_be_visible()
 
     go(page, "Train")
+    page.get_by_text("published", exact=True).click()
     page.get_by_text("Hyperparameters").click()
     epochs = page.get_by_role("spinbutton", name="Epochs")
     epochs.fill("1")
