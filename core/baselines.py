@@ -130,7 +130,7 @@ class TfidfPredictor:
 
 
 def _document(captions: Sequence[str], settings: ModelSettings) -> str:
-    return "\n".join(captions[: settings.max_posts])
+    return "\n".join(settings.used(captions))
 
 
 def _stacked(parts: Sequence[csr_matrix]) -> csr_matrix:

@@ -157,7 +157,7 @@ class CombinedPredictor:
 
     def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
         """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
-        used = [user[: self.settings.max_posts] for user in captions]
+        used = [self.settings.used(user) for user in captions]
         rows = self.views.rows(used, self.encoder.vectors(used))
         return calibrated(expit(rows @ self.coefficients + self.intercepts), self.settings)
 

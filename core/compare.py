@@ -29,7 +29,7 @@ from core.predictor import Floats
 from core.progress import Progress
 from core.settings import get_settings
 from core.splits import Parts, k_folds, split_accounts
-from core.train import TrainArguments, check_parts, prepare, sides, twins
+from core.train import TrainArguments, check_parts, prepare, sides
 from core.vectors import open_cache
 
 COMPARISON_FILE = "comparison.json"
@@ -127,24 +127,22 @@ class _Comparison:
     def by_folds(self, folds: int) -> dict[Method, Tested]:
         """Every account tested once, and then each method's model from all of them."""
         strata = sides(self.study.accounts, self.arguments.cutoffs)
-        groups = twins(self.study.accounts)
-        parts = [
-            self._with_validation(fold, strata, groups) for fold in k_folds(strata, folds, self.arguments.seed, groups)
-        ]
+        drawn = k_folds(strata, folds, self.arguments.seed, self.study.twins)
+        parts = [self._with_validation(fold, strata) for fold in drawn]
         found = {}
         for method in self.methods:
             each = [self._fold(number, method, part) for number, part in enumerate(parts, start=1)]
             found[method] = _pooled(each)
-        everybody = self._with_validation({"train": sorted(strata), "test": []}, strata, groups)
+        everybody = self._with_validation({"train": sorted(strata), "test": []}, strata)
         for method in self.methods:
             self._make(method, replace(self.study, parts=everybody))
         return found
 
-    def _with_validation(self, fold: Parts, strata: dict[str, tuple[bool, ...]], groups: list[list[str]]) -> Parts:
+    def _with_validation(self, fold: Parts, strata: dict[str, tuple[bool, ...]]) -> Parts:
         """A fold whose training accounts are divided into those that train and those that choose."""
         inner = {username: strata[username] for username in fold["train"]}
         shares = {"train": 1 - _VALIDATION_SHARE, "validation": _VALIDATION_SHARE}
-        parts = {**split_accounts(inner, self.arguments.seed, shares, groups), "test": fold["test"]}
+        parts = {**split_accounts(inner, self.arguments.seed, shares, self.study.twins), "test": fold["test"]}
         check_parts(parts, strata)
         return parts
 

@@ -1,7 +1,7 @@
 """The ways to make a model: each takes a study, a split of labelled accounts, and returns a predictor."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ import torch
 
 from core.baselines import MajorityPredictor, TfidfPredictor
 from core.batching import UserTokens, in_batches, tokenize
+from core.combined import MAX_SEQ_LEN, CombinedPredictor
 from core.encoders import load_encoder, load_tokenizer
 from core.finetune import Examples, History, Recipe, finetune
 from core.frozen import HeadRecipe, KnownUsers, train_head
@@ -23,7 +24,7 @@ from core.progress import Progress
 from core.splits import Parts
 from core.vectors import UserEncoder, VectorCache
 
-Method = Literal["majority", "tfidf", "frozen", "finetuned"]
+Method = Literal["majority", "tfidf", "frozen", "finetuned", "combined"]
 
 _ACCOUNTS_AT_ONCE = 256
 
@@ -39,6 +40,7 @@ class Study:
         recipe: of fine-tuning.
         head: of the frozen mode.
         device: ``cpu`` or ``cuda``.
+        twins: groups of accounts with largely the same texts.
         balanced: let both classes count alike.
         cache: of users' vectors; None computes them anew.
     """
@@ -49,13 +51,14 @@ class Study:
     recipe: Recipe
     head: HeadRecipe
     device: str = "cpu"
+    twins: Sequence[Sequence[str]] = ()
     balanced: bool = False
     cache: VectorCache | None = None
 
     def captions(self, part: str) -> Iterator[list[str]]:
         """The captions used of the accounts of a part, read as they are asked for."""
         for captions in self.accounts.captions(self.parts[part]):
-            yield captions[: self.settings.max_posts]
+            yield self.settings.used(captions)
 
     def at_least(self, part: str) -> npt.NDArray[np.bool_]:
         """The truth [accounts of the part, cutoffs]."""
@@ -134,11 +137,21 @@ def _finetuned(study: Study, checkpoints: Path, progress: Progress) -> tuple[Pre
     return predictor, finetune(predictor.model, learn, choose, study.recipe, checkpoints, progress)
 
 
+def _combined(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
+    """Words, letters and the frozen encoder together, on captions longer than the published method reads."""
+    length = max(study.settings.max_seq_len, MAX_SEQ_LEN)
+    settings = replace(study.settings, kind="combined", max_seq_len=length)
+    predictor = _encoder_predictor(replace(study, settings=settings))
+    captions, truth, seed = [*study.captions("train")], study.at_least("train"), study.recipe.seed
+    return CombinedPredictor.fit(captions, truth, predictor.encoder, settings, progress, seed), History()
+
+
 METHODS: dict[Method, Callable[[Study, Path, Progress], tuple[Predictor, History]]] = {
     "majority": _majority,
     "tfidf": _tfidf,
     "frozen": _frozen,
     "finetuned": _finetuned,
+    "combined": _combined,
 }
 
 

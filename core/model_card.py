@@ -19,56 +19,97 @@ _SHOWN = {
 }
 
 
+_METHODS = {
+    "majority": "It knows nothing of an account and says of everybody what is true of most.",
+    "tfidf": "TF-IDF of words, pairs of words and 2 to 4 characters, with logistic regression.",
+    "frozen": "The encoder `{encoder}` as it is, at most {max_seq_len} tokens a caption; only the head was learnt.",
+    "finetuned": "The encoder `{encoder}`, fine-tuned, at most {max_seq_len} tokens a caption.",
+    "combined": (
+        "Words, pairs of words and 2 to 5 characters together with the vectors of the encoder `{encoder}` (at most "
+        "{max_seq_len} tokens a caption) in one linear model, calibrated on training accounts that it had not seen."
+    ),
+}
+
+_PATHS = ("input_dir", "labels", "model_output_dir", "split")
+_FINE_TUNING = (
+    "learn_rate", "epoch_num", "accumulation_steps", "print_step", "warmup_share", "linear_decay", "patience"
+)  # fmt: skip
+
+
 def model_card(record: dict[str, Any]) -> str:
     """The card of a model.
 
     Args:
         record: the content of ``training.json``.
     """
-    parts = [_head(record), _data(record), _figures(record), _use(), _settings(record)]
+    part = "test" if record["test"] else "validation"
+    parts = [
+        _head(record),
+        _data(record),
+        _figures(record, part),
+        _calibration(record, part),
+        _use(),
+        _settings(record),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
 def _head(record: dict[str, Any]) -> str:
     settings = record["settings"]
     cutoffs = " and ".join(f"{cutoff:g}" for cutoff in settings["age_cutoffs"])
-    stopped = (
-        "\n\n**Training was stopped before its end**; this is the best epoch until then." if record["stopped"] else ""
-    )
-    return (
+    text = (
         f"# Who is at least {cutoffs}?\n\n"
-        f"A model that estimates from an account's public captions whether its owner is at least {cutoffs} years old. "
-        f"Trained with AgeScope {record['versions']['agescope']} on {record['created_at'][:10]} "
-        f"from the encoder `{settings['encoder']}`, at most {settings['max_seq_len']} tokens a caption.{stopped}"
+        f"A model that estimates from an account's public captions whether its owner is at least {cutoffs} years old, "
+        f"made with AgeScope {record['versions']['agescope']} on {record['created_at'][:10]}. "
+        + _METHODS[record["method"]].format(**settings)
     )
+    if record["stopped"]:
+        text += "\n\n**Training was stopped before its end**; this is the best epoch until then."
+    return text
 
 
 def _data(record: dict[str, Any]) -> str:
     labels, split = record["labels"], record["split"]
     shares = ", ".join(f"{count} of them at least {cutoff}" for cutoff, count in labels["at_least"].items())
+    apart = (
+        "accounts with largely the same texts are in one part only"
+        if not record["twins_apart"]
+        else f"**{record['twins_apart']} groups of accounts with largely the same texts are in more than one part**"
+    )
     lines = [
         "## Data",
-        f"{labels['usable']} labelled accounts with captions, {shares}. "
-        f"Trained on {len(split['train'])}, best epoch chosen on {len(split['validation'])}, "
-        f"tested once on {len(split['test'])}; no account is in two parts, and accounts with largely the same texts "
-        "are in one.",
+        f"{labels['usable']} labelled accounts with captions, {shares}. {len(split['train'])} to train on, "
+        f"{len(split['validation'])} to choose by, {len(split['test'])} to test with; no account is in two parts, and "
+        f"{apart}.",
     ]
     if labels["problems"]:
         lines.append("\n".join(f"- {problem}" for problem in labels["problems"]))
     return "\n\n".join(lines)
 
 
-def _figures(record: dict[str, Any]) -> str:
-    part, what = ("test", "test") if record["test"] else ("validation", "validation")
-    note = (
-        "Measured once, on accounts that played no part in training or choosing."
-        if part == "test"
-        else "Measured on the accounts that chose the epoch, and therefore too good; there was no test."
-    )
+def _figures(record: dict[str, Any], part: str) -> str:
+    note = {
+        "test": "Measured once, on test accounts that played no part in training or choosing.",
+        "validation": "Measured on the validation accounts, which also chose; there was no test.",
+    }[part]
     tables = [f"## Figures\n\n{note} Intervals are 95 %, over accounts."]
-    for cutoff, metrics in record[part].items():
+    for (cutoff, metrics), threshold in zip(record[part].items(), record["settings"]["thresholds"], strict=True):
         rows = "\n".join(f"| {name} | {_estimate(metrics[key])} |" for key, name in _SHOWN.items())
-        tables.append(f"At least {cutoff}, on the {what} accounts:\n\n| | |\n|---|---|\n{rows}")
+        said = f"At least {cutoff}, said from a probability of {threshold:.3g} on:"
+        tables.append(f"{said}\n\n| | |\n|---|---|\n{rows}")
+    return "\n\n".join(tables)
+
+
+def _calibration(record: dict[str, Any], part: str) -> str:
+    """What was said against what was so, in groups of accounts of rising probability."""
+    tables = [f"## Calibration\n\nWhat was said of the {part} accounts, and what was so, in groups of equal size."]
+    for cutoff, rows in record["calibration"].items():
+        lines = [f"At least {cutoff}:", "", "| accounts | mean probability | share that is | |", "|---|---|---|---|"]
+        for row in rows:
+            interval = f"{row['share']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+            bar = "█" * round(20 * row["share"])
+            lines.append(f"| {row['accounts']} | {row['probability']:.2f} | {interval} | {bar} |")
+        tables.append("\n".join(lines))
     return "\n\n".join(tables)
 
 
@@ -83,17 +124,15 @@ def _use() -> str:
 
 
 def _settings(record: dict[str, Any]) -> str:
-    rows = [f"| {name} | {_plain(value)} |" for name, value in record["arguments"].items() if name not in _PATHS]
-    best = f"Epoch {record['best_epoch']} of {len(record['epochs'])} was kept" if record["epochs"] else "No epochs"
+    hidden = _PATHS if record["method"] == "finetuned" else (*_PATHS, *_FINE_TUNING)
+    rows = [f"| {name} | {_plain(value)} |" for name, value in record["arguments"].items() if name not in hidden]
+    best = f"Epoch {record['best_epoch']} of {len(record['epochs'])} was kept. " if record["epochs"] else ""
     packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     table = "\n".join(rows)
     return (
-        f"## How it was made\n\n{best}; it took {record['seconds']:.0f} s.\n\n| setting | value |\n|---|---|\n{table}"
+        f"## How it was made\n\n{best}It took {record['seconds']:.0f} s.\n\n| setting | value |\n|---|---|\n{table}"
         f"\n\nVersions: {packages}."
     )
-
-
-_PATHS = ("input_dir", "labels", "model_output_dir", "split")
 
 
 def _estimate(figure: dict[str, Any]) -> str:

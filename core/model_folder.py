@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import orjson
 
@@ -31,7 +31,8 @@ DEFAULT_CUTOFF = 21.0
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn")
 WEIGHT_SUFFIXES = (".pth", ".safetensors")
 
-Kind = Literal["encoder", "majority", "tfidf"]
+Kind = Literal["encoder", "majority", "tfidf", "combined"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ModelSettings:
         max_seq_len: tokens of a caption, special ones included.
         age_cutoffs: in years, rising; one probability each.
         thresholds: from which probability on "at least" is predicted, one a cutoff.
-        max_posts: how many captions of an account are used at most, the first of its file; None for all.
+        max_posts: how many captions of an account are used at most; None for all.
         kind: what computes the probabilities.
         calibrations: one a cutoff, as :class:`core.calibration.Calibration` writes itself; none leaves
             the probabilities as they are.
@@ -67,6 +68,13 @@ class ModelSettings:
             key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
         }
         return cls(**{key: value for key, value in values.items() if key in known})
+
+    def used(self, captions: Sequence[T]) -> list[T]:
+        """The captions that the model uses: all, or ``max_posts`` spread evenly over the account's time."""
+        if self.max_posts is None or len(captions) <= self.max_posts:
+            return [*captions]
+        step = len(captions) / self.max_posts
+        return [captions[int((number + 0.5) * step)] for number in range(self.max_posts)]
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.batching import in_batches
 from core.calibration import Bools, Measure, best_threshold, fit_calibration
+from core.evaluate import calibration_curve
 from core.files import write_atomically, write_json
 from core.methods import Study, Trained
 from core.metrics import metrics
@@ -18,6 +19,7 @@ from core.model_card import model_card
 from core.model_folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, ModelSettings, versions
 from core.predictions import DECIMALS, safe_name
 from core.predictor import Floats, Predictor, calibrated
+from core.splits import straddling
 
 _ACCOUNTS_AT_ONCE = 256
 
@@ -52,8 +54,10 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
+        "twins_apart": len(straddling(study.parts, study.twins)),
         "validation": measured["validation"],
         "test": measured.get("test"),
+        "calibration": _calibration(predictor.settings, study, found),
         "seconds": round(trained.seconds, 1),
         "versions": versions(),
     }
@@ -64,6 +68,13 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
     write_atomically(folder / CARD_FILE, model_card(record))
     write_json(folder / TRAINING_FILE, record)
     return record
+
+
+def _calibration(settings: ModelSettings, study: Study, found: dict[str, Floats]) -> dict[str, Any]:
+    """Cutoff -> the calibration curve of the test accounts, or else of those that chose."""
+    part = "test" if "test" in found else "validation"
+    columns = zip(settings.age_cutoffs, study.at_least(part).T, found[part].T, strict=True)
+    return {f"{cutoff:g}": calibration_curve(y, p).to_dict("records") for cutoff, y, p in columns}
 
 
 def choose(trained: Trained, study: Study, calibrate: bool, threshold: Measure | None) -> None:

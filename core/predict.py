@@ -163,7 +163,7 @@ class _Run:
     def _predict(self, accounts: Sequence[Account]) -> list[Prediction]:
         if not accounts:
             return []
-        captions = [account.captions[: self.predictor.settings.max_posts] for account in accounts]
+        captions = [self.predictor.settings.used(account.captions) for account in accounts]
         probability = self.predictor.probabilities(captions)[:, self.column]
         return [
             prediction(account.username, float(p), self.threshold, len(its))

@@ -12,7 +12,7 @@ import torch
 from core.calibration import Calibration
 from core.encoders import check_device, load_config, load_tokenizer
 from core.model import AgeClassifier, load_weights, probabilities, read_weights, write_weights
-from core.model_folder import Located, ModelSettings, locate_model, write_config
+from core.model_folder import ModelSettings, locate_model, write_config
 from core.vectors import UserEncoder, VectorCache, Vectors
 
 Floats = npt.NDArray[np.float64]
@@ -50,7 +50,7 @@ class EncoderPredictor:
 
     def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
         """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
-        vectors = self.encoder.vectors([user[: self.settings.max_posts] for user in captions])
+        vectors = self.encoder.vectors(map(self.settings.used, captions))
         return calibrated(vector_probabilities(self.model, vectors), self.settings)
 
     def save(self, folder: Path) -> None:
@@ -103,6 +103,7 @@ def load_predictor(
         InputError: there is no such model or device, or the weights do not fit the encoder.
     """
     from core.baselines import MajorityPredictor, TfidfPredictor
+    from core.combined import CombinedPredictor
 
     check_device(device)
     found = locate_model(path, model_name_or_path)
@@ -112,13 +113,12 @@ def load_predictor(
         return MajorityPredictor.load(found.weights_file, found.settings)
     if found.settings.kind == "tfidf":
         return TfidfPredictor.load(found.weights_file, found.settings)
-    return _load_encoder_predictor(found, device, cache)
-
-
-def _load_encoder_predictor(found: Located, device: str, cache: VectorCache | None) -> EncoderPredictor:
-    model = AgeClassifier(_empty_encoder(found.encoder), len(found.settings.age_cutoffs))
+    model = AgeClassifier(_empty_encoder(found.encoder), len(found.settings.age_cutoffs)).to(device)
+    tokenizer = load_tokenizer(found.encoder)
+    if found.settings.kind == "combined":
+        return CombinedPredictor.load(found.weights_file, found.settings, model, tokenizer, cache)
     load_weights(model, read_weights(found.weights_file), found.weights_file.name)
-    return EncoderPredictor(model.to(device), load_tokenizer(found.encoder), found.settings, cache)
+    return EncoderPredictor(model, tokenizer, found.settings, cache)
 
 
 def _empty_encoder(source: str) -> Any:

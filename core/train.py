@@ -40,7 +40,7 @@ class TrainArguments:
         model_output_dir: the folder of the new model.
         learn_rate: of AdamW.
         epoch_num: passes over the training accounts.
-        max_seq_len: tokens of a caption, special ones included.
+        max_seq_len: tokens of a caption, special ones included; the best recipe reads 64 at least.
         print_step: report the loss every so many accounts.
         seed: of the split, the head, the order and dropout.
         accumulation_steps: accounts whose mean gradient makes one step.
@@ -48,8 +48,9 @@ class TrainArguments:
         finetuned_model_name: name of the weights file.
         age_cutoff: learn who is at least this old; several at once give one probability each.
         device: ``cpu`` or ``cuda``.
-        recipe: ``published`` is the published method as it is; ``best`` the best known here.
-        max_posts: use at most so many captions of an account, the first of its file; None for all.
+        recipe: ``published`` is the published method as it is; ``best`` the best known here, which combines
+            words, letters and the encoder, and has none of the settings of fine-tuning.
+        max_posts: use at most so many captions of an account, spread evenly over it; None for all.
         split: a CSV of ``username,part`` instead of a split drawn by the seed.
         freeze_encoder: leave the encoder as it is; only the head learns, by settings of its own.
         warmup_share: of all steps, over which the learning rate rises from 0.
@@ -103,6 +104,8 @@ class TrainArguments:
             raise InputError(f"--max-seq-len must be at least 3 (two special tokens and one), not {self.max_seq_len}.")
         if self.recipe not in ("published", "best"):
             raise InputError(f"--recipe must be published or best, not {self.recipe!r}.")
+        if self.recipe == "best" and self.balanced:
+            raise InputError("The best recipe counts all accounts alike. Give --threshold balanced_accuracy instead.")
         if not self.cutoffs or not all(5 < cutoff < 120 for cutoff in self.cutoffs):
             raise InputError("--age-cutoff must be above 5 and below 120 years.")
         if self.threshold not in (None, *get_args(Measure)):
@@ -112,6 +115,8 @@ class TrainArguments:
     @property
     def method(self) -> Method:
         """How the model is made."""
+        if self.recipe == "best":
+            return "combined"
         return "frozen" if self.freeze_encoder else "finetuned"
 
     @property
@@ -163,7 +168,9 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
     accounts = read_labelled_accounts(arguments.input_dir, arguments.labels, arguments.cutoffs, progress)
     progress.event(kind="data", **accounts.report.as_dict())
     check_both_classes(accounts.report)
-    parts = choose_split(arguments, accounts)
+    progress.update(message="looking for accounts with the same texts")
+    groups = near_duplicates(zip(accounts.usernames, accounts.captions(accounts.usernames), strict=True))
+    parts = choose_split(arguments, accounts, groups)
     progress.event(kind="split", **{part: len(usernames) for part, usernames in parts.items()})
     settings = ModelSettings(
         encoder=arguments.model_name_or_path,
@@ -180,16 +187,17 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
         recipe=Recipe(**{field.name: getattr(arguments, field.name) for field in fields(Recipe)}),
         head=HeadRecipe(seed=arguments.seed),
         device=arguments.device,
+        twins=groups,
         balanced=arguments.balanced,
         cache=cache,
     )
 
 
-def choose_split(arguments: TrainArguments, accounts: LabelledAccounts) -> Parts:
+def choose_split(arguments: TrainArguments, accounts: LabelledAccounts, groups: Sequence[Sequence[str]] = ()) -> Parts:
     """The accounts to train on, to choose by and to test with.
 
-    Drawn by the seed, stratified by the side of each cutoff, near duplicates together; or as the
-    file of ``--split`` says, of which only usable accounts are kept.
+    Drawn by the seed, stratified by the side of each cutoff, ``groups`` of near duplicates together;
+    or as the file of ``--split`` says, of which only usable accounts are kept.
 
     Raises:
         InputError: the file cannot be used, or train or validation lacks one side of a cutoff.
@@ -199,7 +207,7 @@ def choose_split(arguments: TrainArguments, accounts: LabelledAccounts) -> Parts
         given = read_split(arguments.split)
         parts = {part: [name for name in given.get(part, []) if name in strata] for part in PARTS}
     else:
-        parts = split_accounts(strata, arguments.seed, groups=twins(accounts))
+        parts = split_accounts(strata, arguments.seed, groups=groups)
     check_parts(parts, strata)
     return parts
 
@@ -208,11 +216,6 @@ def sides(accounts: LabelledAccounts, cutoffs: Sequence[float]) -> dict[str, tup
     """Username -> whether the age is at least each cutoff: what splits are stratified by."""
     rows = accounts.at_least(cutoffs).tolist()
     return {username: tuple(row) for username, row in zip(accounts.usernames, rows, strict=True)}
-
-
-def twins(accounts: LabelledAccounts) -> list[list[str]]:
-    """Groups of accounts with largely the same texts."""
-    return near_duplicates(zip(accounts.usernames, accounts.captions(accounts.usernames), strict=True))
 
 
 def check_parts(parts: Parts, strata: Mapping[str, tuple[bool, ...]]) -> None:

@@ -35,7 +35,7 @@ def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version
 
     predictor = loaded(folder, changed_ns)
     account = read_account(get_settings().accounts_dir / file_name(username))
-    posts = [post for post in account.posts if post.caption and post.caption.strip()][: predictor.settings.max_posts]
+    posts = predictor.settings.used([post for post in account.posts if post.caption and post.caption.strip()])
     found = explain(predictor, [post.caption for post in posts], cutoff_index(predictor.settings, cutoff))
     table = pd.DataFrame(
         {

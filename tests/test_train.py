@@ -21,8 +21,8 @@ from core.errors import InputError, Stopped
 from core.finetune import Examples, Recipe, finetune
 from core.labelled import read_labelled_accounts
 from core.model import AgeClassifier, binary_cross_entropy, read_weights
-from core.model_folder import is_model_folder, list_models, read_model_info
-from core.posts import Account, Post, write_account
+from core.model_folder import ModelSettings, is_model_folder, list_models, read_model_info
+from core.posts import Account, Post, read_account, write_account
 from core.predictor import load_predictor
 from core.progress import Progress, no_progress
 from core.settings import get_settings
@@ -228,6 +228,77 @@ def test_a_split_can_be_given(data: tuple[Path, Path], encoder: str, tmp_path: P
     assert split["validation"] == names[:10]
     assert split["test"] == names[10:14]
     assert split["train"] == names[14:]
+
+
+def test_the_best_recipe_makes_a_model_that_predicts_like_any_other(
+    data: tuple[Path, Path], encoder: str, tmp_path: Path
+) -> None:
+    with no_progress() as progress:
+        folder = train(arguments(data, encoder, tmp_path / "m", recipe="best", age_cutoff=(18, 21)), progress)
+    info = read_model_info(folder)
+    assert (info.training["method"], info.settings.kind, info.settings.max_seq_len) == ("combined", "combined", 64)
+    assert info.training["test"]["21"]["auc"]["value"] > 0.95
+    young, old = load_predictor(folder).probabilities([captions(16, 4, 1000), captions(40, 4, 1001)])
+    assert young[1] < 0.5 < old[1]
+    assert "Words, pairs of words" in (folder / "README.md").read_text()
+
+
+def test_a_threshold_for_rare_classes_is_chosen_on_validation(encoder: str, tmp_path: Path) -> None:
+    data = study(tmp_path)
+    rare = [line for number, line in enumerate(data[1].read_text().splitlines()) if number % 2 or number % 3 == 0]
+    data[1].write_text("\n".join(["username,age", *rare[1:]]))
+    with no_progress() as progress:
+        folder = train(arguments(data, encoder, tmp_path / "m", threshold="balanced_accuracy"), progress)
+    settings = read_model_info(folder).settings
+    _, truth, probability = validation_of(folder)
+    assert settings.thresholds[0] != 0.5
+    recalls = [((probability >= settings.thresholds[0]) == truth)[truth == side].mean() for side in (True, False)]
+    assert np.mean(recalls) > 0.8
+
+
+def test_probabilities_are_calibrated_on_validation_and_stay_so(encoder: str, tmp_path: Path) -> None:
+    data = study(tmp_path, accounts=120)
+    with no_progress() as progress:
+        folder = train(arguments(data, encoder, tmp_path / "m", calibrate=True, learn_rate=5e-4), progress)
+        accounts = read_labelled_accounts(*data, [21], progress)
+    info = read_model_info(folder)
+    assert info.settings.calibrations[0]["method"] in ("platt", "isotonic")
+    assert info.training["validation"]["21"]["log_loss"]["value"] < info.training["epochs"][-1]["validation_loss"]
+    usernames, _, probability = validation_of(folder)
+    found = load_predictor(folder).probabilities([*accounts.captions(usernames)])
+    np.testing.assert_allclose(found[:, 0], probability, atol=1e-6)
+
+
+def validation_of(folder: Path) -> tuple[list[str], Any, Any]:
+    """Usernames, whether each is at least 21, and its probability, as ``validation.csv`` has them."""
+    rows = [line.split(",") for line in (folder / "validation.csv").read_text().splitlines()[1:]]
+    return (
+        [row[0] for row in rows],
+        np.array([float(row[1]) >= 21 for row in rows]),
+        np.array([float(row[2]) for row in rows]),
+    )
+
+
+def test_twins_never_land_on_both_sides(encoder: str, tmp_path: Path) -> None:
+    data = study(tmp_path, accounts=40, posts=12)
+    for number in range(0, 40, 4):  # every fourth has a twin under another name
+        account = read_account(data[0] / f"user_{number:03}.json")
+        write_account(data[0], account.model_copy(update={"username": f"twin_{number:03}"}))
+        with data[1].open("a") as file:
+            file.write(f"twin_{number:03},16\n")
+    with no_progress() as progress:
+        folder = train(arguments(data, encoder, tmp_path / "m", epoch_num=1), progress)
+    training = read_model_info(folder).training
+    part_of = {name: part for part, names in training["split"].items() for name in names}
+    assert all(part_of[f"user_{n:03}"] == part_of[f"twin_{n:03}"] for n in range(0, 40, 4))
+    assert training["twins_apart"] == 0
+
+
+def test_captions_are_spread_over_the_account() -> None:
+    settings = ModelSettings("x", "w.pth", max_posts=4)
+    assert settings.used(range(100)) == [12, 37, 62, 87]
+    assert settings.used([1, 2, 3]) == [1, 2, 3]
+    assert ModelSettings("x", "w.pth").used(range(5)) == [0, 1, 2, 3, 4]
 
 
 # -------------------------------------------------------------------------- stopping and going on
