@@ -55,7 +55,7 @@ def main() -> None:
         core("train", *source, *train, "--max-posts", str(given.posts), "--epoch-num", str(given.epochs))
         core("predict", *source, "--finetuned-model-path", model, "--prediction-output-file", predictions)
         result = json.loads(core("evaluate", "--predictions", predictions, "--labels", left_out))
-    for name in ("accuracy", "balanced_accuracy", "auc", "expected_calibration_error", "majority_share"):
+    for name in ("accuracy", "balanced_accuracy", "auc", "calibration_error", "majority_share"):
         figure = result["metrics"][name]
         print(f"{name}: {figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})")
     print(f"accounts left out: {result['accounts']['both']}")
