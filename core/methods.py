@@ -160,6 +160,7 @@ def _encoder_predictor(study: Study) -> EncoderPredictor:
     tokenizer, encoder = load_tokenizer(name), load_encoder(name)
     torch.manual_seed(study.recipe.seed)  # of the head; the encoder comes with its weights
     model = AgeClassifier(encoder, len(study.settings.age_cutoffs)).to(study.device)
+    model.precision = study.settings.precision
     return EncoderPredictor(model, tokenizer, study.settings, study.cache)
 
 

@@ -10,7 +10,7 @@ import io
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -23,6 +23,9 @@ from torch.utils.checkpoint import checkpoint
 from core.batching import Pack
 from core.errors import InputError
 from core.files import write_atomically
+
+Precision = Literal["exact", "fast"]
+"""``exact`` encodes in 32 bits, ``fast`` in bfloat16 where the processor or GPU multiplies in it."""
 
 CLS_LAYERS = 4
 
@@ -52,7 +55,7 @@ class AgeClassifier(nn.Module):
         self.classifier = nn.Sequential(
             nn.Linear(CLS_LAYERS * hidden, hidden // 2), nn.GELU(), nn.Linear(hidden // 2, cutoffs)
         )
-        self.autocast_dtype: torch.dtype | None = None  # None computes in 32 bits
+        self.precision: Precision = "exact"
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler.requires_grad_(False)  # kept for the older program; not used
 
@@ -84,7 +87,7 @@ class AgeClassifier(nn.Module):
 
     def encode(self, pack: Pack) -> Tensor:
         """The captions' vectors h [N, 4H]."""
-        with torch.autocast(self.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "fast"):
             if self.bert.config.model_type == "bert":
                 return _encode_bert(self.bert, pack)
             return _encode_any(self.bert, pack)
@@ -93,6 +96,14 @@ class AgeClassifier(nn.Module):
         """How many tokens at a time keep training within ``memory_bytes`` of activations."""
         config = self.bert.config
         return max(256, int(memory_bytes / (_ACTIVATION_BYTES * config.hidden_size * config.num_hidden_layers)))
+
+
+def is_fast(device: torch.device) -> bool:
+    """Whether ``device`` multiplies in bfloat16 itself; where it does not, ``fast`` would be slow."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def probabilities(logits: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from core.errors import InputError
 from core.files import write_json
 
 CONFIG_FILE = "config.json"
+COMPARISON_FILE = "comparison.json"
 TRAINING_FILE = "training.json"
 VALIDATION_FILE = "validation.csv"
 TEST_FILE = "test.csv"
@@ -47,6 +48,9 @@ class ModelSettings:
         thresholds: from which probability on "at least" is predicted, one a cutoff.
         max_posts: how many captions of an account are used at most; None for all.
         kind: what computes the probabilities.
+        precision: at which it was trained, "exact" or "fast".
+        auc_loss: what AUC it loses at the other precision, on its validation accounts; None where that
+            was not measured.
         calibrations: one a cutoff, as :class:`core.calibration.Calibration` writes itself; none leaves
             the probabilities as they are.
     """
@@ -58,6 +62,8 @@ class ModelSettings:
     thresholds: tuple[float, ...] = (0.5,)
     max_posts: int | None = None
     kind: Kind = "encoder"
+    precision: Literal["exact", "fast"] = "exact"
+    auc_loss: float | None = None
     calibrations: tuple[dict[str, Any], ...] = ()
 
     @classmethod
@@ -95,6 +101,17 @@ class ModelInfo:
     settings: ModelSettings
     training: dict[str, Any]
 
+    @property
+    def name(self) -> str:
+        """What the model is called; see :func:`model_name`."""
+        return model_name(self.folder)
+
+
+def model_name(folder: Path) -> str:
+    """What a model is called: its folder's name, after that of the comparison it is part of, if it is."""
+    compared = (folder.parent / COMPARISON_FILE).is_file()
+    return f"{folder.parent.name}-{folder.name}" if compared else folder.name
+
 
 def is_model_folder(folder: Path) -> bool:
     """Whether ``folder`` holds a finished model: its ``training.json`` is written last."""
@@ -102,8 +119,9 @@ def is_model_folder(folder: Path) -> bool:
 
 
 def list_models(models_dir: Path) -> list[ModelInfo]:
-    """The finished models in a folder of models, the latest first; damaged ones are left out."""
-    folders = [path for path in models_dir.iterdir() if is_model_folder(path)] if models_dir.is_dir() else []
+    """The finished models in a folder of models, those of comparisons too, latest first; no damaged ones."""
+    folders = [path.parent for depth in ("*", "*/*") for path in models_dir.glob(f"{depth}/{TRAINING_FILE}")]
+    folders = [path for path in folders if is_model_folder(path)]
     infos = []
     for folder in folders:
         try:

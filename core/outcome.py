@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from core.batching import in_batches
 from core.calibration import Bools, Measure, best_threshold, fit_calibration
+from core.combined import CombinedPredictor
 from core.evaluate import calibration_curve
 from core.files import write_atomically, write_json
 from core.methods import Study, Trained
 from core.metrics import metrics
+from core.model import is_fast
 from core.model_card import model_card
 from core.model_folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, ModelSettings, versions
 from core.predictions import DECIMALS, safe_name
-from core.predictor import Floats, Predictor, calibrated
+from core.predictor import EncoderPredictor, Floats, Predictor, calibrated
 from core.splits import straddling
 
 _ACCOUNTS_AT_ONCE = 256
@@ -42,6 +45,9 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
     predictor, history = trained.predictor, trained.history
     tested = bool(study.parts["test"]) and not history.stopped
     found = {part: part_probabilities(predictor, study, part) for part in ("validation", *["test"] * tested)}
+    if isinstance(predictor, EncoderPredictor | CombinedPredictor):
+        loss = _other_precision_loss(predictor, study, found["validation"])
+        predictor.settings = replace(predictor.settings, auc_loss=loss)
     measured = {part: figures(predictor.settings, study.at_least(part), p) for part, p in found.items()}
     record = {
         "format": 1,
@@ -68,6 +74,24 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
     write_atomically(folder / CARD_FILE, model_card(record))
     write_json(folder / TRAINING_FILE, record)
     return record
+
+
+def _other_precision_loss(
+    predictor: EncoderPredictor | CombinedPredictor, study: Study, at_own: Floats
+) -> float | None:
+    """How much validation AUC is lost at the precision that is not the model's own; None where there is none.
+
+    Low precision shifts all vectors a little the same way, which the mean over posts does not even
+    out: a head learnt at one precision may fail at the other, and only trying tells.
+    """
+    model, own = predictor.encoder.model, predictor.settings.precision
+    if not is_fast(model.device):
+        return None
+    model.precision = "exact" if own == "fast" else "fast"
+    at_other = part_probabilities(predictor, study, "validation")
+    model.precision = own
+    columns = zip(study.at_least("validation").T, at_own.T, at_other.T, strict=True)
+    return max(float(roc_auc_score(truth, p) - roc_auc_score(truth, q)) for truth, p, q in columns)
 
 
 def _calibration(settings: ModelSettings, study: Study, found: dict[str, Floats]) -> dict[str, Any]:

@@ -33,7 +33,8 @@ class PredictArguments:
         device: ``cpu`` or ``cuda``.
         age_cutoff: which of the model's cutoffs; None takes its lowest, 21 for a bare state dict.
         model_name_or_path: the encoder of a bare state dict; None is ``bert-base-uncased``.
-        precision: ``exact`` computes in 32 bits.
+        precision: ``exact`` computes in 32 bits, ``fast`` in bfloat16 where the device can and the model
+            loses nothing by it; the run file says which it was.
         cache: keep users' vectors on disk, so that a later prediction with the same encoder need not
             encode them again.
 
@@ -117,6 +118,7 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
             arguments.model_name_or_path,
             arguments.device,
             arguments.max_seq_len,
+            arguments.precision,
             cache,
         )
         run = _Run(arguments, predictor)
@@ -207,7 +209,8 @@ class _Run:
             "encoder": settings.encoder,
             "age_cutoff": self.cutoff,
             "threshold": self.threshold,
-            "precision": "exact",
+            "precision": settings.precision,
+            "precision_asked_for": self.arguments.precision,
             "max_seq_len": settings.max_seq_len,
             "input_dir": str(self.arguments.input_dir),
             **{name: getattr(summary, name) for name in counts},

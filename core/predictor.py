@@ -11,11 +11,14 @@ import torch
 
 from core.calibration import Calibration
 from core.encoders import check_device, load_config, load_tokenizer
-from core.model import AgeClassifier, load_weights, probabilities, read_weights, write_weights
+from core.model import AgeClassifier, Precision, is_fast, load_weights, probabilities, read_weights, write_weights
 from core.model_folder import ModelSettings, locate_model, write_config
 from core.vectors import UserEncoder, VectorCache, Vectors
 
 Floats = npt.NDArray[np.float64]
+
+MAX_AUC_LOSS = 0.002
+"""What a prediction at another precision than the model's own may cost."""
 
 
 class Predictor(Protocol):
@@ -88,6 +91,7 @@ def load_predictor(
     model_name_or_path: str | None = None,
     device: str = "cpu",
     max_seq_len: int | None = None,
+    precision: Precision = "exact",
     cache: VectorCache | None = None,
 ) -> Predictor:
     """Load a model folder of any kind, its weights file, or a bare state dict of the older form.
@@ -97,6 +101,8 @@ def load_predictor(
         model_name_or_path: the encoder of a bare state dict.
         device: ``cpu`` or ``cuda``.
         max_seq_len: instead of the model's own.
+        precision: wanted; the model's own is taken where this one would cost it more than 0.002 AUC, and
+            ``exact`` where the device is no faster otherwise. ``settings.precision`` tells.
         cache: where users' vectors are kept; None computes them each time.
 
     Raises:
@@ -109,16 +115,27 @@ def load_predictor(
     found = locate_model(path, model_name_or_path)
     if max_seq_len is not None:
         found = replace(found, settings=replace(found.settings, max_seq_len=max_seq_len))
+    used = usable_precision(found.settings, precision, device)
+    found = replace(found, settings=replace(found.settings, precision=used))
     if found.settings.kind == "majority":
         return MajorityPredictor.load(found.weights_file, found.settings)
     if found.settings.kind == "tfidf":
         return TfidfPredictor.load(found.weights_file, found.settings)
     model = AgeClassifier(_empty_encoder(found.encoder), len(found.settings.age_cutoffs)).to(device)
+    model.precision = used
     tokenizer = load_tokenizer(found.encoder)
     if found.settings.kind == "combined":
         return CombinedPredictor.load(found.weights_file, found.settings, model, tokenizer, cache)
     load_weights(model, read_weights(found.weights_file), found.weights_file.name)
     return EncoderPredictor(model, tokenizer, found.settings, cache)
+
+
+def usable_precision(settings: ModelSettings, wanted: Precision, device: str) -> Precision:
+    """The precision to predict at: ``wanted``, unless it would be slower or less right than the model's own."""
+    own = settings.precision
+    costs = settings.auc_loss is None or settings.auc_loss > MAX_AUC_LOSS
+    chosen = own if wanted != own and costs else wanted
+    return chosen if chosen == "exact" or is_fast(torch.device(device)) else "exact"
 
 
 def _empty_encoder(source: str) -> Any:

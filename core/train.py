@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import torch
 
 from core.calibration import Measure
 from core.encoders import DEFAULT_ENCODER, check_device
@@ -14,6 +15,7 @@ from core.finetune import Recipe, forget_checkpoints
 from core.frozen import HeadRecipe
 from core.labelled import LabelledAccounts, check_both_classes, read_labelled_accounts
 from core.methods import Method, Study, fit
+from core.model import Precision, is_fast
 from core.model_folder import (
     CHECKPOINTS,
     DEFAULT_CUTOFF,
@@ -56,6 +58,7 @@ class TrainArguments:
         warmup_share: of all steps, over which the learning rate rises from 0.
         linear_decay: whether the learning rate then falls to 0.
         patience: stop after so many epochs without a better validation AUC.
+        precision: ``exact`` computes in 32 bits, ``fast`` in bfloat16 where the device can.
         balanced: let both classes count alike, however many accounts each has.
         calibrate: make the probabilities agree with what is observed on the validation accounts.
         threshold: what the threshold is to be best for on the validation accounts; None is 0.5.
@@ -85,31 +88,30 @@ class TrainArguments:
     warmup_share: float = 0.0
     linear_decay: bool = False
     patience: int | None = None
+    precision: Precision = "exact"
     balanced: bool = False
     calibrate: bool = False
     threshold: Measure | None = None
     cache: bool = True
 
     def __post_init__(self) -> None:
-        at_least_one = ("epoch_num", "print_step", "accumulation_steps", "max_posts", "patience")
-        for name in at_least_one:
-            value = getattr(self, name)
-            if value is not None and value < 1:
+        for name in ("epoch_num", "print_step", "accumulation_steps", "max_posts", "patience"):
+            if (value := getattr(self, name)) is not None and value < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
+        choices = {"recipe": ("published", "best"), "precision": get_args(Precision), "threshold": get_args(Measure)}
+        for name, known in choices.items():
+            if (value := getattr(self, name)) is not None and value not in known:
+                raise InputError(f"--{name} must be one of {', '.join(known)}, not {value!r}.")
         if not 0 < self.learn_rate < 1:
             raise InputError(f"--learn-rate must be above 0 and below 1, not {self.learn_rate:g}.")
         if not 0 <= self.warmup_share < 1:
             raise InputError(f"--warmup-share must be from 0 to below 1, not {self.warmup_share:g}.")
         if self.max_seq_len < 3:
             raise InputError(f"--max-seq-len must be at least 3 (two special tokens and one), not {self.max_seq_len}.")
-        if self.recipe not in ("published", "best"):
-            raise InputError(f"--recipe must be published or best, not {self.recipe!r}.")
-        if self.recipe == "best" and self.balanced:
-            raise InputError("The best recipe counts all accounts alike. Give --threshold balanced_accuracy instead.")
         if not self.cutoffs or not all(5 < cutoff < 120 for cutoff in self.cutoffs):
             raise InputError("--age-cutoff must be above 5 and below 120 years.")
-        if self.threshold not in (None, *get_args(Measure)):
-            raise InputError(f"--threshold must be one of {', '.join(get_args(Measure))}, not {self.threshold!r}.")
+        if self.recipe == "best" and self.balanced:
+            raise InputError("The best recipe counts all accounts alike. Give --threshold balanced_accuracy instead.")
         check_weights_name(self.finetuned_model_name)
 
     @property
@@ -179,6 +181,7 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
         age_cutoffs=arguments.cutoffs,
         thresholds=(0.5,) * len(arguments.cutoffs),
         max_posts=arguments.max_posts,
+        precision="fast" if arguments.precision == "fast" and is_fast(torch.device(arguments.device)) else "exact",
     )
     return Study(
         accounts=accounts,

@@ -100,8 +100,7 @@ class UserEncoder:
 
     def __init__(self, model: AgeClassifier, tokenizer: Any, max_seq_len: int, cache: VectorCache | None) -> None:
         self.model, self.tokenizer, self.max_seq_len, self.cache = model, tokenizer, max_seq_len, cache
-        fingerprint = encoder_fingerprint(model) if cache else ""
-        self._prefix = f"{fingerprint} {model.autocast_dtype} {max_seq_len}".encode()
+        self._fingerprint = encoder_fingerprint(model) if cache else ""
 
     def vectors(self, users: Iterable[Sequence[str]], progress: Progress | None = None) -> Vectors:
         """The vectors [users, 4H]; NaN for a user without captions.
@@ -140,7 +139,7 @@ class UserEncoder:
             return self.model.user_vectors(packs(tokens, _MAX_TOKENS)).cpu().numpy()
 
     def _key(self, captions: Sequence[str]) -> bytes:
-        digest = hashlib.sha256(self._prefix)
+        digest = hashlib.sha256(f"{self._fingerprint} {self.model.precision} {self.max_seq_len}".encode())
         for caption in captions:
             text = caption.encode("utf-8", "surrogatepass")
             digest.update(len(text).to_bytes(4, "little") + text)

@@ -87,7 +87,7 @@ def test_another_length_text_precision_or_encoder_is_encoded_anew(
             if change == "encoder":
                 torch.nn.init.normal_(model.bert.embeddings.word_embeddings.weight)
             if change == "precision":
-                model.autocast_dtype = torch.bfloat16
+                model.precision = "fast"
             encoder = counting(model, encoder_name, cache, 5 if change == "length" else 18)
             encoder.vectors(users, progress)
             assert encoder.encoded == 1, change
@@ -191,6 +191,7 @@ def test_train_frozen_makes_a_model_like_any_other(encoder_name: str, tmp_path: 
 def test_other_cutoffs_and_seeds_need_no_new_encoding(
     encoder_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("core.outcome.is_fast", lambda device: False)  # which would try the other precision, too
     encoded: list[int] = []
     compute = UserEncoder._compute
 

@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.model import (
     AgeClassifier,
     binary_cross_entropy,
+    is_fast,
     load_weights,
     probabilities,
     read_weights,
@@ -146,6 +147,17 @@ def test_a_batch_gives_what_each_user_alone_gives(model_type: str, users: list[U
         in_pieces = model(packs(users, 7))
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
     torch.testing.assert_close(in_pieces, alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.skipif(not is_fast(torch.device("cpu")), reason="this processor does not multiply in bfloat16")
+def test_fast_is_nearly_exact(users: list[UserTokens]) -> None:
+    model = classifier()
+    with torch.inference_mode():
+        exact = probabilities(model(packs(users, 1000)))
+        model.precision = "fast"
+        fast = probabilities(model(packs(users, 1000)))
+    assert 0 < (fast - exact).abs().max() < 0.05
+    assert fast.dtype == torch.float32
 
 
 def test_gradients_through_pieces_are_those_of_the_whole(users: list[UserTokens]) -> None:

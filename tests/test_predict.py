@@ -20,7 +20,7 @@ from core.model_folder import ModelSettings
 from core.posts import Account, Post, write_account
 from core.predict import PredictArguments, PredictSummary, predict
 from core.predictions import HEADER, plain_name, read_rows, safe_name
-from core.predictor import EncoderPredictor
+from core.predictor import EncoderPredictor, usable_precision
 from core.progress import Progress, no_progress
 from core.settings import get_settings
 from core.vectors import UserEncoder
@@ -284,3 +284,22 @@ def test_the_header_is_that_of_the_contract() -> None:
 def test_arguments_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         PredictArguments(Path("in"), Path("model"), Path("out.csv"), **options)
+
+
+@pytest.mark.parametrize(
+    ("own", "loss", "wanted", "able", "used"),
+    [
+        ("exact", 0.001, "fast", True, "fast"),
+        ("exact", 0.01, "fast", True, "exact"),
+        ("exact", None, "fast", True, "exact"),
+        ("exact", 0.001, "fast", False, "exact"),
+        ("fast", 0.01, "exact", True, "fast"),
+        ("fast", 0.001, "exact", True, "exact"),
+    ],
+)
+def test_a_precision_is_used_only_where_the_model_loses_nothing_by_it(
+    own: Any, loss: float | None, wanted: Any, able: bool, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.predictor.is_fast", lambda device: able)
+    settings = ModelSettings("x", "w.pth", precision=own, auc_loss=loss)
+    assert usable_precision(settings, wanted, "cpu") == used
