@@ -14,8 +14,7 @@ from core.errors import InputError
 from core.evaluate import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve, tables
 from core.judged import Judged, error_rates, judged_accounts
 from core.metrics import share_interval
-from core.model_card import model_card
-from core.model_folder import ModelInfo
+from core.model_folder import CARD_FILE, ModelInfo
 from core.prevalence import prevalence_of
 from core.store import Counts
 from core.wording import count, moment, number, percent
@@ -199,8 +198,9 @@ def report(view: RunView, counts: Counts, details: dict[str, Any]) -> str:
     if view.judged is not None:
         sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
     sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
-    if view.model is not None:
-        sections.append(Section("The model", markdown=model_card(view.model.training)))
+    card = view.model.folder / CARD_FILE if view.model else None
+    if card and card.is_file():
+        sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
     sections.append(Section("How it was predicted", table=_pairs(_settings(view, details), "setting", "value")))
     return html_report(f"Accounts at least {view.cutoff:g}", sections)
 

@@ -19,9 +19,9 @@ def gathered(version: int, folder: str) -> bytes:
 st.markdown("**Study folder**")
 st.code(str(SETTINGS.data_dir), language=None)
 
-st.subheader("Settings")
+st.subheader("Environment")
 st.caption(
-    "Read from environment variables when the dashboard starts; secrets also from `.streamlit/secrets.toml`. "
+    "Read from environment variables when the dashboard starts; secrets also from .streamlit/secrets.toml. "
     "Of secrets only whether they are set is shown."
 )
 st.dataframe(pd.DataFrame(settings_in_words(SETTINGS)), hide_index=True, alt="Settings with their values")

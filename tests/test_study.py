@@ -76,8 +76,9 @@ def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunView) -> No
     assert "folder is gone" in report(bare, COUNTS, {})
 
 
-def test_the_report_holds_the_figures_and_names_nobody(view: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.study.model_card", lambda training: "# A card")
+def test_the_report_holds_the_figures_and_names_nobody(view: RunView) -> None:
+    assert view.model is not None
+    (view.model.folder / "README.md").write_text("# A card")
     page = report(view, COUNTS, {"created_at": "2026-11-01T12:00:00Z", "encoder": "some-encoder"})
     assert "user_" not in page and "known_" not in page
     assert page.count("<svg") == 7

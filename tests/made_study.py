@@ -1,0 +1,66 @@
+"""A model and predictions for the sample, made up in no time, so that pages have something to show."""
+
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from core.accounts import read_labels
+from core.files import write_atomically, write_json
+from core.metrics import METRICS
+from core.model_folder import ModelSettings
+from core.predictions import as_csv, prediction
+from core.settings import SAMPLE_DIR
+
+RUNS = 2
+ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95, "note": None}
+
+
+def add_model(folder: Path, settings: ModelSettings | None = None) -> None:
+    """The record of a model that learnt from ten accounts of the sample, beside its weights where these are there."""
+    settings = settings or ModelSettings("encoder", "weights.pth")
+    seen = sorted(read_labels(SAMPLE_DIR / "labels.csv").ages)[:10]
+    rng = random.Random(1)
+    tested = [f"other_{at},{15 + 20 * (at % 2)},{rng.betavariate(2 + 3 * (at % 2), 3):.3f}" for at in range(60)]
+    write_atomically(folder / "test.csv", "\n".join(["username,age,probability", *tested]) + "\n")
+    if not (folder / "config.json").is_file():
+        write_json(folder / "config.json", {"agescope": settings.as_dict()})
+    write_atomically(folder / "README.md", "# Who is at least 21?\n")
+    write_json(folder / "training.json", _training(settings, seen))
+
+
+def add_predictions(data_dir: Path, model: Path) -> None:
+    """Two runs over the sample's accounts, right more often than not."""
+    ages = read_labels(SAMPLE_DIR / "labels.csv").ages
+    accounts = [orjson.loads(path.read_bytes()) for path in sorted((data_dir / "accounts").glob("*.json"))]
+    rng = random.Random(1)
+    for at in range(RUNS):
+        folder = data_dir / "predictions" / f"run-{at}"
+        rows = []
+        for account in accounts:
+            name, captions = account["username"], len(account["posts"])
+            score = rng.gauss(1.4 if ages.get(name, 30) >= 21 else -1.4, 1.3)
+            rows.append(prediction(name, 1 / (1 + math.exp(-score)) if captions else math.nan, 0.5, captions))
+        write_atomically(folder / "predictions.csv", as_csv(rows))
+        about = {"model": str(model), "age_cutoff": 21, "threshold": 0.5, "created_at": f"2026-11-0{2 + at}T10:00:00Z"}
+        write_json(folder / "predictions.run.json", about)
+
+
+def _training(settings: ModelSettings, seen: list[str]) -> dict[str, Any]:
+    return {
+        "created_at": "2026-11-01T10:00:00Z",
+        "method": "finetuned",
+        "split": {"train": seen[:8], "validation": seen[8:], "test": []},
+        "arguments": {"recipe": "published"},
+        "settings": settings.as_dict(),
+        "labels": {"usable": 10, "at_least": {"21": 5}, "problems": []},
+        "validation": {"21": dict.fromkeys(METRICS, ESTIMATE)},
+        "test": None,
+        "epochs": [],
+        "best_epoch": 1,
+        "seconds": 60.0,
+        "stopped": False,
+        "versions": {"agescope": "0"},
+    }
