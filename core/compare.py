@@ -22,7 +22,7 @@ from core.files import write_atomically, write_json
 from core.finetune import forget_checkpoints
 from core.methods import METHODS, Method, Study, fit
 from core.metrics import compare_predictions, metrics
-from core.model_folder import CHECKPOINTS, TEST_FILE, is_model_folder, read_model_info, versions
+from core.model_folder import CHECKPOINTS, COMPARISON_FILE, TEST_FILE, is_model_folder, read_model_info, versions
 from core.outcome import choose, part_probabilities, write_model
 from core.predictions import plain_name
 from core.predictor import Floats
@@ -32,7 +32,6 @@ from core.splits import Parts, k_folds, split_accounts
 from core.train import TrainArguments, check_parts, prepare, sides
 from core.vectors import open_cache
 
-COMPARISON_FILE = "comparison.json"
 TABLE_FILE = "comparison.csv"
 CARD_FILE = "README.md"
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from core import charts, jobs
 from core.metrics import share_interval
-from core.model_folder import ModelInfo, list_models
+from core.model_folder import ModelInfo, list_models, model_name
 from core.sample import load_sample
 from core.settings import get_settings
 from core.store import Counts
@@ -107,8 +107,8 @@ def latest_view(run: str, version: int, _latest: pd.Series, _model: ModelInfo | 
 
 def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
     """The share that the latest predictions tell, and how good their model is."""
-    name = Path(str(latest["model"])).name
-    model = next((model for model in models if model.folder.name == name), None)
+    name = model_name(Path(str(latest["model"])))
+    model = next((model for model in models if model.name == name), None)
     view = latest_view(latest["run"], store.version, latest, model)
     at_least, predicted = view.counted
     low, high = share_interval(at_least, predicted)

@@ -10,7 +10,7 @@ from core.encoders import devices
 from core.evaluate import arrays
 from core.judged import Judged
 from core.metrics import Estimate, compare_predictions, metrics, share_interval
-from core.model_folder import ModelInfo, list_models
+from core.model_folder import ModelInfo, list_models, model_name
 from core.settings import get_settings
 from core.store import PredictionFilter
 from core.study import Chart, RunView
@@ -28,17 +28,17 @@ store = the_store()
 def predict_now(models: list[ModelInfo], busy: bool) -> None:
     """Choose a model and predict for every account of the study, in the background."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", models, format_func=lambda model: model.folder.name, key="model", width=320)
+        model = st.selectbox("Model", models, format_func=lambda model: model.name, key="model", width=320)
         usable = [device.name for device in devices() if device.available]
         device = st.segmented_control("Device", usable, default=usable[-1], key="predict_device", required=True)
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        output = SETTINGS.predictions_dir / f"{stamp}-{model.folder.name}"[:100] / "predictions.csv"
+        output = SETTINGS.predictions_dir / f"{stamp}-{model.name}"[:100] / "predictions.csv"
         arguments = [
             *("predict", "--input-dir", str(SETTINGS.accounts_dir), "--finetuned-model-path", str(model.folder)),
             *("--prediction-output-file", str(output), "--device", device),
         ]
         if st.button("Predict now", type="primary", icon=":material/insights:", disabled=busy):
-            start_job("predict", f"Prediction with {model.folder.name}", arguments, [output])
+            start_job("predict", f"Prediction with {model.name}", arguments, [output])
             st.rerun()
         command_to_copy(arguments)
 
@@ -341,10 +341,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
             predict_now(models, busy=bool(st.session_state.get("predicting")))
 wait_for_predictions()
 about = runs.set_index("run").loc[run]
-model_name = Path(str(about["model"])).name
+used_model = model_name(Path(str(about["model"])))
 created = f" · {moment(about['created_at'].to_pydatetime())}" if pd.notna(about["created_at"]) else ""
 st.caption(
     f"{count(int(about['predicted']), 'account')} predicted, "
-    f"{number(int(about['accounts'] - about['predicted']))} without captions · model {plain(model_name)}{created}"
+    f"{number(int(about['accounts'] - about['predicted']))} without captions · model {plain(used_model)}{created}"
 )
-results(run, about, next((model for model in models if model.folder.name == model_name), None), names)
+results(run, about, next((model for model in models if model.name == used_model), None), names)

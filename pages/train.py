@@ -173,7 +173,7 @@ def model_rows(models: list[ModelInfo]) -> pd.DataFrame:
         [
             {
                 "when": moment(model.training["created_at"]),
-                "model": model.folder.name,
+                "model": model.name,
                 "method": model.training["method"],
                 "encoder": model.settings.encoder,
                 "cutoff": float(cutoff),
