@@ -1,6 +1,6 @@
 """The whole path on real, labelled text, by the commands a person would type; prints what `evaluate` says.
 
-    python bench/whole_path.py --data FOLDER [--accounts 400] [--posts 20] [--epochs 3]
+    python bench/whole_path.py --data FOLDER [--accounts 400] [--posts 20] [--epochs 3] [--recipe published]
 
 FOLDER holds labels.csv (username, age) and posts.csv.gz (username, caption, taken_at). A fixed draw
 of accounts is learnt from; every account left out is predicted and evaluated.
@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=400)
     parser.add_argument("--posts", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--recipe", choices=("published", "best"), default="published")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -52,7 +53,17 @@ def main() -> None:
         source = ("--input-dir", folder / "accounts")
         model, predictions = folder / "model", folder / "predictions.csv"
         train = ("--labels", known, "--model-output-dir", model, "--model-name-or-path", "all-MiniLM-L6-v2")
-        core("train", *source, *train, "--max-posts", str(given.posts), "--epoch-num", str(given.epochs))
+        core(
+            "train",
+            *source,
+            *train,
+            "--max-posts",
+            str(given.posts),
+            "--epoch-num",
+            str(given.epochs),
+            "--recipe",
+            given.recipe,
+        )
         core("predict", *source, "--finetuned-model-path", model, "--prediction-output-file", predictions)
         result = json.loads(core("evaluate", "--predictions", predictions, "--labels", left_out))
     for name in ("accuracy", "balanced_accuracy", "auc", "calibration_error", "majority_share"):
