@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from core.batching import in_batches
 from core.calibration import Bools, Measure, best_threshold, fit_calibration
 from core.combined import CombinedPredictor
+from core.drift import training_profile, write_profile
 from core.evaluate import calibration_curve
 from core.files import write_atomically, write_json
 from core.methods import Study, Trained
@@ -68,6 +69,7 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
         "versions": versions(),
     }
     predictor.save(folder)
+    write_profile(folder, training_profile(study.captions("train")))
     for part, name in (("validation", VALIDATION_FILE), ("test", TEST_FILE)):
         if part in found:
             write_atomically(folder / name, _probabilities_csv(study, part, found[part]))

@@ -1,5 +1,6 @@
 """Prediction: a folder of accounts and a model in, a CSV with a row for every account out."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -8,9 +9,10 @@ from typing import Any, Literal
 
 from core.accounts import why_not_a_name
 from core.batching import in_batches
+from core.drift import as_json, compare, read_profile
 from core.errors import InputError
 from core.files import write_json
-from core.model_folder import cutoff_index, locate_model, versions
+from core.model_folder import cutoff_index, is_model_folder, locate_model, versions
 from core.posts import Account, account_files, read_account
 from core.predictions import PartialPredictions, Prediction, prediction
 from core.predictor import Predictor, load_predictor
@@ -19,6 +21,7 @@ from core.settings import get_settings
 from core.vectors import open_cache
 
 _ACCOUNTS_AT_ONCE = 64
+_DRIFT_SAMPLE = 2_000
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class PredictSummary:
         predicted: of these, accounts with captions.
         at_least: of these, accounts predicted to be at least at the cutoff.
         without_captions: rows with an empty probability.
+        warnings: in what the accounts do not look like those that the model learnt from.
         unreadable: files that hold no account: name -> reason.
         age_cutoff: in years.
         threshold: from which probability on "at least" is predicted.
@@ -86,6 +90,7 @@ class PredictSummary:
     at_least: int
     without_captions: int
     unreadable: dict[str, str]
+    warnings: list[str]
     age_cutoff: float
     threshold: float
 
@@ -97,7 +102,7 @@ class PredictSummary:
         ]
         if self.unreadable:
             lines.append(f"{len(self.unreadable)} files could not be read; {self.run_file} names them.")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.warnings])
 
 
 def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
@@ -137,6 +142,7 @@ class _Run:
         self.cutoff = predictor.settings.age_cutoffs[self.column]
         self.threshold = predictor.settings.thresholds[self.column]
         self.unreadable: dict[str, str] = {}
+        self.sample = Sample(_DRIFT_SAMPLE)
         self.started_at = datetime.now(UTC)
 
     def predict_files(self, files: Sequence[Path], written: PartialPredictions, progress: Progress) -> None:
@@ -155,6 +161,7 @@ class _Run:
             except InputError as error:
                 self.unreadable[path.name] = str(error)
                 continue
+            self.sample.add(account.captions)
             why_not = why_not_a_name(account.username)
             if why_not:
                 self.unreadable[path.name] = f"its username cannot be used: {why_not}"
@@ -185,6 +192,7 @@ class _Run:
         """Count, and write down beside the predictions what made them."""
         output = self.arguments.prediction_output_file
         known = [row for row in rows if row.probability is not None]
+        drift = self._drift()
         summary = PredictSummary(
             output=output,
             run_file=run_file(output),
@@ -193,11 +201,20 @@ class _Run:
             at_least=sum(row.prediction or 0 for row in known),
             without_captions=len(rows) - len(known),
             unreadable=self.unreadable,
+            warnings=[] if drift is None else drift["warnings"],
             age_cutoff=self.cutoff,
             threshold=self.threshold,
         )
-        write_json(summary.run_file, self._record(summary))
+        write_json(summary.run_file, {**self._record(summary), "drift": drift})
         return summary
+
+    def _drift(self) -> dict[str, Any] | None:
+        """A sample of the accounts against those that the model learnt from; None where nothing is known of them."""
+        folder = locate_model(self.arguments.finetuned_model_path).weights_file.parent
+        profile = read_profile(folder) if is_model_folder(folder) else None
+        if profile is None or not self.sample.kept:
+            return None
+        return as_json(compare(profile, self.sample.kept))
 
     def _record(self, summary: PredictSummary) -> dict[str, Any]:
         settings = self.predictor.settings
@@ -217,6 +234,25 @@ class _Run:
             "seconds": round((now - self.started_at).total_seconds(), 1),
             "versions": versions(),
         }
+
+
+class Sample:
+    """A random sample of a stream of unknown length: every account has the same chance to be kept."""
+
+    def __init__(self, size: int) -> None:
+        self.kept: list[list[str]] = []
+        self._size, self._seen = size, 0
+        self._random = random.Random(0)  # noqa: S311  nothing secret hangs on it
+
+    def add(self, captions: list[str]) -> None:
+        """Offer an account's captions; one without any is not counted."""
+        if not captions:
+            return
+        self._seen += 1
+        if len(self.kept) < self._size:
+            self.kept.append(captions)
+        elif (place := self._random.randrange(self._seen)) < self._size:
+            self.kept[place] = captions
 
 
 def run_file(predictions: Path) -> Path:

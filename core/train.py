@@ -1,5 +1,6 @@
 """Training: labelled accounts in, a model folder out."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -30,6 +31,8 @@ from core.progress import Progress
 from core.settings import get_settings
 from core.splits import PARTS, Parts, near_duplicates, read_split, split_accounts
 from core.vectors import VectorCache, open_cache
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,8 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
     """
     accounts = read_labelled_accounts(arguments.input_dir, arguments.labels, arguments.cutoffs, progress)
     progress.event(kind="data", **accounts.report.as_dict())
+    for problem in accounts.report.problems():
+        logger.warning(problem)
     check_both_classes(accounts.report)
     progress.update(message="looking for accounts with the same texts")
     groups = near_duplicates(zip(accounts.usernames, accounts.captions(accounts.usernames), strict=True))

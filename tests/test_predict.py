@@ -1,6 +1,7 @@
 """Prediction: a row for every account, safe names, and interruptions that cost nothing."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from core.drift import training_profile, write_profile
 from core.encoders import load_config, load_tokenizer
 from core.errors import InputError, Stopped
 from core.evaluate import read_predictions
 from core.model import AgeClassifier, write_weights
 from core.model_folder import ModelSettings
 from core.posts import Account, Post, write_account
-from core.predict import PredictArguments, PredictSummary, predict
+from core.predict import PredictArguments, PredictSummary, Sample, predict
 from core.predictions import HEADER, plain_name, read_rows, safe_name
 from core.predictor import EncoderPredictor, usable_precision
 from core.progress import Progress, no_progress
@@ -104,6 +106,29 @@ def test_the_run_says_what_made_the_predictions(accounts: Path, model: Path, tmp
     assert record["accounts"] == 20
     assert "torch" in record["versions"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p.csv", "p.run.json"]
+
+
+def test_accounts_unlike_those_learnt_from_are_warned_of(
+    accounts: Path, model: Path, encoder: str, tmp_path: Path
+) -> None:
+    known = make_model(encoder, tmp_path / "m", (21.0,), (0.5,))
+    write_profile(known, training_profile([["a long text of many quite different words " * 5] * 60] * 50))
+    summary = run(accounts, known, tmp_path / "p.csv")
+    assert summary.warnings
+    assert summary.warnings[0] in str(summary)
+    record = orjson.loads(summary.run_file.read_bytes())
+    assert record["drift"]["warnings"] == summary.warnings
+    assert orjson.loads(run(accounts, model, tmp_path / "q.csv").run_file.read_bytes())["drift"] is None
+
+
+def test_a_sample_gives_every_account_the_same_chance() -> None:
+    kept: Counter[str] = Counter()
+    sample = Sample(50)
+    for number in range(1000):
+        sample.add([f"{number // 100}"])
+    kept.update(captions[0] for captions in sample.kept)
+    assert len(sample.kept) == 50
+    assert len(kept) >= 8
 
 
 def test_a_cutoff_of_its_own_threshold(accounts: Path, model: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import torch
 
 from core import finetune as finetune_module
 from core.batching import tokenize
+from core.drift import read_profile
 from core.encoders import load_encoder, load_tokenizer
 from core.errors import InputError, Stopped
 from core.finetune import Examples, Recipe, finetune
@@ -76,6 +77,9 @@ def test_a_model_is_learnt_and_its_folder_says_how(data: tuple[Path, Path], enco
     assert info.training["epochs"][info.training["best_epoch"] - 1]["validation_auc"] == best > 0.9
     assert info.training["test"]["21"]["auc"]["value"] > 0.8
     assert {"torch", "transformers", "python"} <= set(info.training["versions"])
+    profile = read_profile(folder)
+    assert profile is not None
+    assert profile.accounts == len(info.training["split"]["train"])
 
     validation = read_predictions_of_validation(folder)
     assert set(validation) == set(info.training["split"]["validation"])
@@ -152,7 +156,9 @@ def test_several_cutoffs_are_learnt_at_once_and_never_contradict(encoder: str, t
 # ----------------------------------------------------------------------------- what stands before
 
 
-def test_what_is_wrong_with_labels_is_said_before_training(encoder: str, tmp_path: Path) -> None:
+def test_what_is_wrong_with_labels_is_said_before_training(
+    encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     data = study(tmp_path)
     write_account(data[0], Account(username="silent", posts=[Post(id="1", caption=None)]))
     (data[0] / "broken.json").write_text("{")
@@ -167,6 +173,8 @@ def test_what_is_wrong_with_labels_is_said_before_training(encoder: str, tmp_pat
     assert report["usable"] == 59
     assert report["rejected"] == {"this account is labelled with different ages": 2, "the age is outside 5 to 120": 1}
     assert len(report["problems"]) == 5
+    assert all(problem in caplog.text for problem in report["problems"])
+    assert "never_collected" not in caplog.text
 
 
 @pytest.mark.parametrize(("young", "message"), [(0, "0 are under"), (2, "2 are under")])
