@@ -17,7 +17,7 @@ def gathered(version: int, folder: str) -> bytes:
 
 
 st.markdown("**Study folder**")
-st.code(str(SETTINGS.data_dir), language=None)
+st.code(str(SETTINGS.data_dir), language=None, wrap_lines=True)
 
 st.subheader("Environment")
 st.caption(

@@ -23,7 +23,7 @@ def add_model(folder: Path, settings: ModelSettings | None = None) -> None:
     settings = settings or ModelSettings("encoder", "weights.pth")
     seen = sorted(read_labels(SAMPLE_DIR / "labels.csv").ages)[:10]
     rng = random.Random(1)
-    tested = [f"other_{at},{15 + 20 * (at % 2)},{rng.betavariate(2 + 3 * (at % 2), 3):.3f}" for at in range(60)]
+    tested = [f"other_{at},{age},{_probability(rng, age):.3f}" for at, age in enumerate((15, 35) * 100)]
     write_atomically(folder / "test.csv", "\n".join(["username,age,probability", *tested]) + "\n")
     if not (folder / "config.json").is_file():
         write_json(folder / "config.json", {"agescope": settings.as_dict()})
@@ -41,11 +41,15 @@ def add_predictions(data_dir: Path, model: Path) -> None:
         rows = []
         for account in accounts:
             name, captions = account["username"], len(account["posts"])
-            score = rng.gauss(1.4 if ages.get(name, 30) >= 21 else -1.4, 1.3)
-            rows.append(prediction(name, 1 / (1 + math.exp(-score)) if captions else math.nan, 0.5, captions))
+            probability = _probability(rng, ages.get(name, 30)) if captions else math.nan
+            rows.append(prediction(name, probability, 0.5, captions))
         write_atomically(folder / "predictions.csv", as_csv(rows))
         about = {"model": str(model), "age_cutoff": 21, "threshold": 0.5, "created_at": f"2026-11-0{2 + at}T10:00:00Z"}
         write_json(folder / "predictions.run.json", about)
+
+
+def _probability(rng: random.Random, age: float) -> float:
+    return 1 / (1 + math.exp(-rng.gauss(1.4 if age >= 21 else -1.4, 1.3)))
 
 
 def _training(settings: ModelSettings, seen: list[str]) -> dict[str, Any]:

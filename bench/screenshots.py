@@ -1,0 +1,59 @@
+"""Draw the README's screenshots anew: ``python -m bench.screenshots``; the synthetic sample only, never real accounts.
+
+It starts a dashboard of its own on the sample, with a made-up model and predictions, and writes
+``docs/overview.png``, ``docs/posts.png`` and ``docs/results.png``.
+"""
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+from core.sample import load_sample
+from core.settings import PROJECT_DIR, Settings
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, start_dashboard, stop_dashboard
+from tests.made_study import add_model, add_predictions
+
+PAGES = {
+    "overview": ("", "Study folder"),
+    "posts": ("posts?words=school", "accounts found"),
+    "results": ("results?view=How+good", "Calibration error"),
+}
+"""File -> its address, and a text that is there once the page is."""
+LARGEST = 300_000
+
+
+def main() -> None:
+    """Start, draw, stop."""
+    with tempfile.TemporaryDirectory() as folder:
+        study = Settings(data_dir=Path(folder) / "study")
+        load_sample(study)
+        add_model(study.models_dir / "model-of-the-sample")
+        add_predictions(study.data_dir, study.models_dir / "model-of-the-sample")
+        dashboard = start_dashboard(study.data_dir, "http://127.0.0.1:9", Path(folder) / "log")
+        try:
+            draw(dashboard.url)
+        finally:
+            stop_dashboard(dashboard)
+
+
+def draw(url: str) -> None:
+    """Write one file a page."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+        for name, (address, text) in PAGES.items():
+            page.goto(f"{url}/{address}")
+            expect(page.get_by_text(text).first).to_be_visible()
+            expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+            page.wait_for_timeout(2_000)  # charts grow into their place
+            path = PROJECT_DIR / "docs" / f"{name}.png"
+            page.screenshot(path=path)
+            print(f"{path.relative_to(PROJECT_DIR)}: {path.stat().st_size / 1000:.0f} KB")
+            if path.stat().st_size > LARGEST:
+                raise SystemExit(f"{path.name} is larger than {LARGEST / 1000:.0f} KB")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
