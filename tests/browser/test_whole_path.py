@@ -40,6 +40,7 @@ def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: D
     go(page, "Results")
     page.get_by_role("button", name="Predict now").click()
     expect(page.get_by_text("Share at least 21").first).to_be_visible(timeout=4 * MINUTES)
+    page.get_by_role("tab", name="Download").click()
     with page.expect_download() as started:
         page.get_by_role("button", name="Download CSV").click()
     path = tmp_path / "predictions.csv"
