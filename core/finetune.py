@@ -12,6 +12,7 @@ alone. What would be left of it is the schedule of the learning rate, and of acc
 
 import hashlib
 import io
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -119,6 +120,9 @@ def finetune(
         Stopped: asked to stop before the first epoch was finished.
         InputError: ``checkpoints`` belongs to a training with other users or settings.
     """
+    if model.device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS adds up in any order
+        torch.use_deterministic_algorithms(True, warn_only=True)
     return _Run(model, train, validation, recipe, checkpoints, progress).run()
 
 

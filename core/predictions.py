@@ -89,7 +89,11 @@ class PartialPredictions:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError:  # a full disk, which has been reported if something was being written
+            if kind is None:
+                raise
 
     def add(self, rows: Iterable[Prediction]) -> None:
         """Append rows; they are on their way to the disk when this returns.

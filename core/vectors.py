@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from core.batching import in_batches, packs, tokenize
-from core.errors import AgeScopeError
+from core.errors import AgeScopeError, InputError
 from core.model import AgeClassifier
 from core.progress import Progress
 
@@ -96,9 +96,15 @@ class UserEncoder:
         tokenizer: of that encoder.
         max_seq_len: tokens of a caption.
         cache: None computes everything.
+
+    Raises:
+        InputError: the encoder cannot read captions of that length.
     """
 
     def __init__(self, model: AgeClassifier, tokenizer: Any, max_seq_len: int, cache: VectorCache | None) -> None:
+        longest = min(tokenizer.model_max_length, model.bert.config.max_position_embeddings)
+        if max_seq_len > longest:
+            raise InputError(f"This encoder reads at most {longest} tokens of a caption, not {max_seq_len}.")
         self.model, self.tokenizer, self.max_seq_len, self.cache = model, tokenizer, max_seq_len, cache
         self._fingerprint = encoder_fingerprint(model) if cache else ""
 

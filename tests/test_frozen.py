@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.encoders import load_encoder, load_tokenizer
-from core.errors import AgeScopeError
+from core.errors import AgeScopeError, InputError
 from core.frozen import HeadRecipe, KnownUsers, train_head
 from core.model import AgeClassifier
 from core.model_folder import read_model_info
@@ -91,6 +91,11 @@ def test_another_length_text_precision_or_encoder_is_encoded_anew(
             encoder = counting(model, encoder_name, cache, 5 if change == "length" else 18)
             encoder.vectors(users, progress)
             assert encoder.encoded == 1, change
+
+
+def test_captions_longer_than_the_encoder_reads_are_refused(model: AgeClassifier, encoder_name: str) -> None:
+    with pytest.raises(InputError, match="at most 512 tokens"):
+        UserEncoder(model, load_tokenizer(encoder_name), 513, None)
 
 
 def test_captions_that_only_look_alike_when_joined_are_different_users(

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from core.drift import training_profile, write_profile
 from core.encoders import load_config, load_tokenizer
-from core.errors import InputError, Stopped
+from core.errors import AgeScopeError, InputError, Stopped
 from core.evaluate import read_predictions
 from core.model import AgeClassifier, write_weights
 from core.model_folder import ModelSettings
 from core.posts import Account, Post, write_account
 from core.predict import PredictArguments, PredictSummary, Sample, predict
-from core.predictions import HEADER, plain_name, read_rows, safe_name
+from core.predictions import HEADER, PartialPredictions, plain_name, prediction, read_rows, safe_name
 from core.predictor import EncoderPredictor, usable_precision
 from core.progress import Progress, no_progress
 from core.settings import get_settings
@@ -279,6 +279,16 @@ def test_rows_of_another_model_or_setting_are_not_mixed_in(
         predict(PredictArguments(folder, model, tmp_path / "p.csv", age_cutoff=21), progress)
     run(folder, model, tmp_path / "p.csv")
     assert (tmp_path / "p.csv").read_text() == whole
+
+
+def test_a_full_disk_is_said_plainly_and_loses_nothing(tmp_path: Path) -> None:
+    with pytest.raises(AgeScopeError, match="No space left"), PartialPredictions(tmp_path / "p.csv", {}) as written:
+        written.add([prediction("first", 0.5, 0.5, 1)])
+        written._file.close()
+        written._file = Path("/dev/full").open("w")  # noqa: SIM115  closed by the object under test
+        written.add([prediction("second", 0.5, 0.5, 1)])
+    with PartialPredictions(tmp_path / "p.csv", {}) as written:
+        assert written.usernames == {"first"}
 
 
 # ------------------------------------------------------------------------ names in a spreadsheet
