@@ -58,6 +58,7 @@ page = st.navigation(
     position="top",
 )
 
+st.session_state.framed = True  # see pages.shared.in_frame
 st.title(page.title)
 running_work(page.title)
 try:

@@ -15,7 +15,17 @@ from core.jobs import Job
 from core.settings import get_settings
 from core.tables import safe_csv
 from core.wording import count, moment, number, plain
-from pages.shared import command_to_copy, draw_progress, safe_stem, secret_environment, show_rejected, start_job
+from pages.shared import (
+    command_to_copy,
+    draw_progress,
+    in_frame,
+    safe_stem,
+    secret_environment,
+    show_rejected,
+    start_job,
+)
+
+in_frame()
 
 SETTINGS = get_settings()
 SOURCES = {

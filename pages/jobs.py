@@ -7,7 +7,9 @@ from core.errors import AgeScopeError
 from core.jobs import ACTIVE, RESUMABLE, Job
 from core.settings import get_settings
 from core.wording import count, duration, moment, number, plain, size
-from pages.shared import draw_progress, empty_state, secret_environment
+from pages.shared import draw_progress, empty_state, in_frame, secret_environment
+
+in_frame()
 
 STATE_WORDS = {
     "running": "running",

@@ -11,7 +11,9 @@ from core.settings import get_settings
 from core.store import Counts
 from core.study import RunView, interval
 from core.wording import count, moment, number, percent, plain
-from pages.shared import the_store
+from pages.shared import in_frame, the_store
+
+in_frame()
 
 SETTINGS = get_settings()
 LIVE_S = 5.0

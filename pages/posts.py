@@ -11,7 +11,9 @@ from core.posts import Outcome
 from core.store import AccountDetail, Answer, Filter
 from core.tables import parquet, safe_csv
 from core.wording import count, moment, number, percent, plain
-from pages.shared import empty_state, the_store
+from pages.shared import empty_state, in_frame, the_store
+
+in_frame()
 
 PAGE_ROWS = 50
 CAPTIONS_SHOWN = 20

@@ -16,7 +16,9 @@ from core.store import PredictionFilter
 from core.study import Chart, RunView
 from core.wording import count, moment, number, percent, plain
 from pages.results_more import show_account, show_downloads, show_drift
-from pages.shared import command_to_copy, draw_progress, empty_state, start_job, the_store
+from pages.shared import command_to_copy, draw_progress, empty_state, in_frame, start_job, the_store
+
+in_frame()
 
 SETTINGS = get_settings()
 PAGE_ROWS = 50

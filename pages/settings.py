@@ -6,7 +6,9 @@ from core.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, setting
 from core.encoders import available_encoders, devices
 from core.settings import get_settings
 from core.wording import plain
-from pages.shared import the_store
+from pages.shared import in_frame, the_store
+
+in_frame()
 
 SETTINGS = get_settings()
 

@@ -20,16 +20,22 @@ from core.settings import Settings, get_settings
 from core.store import Store
 from core.wording import clock, count, duration, number, plain
 
-# Until st.navigation has run once, Streamlit takes a folder named pages/ for its older way of making
-# apps, in which a first visitor to /collect would get that page alone, without app.py around it.
-if PagesManager.uses_pages_directory:
-    PagesManager.uses_pages_directory = False
-    st.rerun()
-
 SECRETS = ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID")
 INDEX_INTERVAL_S = 3.0
 FIRST_LOOK_S = 3.0
 SHOWN_REJECTED = 1_000
+
+
+def in_frame() -> None:
+    """See to it that app.py runs around the page; every page calls it first.
+
+    Until st.navigation has run once in a process, Streamlit takes a folder named pages/ for its older
+    way of making apps, in which a first visitor to /collect, or a tab left open while the dashboard
+    was started anew, would get that page alone.
+    """
+    if not st.session_state.get("framed"):
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 @st.cache_resource(on_release=Store.close, show_spinner="Opening the index …")

@@ -12,7 +12,18 @@ from core.jobs import Job
 from core.model_folder import ModelInfo, list_models
 from core.settings import get_settings
 from core.wording import count, duration, moment, number, percent, plain
-from pages.shared import command_to_copy, draw_progress, empty_state, safe_stem, show_rejected, start_job, the_store
+from pages.shared import (
+    command_to_copy,
+    draw_progress,
+    empty_state,
+    in_frame,
+    safe_stem,
+    show_rejected,
+    start_job,
+    the_store,
+)
+
+in_frame()
 
 SETTINGS = get_settings()
 FEWEST_PER_GROUP = 20

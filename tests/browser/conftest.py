@@ -47,8 +47,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_dashboard(data_dir: Path, instagram_url: str, log: Path) -> Dashboard:
-    port = free_port()
+def start_dashboard(data_dir: Path, instagram_url: str, log: Path, port: int | None = None) -> Dashboard:
+    port = port or free_port()
     environment = {**os.environ, "AGESCOPE_DATA_DIR": str(data_dir), "AGESCOPE_INSTAGRAM_URL": instagram_url}
     with log.open("ab") as output:
         process = subprocess.Popen(

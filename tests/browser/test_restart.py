@@ -1,0 +1,32 @@
+"""Tabs that were open while the dashboard was started anew come back as they were."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import start_dashboard, stop_dashboard
+
+pytestmark = pytest.mark.browser
+
+
+def test_open_tabs_survive_a_restart(browser: Browser, tmp_path: Path) -> None:
+    pages = ("Train", "Posts", "Jobs")
+    first = start_dashboard(tmp_path / "data", "http://127.0.0.1:9", tmp_path / "log")
+    context = browser.new_context()
+    tabs = [context.new_page() for _ in pages]
+    for tab, name in zip(tabs, pages, strict=True):
+        tab.goto(f"{first.url}/{name.lower()}")
+        expect(tab.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    stop_dashboard(first)
+    again = start_dashboard(tmp_path / "data", "http://127.0.0.1:9", tmp_path / "log", urlsplit(first.url).port)
+    probe = context.new_page()
+    probe.goto(f"{again.url}/settings")
+    expect(probe.get_by_role("heading", name="Settings", exact=True)).to_be_visible()
+    for tab, name in zip(tabs, pages, strict=True):
+        expect(tab.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        expect(tab.get_by_test_id("stException")).to_have_count(0)
+        expect(tab.get_by_test_id("stSidebar")).to_have_count(0)
+    context.close()
+    stop_dashboard(again)
