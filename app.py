@@ -59,6 +59,7 @@ page = st.navigation(
 )
 
 st.session_state.framed = True  # see pages.shared.in_frame
+st.session_state.empty_at = None  # see pages.shared.empty_state
 st.title(page.title)
 running_work(page.title)
 try:

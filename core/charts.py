@@ -110,7 +110,7 @@ def training_curve(epochs: pd.DataFrame, measure: str, title: str) -> alt.Chart:
         .mark_line(point=True)
         .encode(
             x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y("value:Q", title=title, scale={"zero": False}),
+            y=alt.Y("value:Q", title=title, scale=_scale_of(measure, long["value"])),
             color=alt.Color(
                 "part:N",
                 title=None,
@@ -121,6 +121,11 @@ def training_curve(epochs: pd.DataFrame, measure: str, title: str) -> alt.Chart:
         )
         .properties(height=HEIGHT)
     )
+
+
+def _scale_of(measure: str, values: "pd.Series[float]") -> dict[str, object]:
+    """An AUC lies between a guess and 1, or lower where it is worse than a guess; a loss begins at 0."""
+    return {"domain": [min(0.5, float(values.min())), 1.0]} if measure == "auc" else {"zero": True}
 
 
 def outcomes(counts: dict[str, int]) -> alt.Chart:

@@ -370,12 +370,13 @@ class Collector:
 
     def _ask_until_done(self, draft: Draft) -> tuple[Outcome, str | None]:
         """Ask for page after page; return the outcome, and the reason where it is no good one."""
+        had = draft.missing
         try:
             while draft.wants_more():
                 draft.add(self._page(draft))
                 if draft.wants_more():
                     self._write(draft.account("partial", "not finished yet"))
-                self._report()
+                self._report(in_hand=had - draft.missing)
         except AccountNotFound as error:
             return "not_found", error.meaning
         except AccountPrivate as error:
@@ -457,8 +458,12 @@ class Collector:
             reason=account.reason,
         )
 
-    def _report(self) -> None:
-        """Tell where the run stands; the outcomes are those of the whole list."""
+    def _report(self, in_hand: int = 0) -> None:
+        """Tell where the run stands; the outcomes are those of the whole list.
+
+        Args:
+            in_hand: posts that this run has brought of the account which is not finished yet.
+        """
         self._progress.update(
             done=self._summary.skipped + self._summary.outcomes.total(),
             total=self._summary.accounts,
@@ -466,7 +471,7 @@ class Collector:
             requests=self._requests(),
             requests_by_route=self._source.requests_made(),
             outcomes={name: count for name, count in self._outcomes.items() if count},
-            posts=self._summary.posts,
+            posts=self._summary.posts + in_hand,
             seconds_left=self._seconds_left(),
         )
 

@@ -57,6 +57,12 @@ def moment(value: datetime | str | None) -> str:
     return f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}" if local else "–"
 
 
+def day(value: datetime | str | None) -> str:
+    """The day of a point in time in this machine's zone: ``23 Nov 2026``."""
+    local = _local(value)
+    return f"{local.day} {local:%b %Y}" if local else "–"
+
+
 def clock(value: datetime | str | None) -> str:
     """A point in time near now: ``14:05:10`` today, with the day otherwise."""
     local = _local(value)

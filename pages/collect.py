@@ -1,14 +1,17 @@
+import itertools
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 from secrets import token_hex
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import charts, jobs
 from core.accounts import UserList, read_user_list, write_user_list
-from core.collect import DEFAULT_LIMITS, CollectArguments, Limit, estimate
+from core.collect import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate
 from core.errors import AgeScopeError, InputError
 from core.files import write_atomically
 from core.jobs import Job
@@ -52,7 +55,7 @@ def read_saved(path: Path, changed_ns: int) -> UserList:
 
 
 def choose_list() -> tuple[Path, UserList] | None:
-    """The list to collect: one that is uploaded now, or an earlier one."""
+    """The list to collect: the one that was uploaded last, or an earlier one."""
     upload = st.file_uploader(
         "User list",
         type=["csv", "txt", "tsv"],
@@ -60,27 +63,33 @@ def choose_list() -> tuple[Path, UserList] | None:
         help="One username per line, or a CSV with a column `username`. "
         "@ before a name, profile addresses, blank lines and duplicates are understood.",
     )
-    if upload is not None:
-        try:
-            users = read_upload(upload.getvalue(), upload.name)
-        except InputError as error:
-            st.error(plain(error))
-            return None
-        show_what_was_found(users)
-        if not users.usernames:
-            st.error("None of the lines holds a usable username.")
-            return None
-        path = SETTINGS.lists_dir / f"{safe_stem(upload.name, 'accounts')}.csv"
-        if st.session_state.get("saved_list") != upload.file_id:
-            write_user_list(path, users)
-            st.session_state.saved_list = upload.file_id
-        return path, users
+    uploaded = save_upload(upload) if upload is not None else None
     saved = sorted(SETTINGS.lists_dir.glob("*.csv"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not saved:
         return None
-    path = st.selectbox("Or go on with an earlier list", saved, format_func=lambda path: path.stem, key="list")
-    users = read_saved(path, path.stat().st_mtime_ns)
+    name = st.selectbox("List to collect", [path.stem for path in saved], key="list", bind="query-params")
+    path = SETTINGS.lists_dir / f"{name}.csv"
+    users = uploaded[1] if uploaded and uploaded[0] == path else read_saved(path, path.stat().st_mtime_ns)
     show_what_was_found(users)
+    return path, users
+
+
+def save_upload(upload: UploadedFile) -> tuple[Path, UserList] | None:
+    """Keep an uploaded list and choose it; say so where it cannot be used."""
+    try:
+        users = read_upload(upload.getvalue(), upload.name)
+    except InputError as error:
+        st.error(plain(error))
+        return None
+    if not users.usernames:
+        show_rejected(users)
+        st.error("None of the lines holds a usable username.")
+        return None
+    path = SETTINGS.lists_dir / f"{safe_stem(upload.name, 'accounts')}.csv"
+    if st.session_state.get("saved_list") != upload.file_id:
+        write_user_list(path, users)
+        st.session_state.saved_list = upload.file_id
+        st.session_state.list = path.stem
     return path, users
 
 
@@ -129,17 +138,29 @@ def choose_proxies() -> list[str]:
     return ["--proxy-list", str(path)]
 
 
-def show_cost(path: Path, posts_per_user: int, limits: list[Limit], source: Any, jitter: float) -> None:
-    """How long it will take, and what is there already."""
+def cost_of(path: Path, posts_per_user: int, limits: list[Limit], source: Any, jitter: float) -> Estimate | None:
+    """What the run would cost; None, with the reason on the page, where the settings cannot be used."""
     try:
         asked = CollectArguments(
             path, SETTINGS.accounts_dir, posts_per_user, limits=limits, source=source, jitter=jitter
         )
-        cost = estimate(asked, SETTINGS)
+        return estimate(asked, SETTINGS)
     except InputError as error:
         st.warning(plain(error))
-        return
+        return None
+
+
+def show_cost(cost: Estimate) -> None:
+    """How long it will take and why nobody can say it more exactly, and what is there already."""
     st.markdown(plain(cost))
+    if cost.todo:
+        fewest, most = (requests // cost.todo for requests in cost.requests)
+        st.caption(
+            f"An account takes {number(fewest)} to {count(most, 'request')}: few where one answer holds many captions, "
+            "many where each post has to be asked for by itself. Refusals and their waits come on top."
+            if fewest < most
+            else f"An account takes {count(most, 'request')}. Refusals and their waits come on top."
+        )
     if cost.known:
         outcomes = ", ".join(f"{number(found)} {outcome.replace('_', ' ')}" for outcome, found in cost.known.items())
         st.caption(
@@ -244,6 +265,50 @@ def check_instagram() -> None:
         st.warning(plain(checks[0].result.get("message", "The check ended without an answer; see its log.")))
 
 
+def laid_down(uploads: Sequence[UploadedFile]) -> Path:
+    """A folder with the uploads under their own names, which may say whose posts they hold."""
+    folder = SETTINGS.cache_dir / "uploads" / token_hex(6)
+    folder.mkdir(parents=True)
+    for upload in uploads:
+        name = PurePath(re.sub(r"[\\/\x00-\x1f]", "_", upload.name)[-120:].lstrip("."))
+        path = folder / (name.name or "file")
+        for again in itertools.count(2):
+            if not path.exists():
+                break
+            path = folder / f"{name.stem} ({again}){name.suffix}"
+        path.write_bytes(upload.getvalue())
+    return folder
+
+
+@st.fragment(run_every=2.0)
+def imported() -> None:
+    """What the latest import brought, and what of it was not understood, file by file."""
+    imports = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "import"]
+    if not imports or imports[0].state in jobs.ACTIVE:
+        return
+    job = imports[0]
+    st.subheader("The latest import")
+    st.markdown(f"{plain(job.record['title'])}, {moment(job.record['created_at'])}: **{job.state}**")
+    for sentence in next(iter(job.events("imported")[::-1]), {}).get("summary", []):
+        st.markdown(f"- {plain(sentence)}")
+    if job.state != "done":
+        st.warning(plain(job.result.get("message") or "It broke off. Import the same files again."))
+    refused = pd.DataFrame(job.events("not_understood"))
+    if len(refused):
+        st.markdown("**Not understood, or not wholly**")
+        folder = PurePath(job.record["arguments"][1]).name
+        refused = refused[["name", "reason"]].assign(name=refused["name"].str.removeprefix(f"{folder}/"))
+        st.dataframe(refused, hide_index=True, alt="Files that were not understood, with the reason")
+        st.download_button(
+            "Download this list",
+            safe_csv(refused),
+            "not-understood.csv",
+            "text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+        )
+
+
 instagram, files = st.tabs(["From Instagram", "Import files"], key="source", on_change="rerun", bind="query-params")
 
 if instagram.open:
@@ -292,14 +357,16 @@ if instagram.open:
                 *(("--refresh", f"{refresh:g}") if refresh is not None else ()),
                 *proxies,
             ]
-            show_cost(path, posts_per_user, limits, source, jitter)
+            cost = cost_of(path, posts_per_user, limits, source, jitter)
+            if cost:
+                show_cost(cost)
             busy = any(job.record["kind"] == "collect" for job in jobs.active_jobs(SETTINGS.jobs_dir))
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button(
                     "Start collecting",
                     type="primary",
                     icon=":material/play_arrow:",
-                    disabled=busy or not limits,
+                    disabled=busy or cost is None or not (cost.todo or refresh is not None),
                     help="A collection is running already." if busy else None,
                 ) and start_job("collect", f"Collection of {count(len(users.usernames), 'account')}", arguments):
                     st.rerun()
@@ -319,13 +386,8 @@ if files.open:
             "Whose posts they are", placeholder="only where the files do not say", max_chars=64, width=320
         )
         if st.button("Import", type="primary", icon=":material/upload_file:", disabled=not uploads):
-            folder = SETTINGS.cache_dir / "uploads" / token_hex(6)
-            folder.mkdir(parents=True)
-            for at, upload in enumerate(uploads):
-                safe_name = re.sub(r"[^\w.-]+", "_", upload.name)[-80:]
-                (folder / f"{at:03d}-{safe_name}").write_bytes(upload.getvalue())
-            arguments = ["import", str(folder), "--output-dir", str(SETTINGS.accounts_dir)]
+            arguments = ["import", str(laid_down(uploads)), "--output-dir", str(SETTINGS.accounts_dir)]
             if username.strip():
                 arguments += ["--username", username.strip()]
             start_job("import", f"Import of {count(len(uploads), 'file')}", arguments)
-        st.caption("The import runs in the background; the Jobs page says what was not understood, file by file.")
+        imported()

@@ -165,8 +165,9 @@ for job in ended[first : first + SHOWN_ENDED]:
         if state == "interrupted":
             progress = job.progress
             st.caption(
-                f"It ended without saying so, at {number(progress.get('done', 0))} of {number(progress.get('total'))}, "
-                f"{duration(job.heartbeat_age_s())} ago. Nothing that was kept is lost."
+                f"It was cut off {duration(job.heartbeat_age_s())} ago, at {number(progress.get('done', 0))} of "
+                f"{number(progress.get('total'))}: the computer restarted, or something ended its process. What was "
+                "kept is not lost; it goes on where it was."
             )
         with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
             if more.open:

@@ -10,7 +10,7 @@ from core.sample import load_sample
 from core.settings import get_settings
 from core.store import Counts
 from core.study import RunView, interval
-from core.wording import count, moment, number, percent, plain
+from core.wording import count, day, moment, number, percent, plain
 from pages.shared import in_frame, the_store
 
 in_frame()
@@ -95,9 +95,11 @@ def show_collected(counts: Counts) -> None:
                 st.dataframe(damaged, hide_index=True, alt="Files that could not be read, with the reason")
     with right.container(border=True, height="stretch"):
         st.markdown("**Accounts collected per day**")
-        st.altair_chart(
-            charts.over_time(store.collected_per_day(), "day", "accounts", "accounts"), alt="Accounts collected per day"
-        )
+        per_day = store.collected_per_day()
+        if len(per_day) > 1:
+            st.altair_chart(charts.over_time(per_day, "day", "accounts", "accounts"), alt="Accounts collected per day")
+        else:
+            st.markdown(f"All {number(counts.collected)} on {day(per_day['day'].iloc[0].to_pydatetime())}.")
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -126,14 +128,15 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
                 delta_color="off",
                 delta_arrow="off",
             )
-            corrected = None if isinstance(found, str) else found["rogan_gladen"]
+            corrected = {"note": found} if isinstance(found, str) else found["rogan_gladen"]
+            is_known = corrected.get("value") is not None
             st.metric(
                 "Corrected for the model's errors",
-                percent(corrected["value"]) if corrected else "–",
-                delta=interval(corrected["low"], corrected["high"]) if corrected else "not known",
+                percent(corrected["value"]) if is_known else "–",
+                delta=interval(corrected["low"], corrected["high"]) if is_known else "not known",
                 delta_color="off",
                 delta_arrow="off",
-                help=found if isinstance(found, str) else None,
+                help=plain(corrected["note"]) if corrected["note"] else None,
             )
             auc = quality(model, view.cutoff)
             st.metric(

@@ -10,13 +10,13 @@ from core.errors import InputError
 from core.posts import Outcome
 from core.store import AccountDetail, Answer, Filter
 from core.tables import parquet, safe_csv
-from core.wording import count, moment, number, percent, plain
+from core.wording import count, day, moment, number, percent, plain
 from pages.shared import empty_state, in_frame, the_store
 
 in_frame()
 
 PAGE_ROWS = 50
-CAPTIONS_SHOWN = 20
+POSTS_A_PAGE = 25
 LABELS = {
     "any": "any",
     "labelled": "has a label",
@@ -96,7 +96,7 @@ def accounts_table(chosen: Filter) -> None:
         table.drop(columns=["captions", "source"]),
         hide_index=True,
         on_select=lambda: open_selected(key, table),
-        selection_mode="single-row",
+        selection_mode="single-cell",
         key=key,
         alt="Accounts",
         placeholder="–",
@@ -104,19 +104,18 @@ def accounts_table(chosen: Filter) -> None:
             "username": st.column_config.TextColumn("account"),
             "first_at": st.column_config.DatetimeColumn("first post", format="D MMM YYYY"),
             "last_at": st.column_config.DatetimeColumn("latest post", format="D MMM YYYY"),
-            "collected_at": st.column_config.DatetimeColumn("collected", format="D MMM YYYY, HH:mm"),
+            "collected_at": st.column_config.DatetimeColumn("collected (UTC)", format="D MMM YYYY, HH:mm"),
             "age": st.column_config.NumberColumn("label", help="known age in years"),
         },
     )
+    st.caption("Click an account to open it.")
 
 
 def open_selected(key: str, table: pd.DataFrame) -> None:
-    """Put the account of the selected row into the address; without one, take it out."""
-    rows = st.session_state[key].selection.rows
-    if rows:
-        st.query_params["account"] = table["username"].iloc[rows[0]]
-    else:
-        st.query_params.pop("account", None)
+    """Put the account of the cell that was clicked into the address."""
+    cells = st.session_state[key].selection.cells
+    if cells:
+        st.query_params["account"] = table["username"].iloc[cells[0][0]]
 
 
 def posts_table(chosen: Filter) -> None:
@@ -133,24 +132,22 @@ def posts_table(chosen: Filter) -> None:
             width=180,
         )
     sort, descending, _ = POST_ORDERS[order]
-    page = page_chooser(found, "posts_page")
-    table = store.posts(chosen, sort, descending, PAGE_ROWS, (page - 1) * PAGE_ROWS)
-    if chosen.words:
-        for row in table.head(CAPTIONS_SHOWN).itertuples():
-            draw_post(row.username, row.taken_at, row.caption, chosen.terms)
-        if len(table) > CAPTIONS_SHOWN:
-            st.caption("The table holds the rest of this page.")
-    st.dataframe(
-        table.drop(columns=["id", "shortcode"]),
-        hide_index=True,
-        alt="Posts",
-        placeholder="–",
-        column_config={
-            "username": st.column_config.TextColumn("account"),
-            "taken_at": st.column_config.DatetimeColumn("taken (UTC)", format="D MMM YYYY, HH:mm"),
-            "caption": st.column_config.TextColumn("caption", width="large"),
-        },
+    page = page_chooser(found, "posts_page", POSTS_A_PAGE)
+    draw_posts(store.posts(chosen, sort, descending, POSTS_A_PAGE, (page - 1) * POSTS_A_PAGE), chosen.terms)
+
+
+def draw_posts(posts: pd.DataFrame, terms: list[str], with_account: bool = True) -> None:
+    """Posts to read, with what was searched for marked; other people's words as they are, never as Markdown."""
+    table = pd.DataFrame(
+        {
+            "account": [plain(name) for name in posts["username"]],
+            "taken": ["–" if pd.isna(at) else moment(at.to_pydatetime()) for at in posts["taken_at"]],
+            "caption": [marked(caption, terms) if caption else "*no caption*" for caption in posts["caption"]],
+            "likes": [number(likes) for likes in posts["likes"].astype(float)],
+            "comments": [number(comments) for comments in posts["comments"].astype(float)],
+        }
     )
+    st.table(table if with_account else table.drop(columns="account"), border="horizontal", hide_index=True)
 
 
 def ask_in_sql() -> None:
@@ -203,8 +200,8 @@ def show_answer(answer: Answer) -> None:
         )
 
 
-def page_chooser(found: int, key: str) -> int:
-    pages = max(1, -(-found // PAGE_ROWS))
+def page_chooser(found: int, key: str, rows: int = PAGE_ROWS) -> int:
+    pages = max(1, -(-found // rows))
     return st.pagination(pages, key=key) if pages > 1 else 1
 
 
@@ -224,13 +221,6 @@ def spaced(piece: str) -> str:
     return f"{' ' if before else ''}{plain(piece)}{' ' if after else ''}"
 
 
-def draw_post(username: str | None, taken_at: pd.Timestamp, caption: str | None, terms: list[str]) -> None:
-    when = "" if pd.isna(taken_at) else moment(taken_at.to_pydatetime())
-    with st.container(border=True, gap="xxsmall"):
-        st.caption(" · ".join(filter(None, [plain(username) if username else "", when])))
-        st.markdown(marked(caption, terms) if caption else "*no caption*")
-
-
 def draw_account(account: AccountDetail, terms: list[str]) -> None:
     """Everything that is known of one account, and its posts."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -240,7 +230,8 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     with st.grid(5):
         st.metric("Posts", number(account.posts), help=f"{number(account.captions)} with text")
         st.metric("Outcome", account.outcome.replace("_", " "), help=account.reason and plain(account.reason))
-        st.metric("Collected", moment(account.collected_at), help=f"source: {plain(account.source)}")
+        collected = f"{moment(account.collected_at)}; source: {plain(account.source)}"
+        st.metric("Collected", day(account.collected_at), help=collected)
         st.metric("Labelled age", "–" if account.age is None else f"{account.age:g}")
         if latest is not None:
             st.metric(
@@ -252,9 +243,8 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     if len(activity) > 1:
         st.altair_chart(charts.over_time(activity, "month", "posts", "posts", 90), alt="Posts by month")
     mine = Filter(account=account.username)
-    page = page_chooser(account.posts, "account_page")
-    for row in store.posts(mine, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS).itertuples():
-        draw_post(None, row.taken_at, row.caption, terms)
+    page = page_chooser(account.posts, "account_page", POSTS_A_PAGE)
+    draw_posts(store.posts(mine, limit=POSTS_A_PAGE, offset=(page - 1) * POSTS_A_PAGE), terms, with_account=False)
 
 
 if not store.counts().collected:

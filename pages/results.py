@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pandas as pd
@@ -10,7 +11,7 @@ from core.encoders import devices
 from core.evaluate import arrays
 from core.judged import Judged
 from core.metrics import Estimate, compare_predictions, metrics, share_interval
-from core.model_folder import ModelInfo, list_models, model_name
+from core.model_folder import TEST_FILE, ModelInfo, list_models, model_name
 from core.settings import get_settings
 from core.store import PredictionFilter
 from core.study import Chart, RunView
@@ -107,7 +108,9 @@ def show_figures(view: RunView) -> None:
             "Corrected for the model's errors",
             share_in_words(corrected["value"], corrected["low"], corrected["high"]) if corrected else "–",
             border=True,
-            help=found if isinstance(found, str) else "After Rogan and Gladen; the table below has all estimates.",
+            help=found
+            if isinstance(found, str)
+            else plain(corrected["note"] or "After Rogan and Gladen; the tab Share has all estimates."),
         )
         st.metric(
             "Uncertain",
@@ -131,8 +134,20 @@ def show_figures(view: RunView) -> None:
     if isinstance(found, str):
         st.caption(plain(found))
     else:
+        st.caption(plain(errors_known_from(found, view.cutoff)))
         for warning in found["warnings"]:
             st.warning(plain(warning))
+
+
+def errors_known_from(found: dict[str, Any], cutoff: float) -> str:
+    """On how many accounts that were kept aside the correction's error rates rest."""
+    rates = found["error_rates"]
+    at_least, under = rates["labelled_at_least"], rates["labelled_under"]
+    part = "testing" if found["error_rates_from"] == TEST_FILE else "choosing"
+    return (
+        f"The correction knows the model's errors from {count(at_least + under, 'labelled account')} kept aside for "
+        f"{part} it: {number(at_least)} at least {cutoff:g}, {number(under)} under."
+    )
 
 
 def show_quality(view: RunView, judged: Judged) -> None:
@@ -163,7 +178,7 @@ def show_quality(view: RunView, judged: Judged) -> None:
 
 
 def show_accounts(view: RunView) -> None:
-    """The accounts of the run; a selected row opens what speaks for its probability."""
+    """The accounts of the run; a click opens what speaks for its probability."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
         label = st.selectbox(
@@ -194,7 +209,7 @@ def show_accounts(view: RunView) -> None:
         rows,
         hide_index=True,
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",
         key=f"predictions_{view.run}_{page}",
         alt="Predicted accounts, most probable first",
         placeholder="–",
@@ -207,10 +222,10 @@ def show_accounts(view: RunView) -> None:
             "posts": st.column_config.NumberColumn("captions used"),
         },
     )
-    if event.selection.rows:
-        show_account(rows["username"].iloc[event.selection.rows[0]], view)
+    if event.selection.cells:
+        show_account(rows["username"].iloc[event.selection.cells[0][0]], view)
     elif found:
-        st.caption("Select an account to see which of its captions moved its probability, and by how much.")
+        st.caption("Click an account to see which of its captions moved its probability, and by how much.")
 
 
 def show_comparison(view: RunView, names: list[str]) -> None:

@@ -44,7 +44,10 @@ with right:
     st.subheader("Versions")
     rows = [(name, installed(name) or "not installed", OPTIONAL.get(name, "")) for name in (*PACKAGES, *OPTIONAL)]
     st.dataframe(
-        pd.DataFrame(rows, columns=["package", "version", "needed for"]), hide_index=True, alt="Versions of packages"
+        pd.DataFrame(rows, columns=["package", "version", "needed for"]),
+        hide_index=True,
+        height="content",
+        alt="Versions of packages",
     )
 
 st.subheader("When something does not work")

@@ -1,19 +1,23 @@
 """What several pages draw or need; the pages themselves are scripts read from top to bottom."""
 
+import atexit
+import os
 import re
 import shlex
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.pages_manager import PagesManager
 
 from core import jobs
 from core.accounts import UserList, why_rejected
-from core.encoders import devices
 from core.errors import AgeScopeError
 from core.jobs import Job
 from core.settings import Settings, get_settings
@@ -23,7 +27,10 @@ from core.wording import clock, count, duration, number, plain
 SECRETS = ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID")
 INDEX_INTERVAL_S = 3.0
 FIRST_LOOK_S = 3.0
+WARM_UP_AFTER_S = 3.0
 SHOWN_REJECTED = 1_000
+SHOWN_AT_LENGTH = {"Train": "train", "Results": "predict"}
+"""Pages that tell of their own kind of job themselves, and in more words than the strip."""
 
 
 def in_frame() -> None:
@@ -42,12 +49,36 @@ def in_frame() -> None:
 def open_store(settings: Settings) -> Store:
     """The one store of this process, following the files from a thread of its own."""
     store = Store(settings)
+    if runtime.exists():  # not in tests, whose process is not ours to end
+        atexit.register(leave, store)
     store.start(INDEX_INTERVAL_S)
-    threading.Thread(target=devices, daemon=True).start()  # importing torch takes seconds, which no page should wait
+    warm_up = threading.Timer(WARM_UP_AFTER_S, import_what_takes_seconds)
+    warm_up.daemon = True
+    warm_up.start()
     deadline = time.monotonic() + FIRST_LOOK_S
     while store.following.looked_at is None and time.monotonic() < deadline:
         time.sleep(0.05)
     return store
+
+
+def leave(store: Store) -> None:
+    """Close the index at the end of the process, and end it there.
+
+    Streamlit's threads live on until the very end, for which DuckDB's bindings would print a page of
+    warnings about leaks to the person who pressed Ctrl-C.
+    """
+    store.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def import_what_takes_seconds() -> None:
+    """Import what later pages need, once the first one stands, so that none of them waits for it."""
+    from core.encoders import devices
+
+    import_module("core.study")
+    devices()  # imports torch
 
 
 def the_store() -> Store:
@@ -79,32 +110,41 @@ def running_work(page_title: str) -> None:
     if page_title == "Jobs":
         return
     for job in jobs.active_jobs(get_settings().jobs_dir):
+        if job.record["kind"] == SHOWN_AT_LENGTH.get(page_title):
+            continue
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"strip_{job.id}"):
             draw_progress(job)
             st.page_link("pages/jobs.py", label="Open", icon=":material/arrow_forward:")
 
 
 def index_progress() -> None:
-    """How far the index is behind the files, while it is; the page is drawn anew when it has caught up."""
-    following = the_store().following
+    """How far the index is behind the files, while it is.
+
+    A page that somebody reads or types in is never drawn anew by itself: only one that had nothing
+    to show is, as soon as there may be something.
+    """
+    store = the_store()
+    following = store.following
     if following.busy:
         text = f"Reading files into the index: {number(following.done)} of {number(following.total)}"
         st.progress(following.done / following.total, text=text)
-    elif st.session_state.get("index_busy"):
-        st.session_state.index_busy = False
+    elif st.session_state.get("empty_at") not in (None, store.version):
         st.rerun()
-    st.session_state.index_busy = following.busy
     if following.error:
         st.warning(plain(following.error))
 
 
 def draw_progress(job: Job) -> None:
     """A bar with what a job does, how far it is, what it waits for and how long it will take."""
-    progress = job.progress
+    progress, state = job.progress, job.state
     done, total = progress.get("done", 0), progress.get("total")
+    if state in jobs.ACTIVE and total and done >= total:
+        total = None  # that part is finished; how long the next one is, it has not said yet
     parts = [f"**{plain(job.record['title'])}**"]
     if total:
         parts.append(f"{number(done)} of {number(total)} {plain(progress['unit'])}")
+    if progress.get("posts"):
+        parts.append(count(progress["posts"], "post"))
     if progress.get("message"):
         parts.append(plain(progress["message"]))
     if progress.get("waiting_until"):
@@ -113,7 +153,7 @@ def draw_progress(job: Job) -> None:
         parts.append(f"about {duration(progress['seconds_left'])} left")
     if not progress:
         parts.append("starting")
-    if job.state == "unresponsive":
+    if state == "unresponsive":
         parts.append("no sign of life for a minute")
     st.progress(min(1.0, done / total) if total else 0.0, text=" · ".join(parts))
 
@@ -145,7 +185,8 @@ def show_rejected(users: UserList) -> None:
 
 
 def empty_state(message: str, page: str, label: str) -> None:
-    """Say what is missing and link to where it is made."""
+    """Say what is missing and link to where it is made; the page comes back by itself when that is there."""
+    st.session_state.empty_at = the_store().version
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(message, text_alignment="center", width="content")
         st.page_link(page, label=label, icon=":material/arrow_forward:")

@@ -9,7 +9,7 @@ from core.accounts import UserList, read_labels, write_user_list
 from core.encoders import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, devices, preferred_encoder
 from core.errors import InputError
 from core.jobs import Job
-from core.model_folder import ModelInfo, list_models
+from core.model_folder import CARD_FILE, ModelInfo, list_models
 from core.settings import get_settings
 from core.wording import count, duration, moment, number, percent, plain
 from pages.shared import (
@@ -27,6 +27,7 @@ in_frame()
 
 SETTINGS = get_settings()
 FEWEST_PER_GROUP = 20
+ENCODER = "--model-name-or-path"
 METHODS = {"best": "best", "published": "published", "frozen": "frozen encoder", "compare": "compare all"}
 METHOD_OPTIONS = {
     "best": ["--recipe", "best"],
@@ -129,7 +130,7 @@ def choose_settings() -> list[str]:
         st.caption(f"cuda is not offered: {plain(offered['cuda'].note)}")
     with st.expander("Hyperparameters"):
         options = hyperparameters(method)
-    return [*METHOD_OPTIONS[method], "--model-name-or-path", encoder, "--device", device, *options]
+    return [*METHOD_OPTIONS[method], ENCODER, encoder, "--device", device, *options]
 
 
 def hyperparameters(method: str) -> list[str]:
@@ -153,8 +154,7 @@ def hyperparameters(method: str) -> list[str]:
 
 @st.fragment(run_every=2.0)
 def running(job: Job) -> None:
-    """The live curves of a training run."""
-    epochs = pd.DataFrame(job.events("epoch"))
+    """How far a training run is, on what it computes, and its curves as they come."""
     is_active = job.state in jobs.ACTIVE
     if st.session_state.get("training_active", is_active) != is_active:
         st.session_state.training_active = is_active
@@ -162,12 +162,26 @@ def running(job: Job) -> None:
     st.session_state.training_active = is_active
     if is_active:
         draw_progress(job)
-        st.button(
-            "Stop, keep the best so far", icon=":material/stop:", on_click=jobs.cancel, args=(job,), key="stop_training"
-        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Stop, keep the best so far", icon=":material/stop:", on_click=jobs.cancel, args=(job,), key="stop"
+            )
+            st.caption(f"Computing on {plain(option(job, '--device', 'cpu'))}, {plain(option(job, ENCODER, '?'))}")
     elif job.state != "done":
         st.warning(f"{job.state.capitalize()}. {plain(job.result.get('message', ''))}")
         st.page_link("pages/jobs.py", label="Log, and go on", icon=":material/arrow_forward:")
+    curves(job)
+
+
+def option(job: Job, name: str, otherwise: str) -> str:
+    """What a job's command says for one of its options."""
+    arguments = job.record["arguments"]
+    return arguments[arguments.index(name) + 1] if name in arguments else otherwise
+
+
+def curves(job: Job) -> None:
+    """Loss and validation AUC by epoch, once there are some."""
+    epochs = pd.DataFrame(job.events("epoch"))
     if epochs.empty:
         steps = pd.DataFrame(job.events("step"))
         if not steps.empty:
@@ -190,6 +204,7 @@ def model_rows(models: list[ModelInfo]) -> pd.DataFrame:
                 "cutoff": float(cutoff),
                 "AUC": with_interval(figures["auc"]),
                 "accuracy": with_interval(figures["accuracy"]),
+                "calibration error": with_interval(figures["calibration_error"]),
                 "measured on": "test" if model.training["test"] else "validation",
                 "accounts": len(model.training["split"]["train"]),
                 "time": duration(model.training["seconds"]),
@@ -205,24 +220,13 @@ def with_interval(figure: dict[str, float | None]) -> str:
     return f"{number(figure['value'], 3)} ({number(figure['low'], 3)} to {number(figure['high'], 3)})"
 
 
-store = the_store()
-if not store.counts().with_posts:
-    empty_state(
-        "There are no posts to learn from yet. Collect or import some, or load the sample on the overview page.",
-        "pages/collect.py",
-        "Collect",
-    )
-    st.stop()
-
-training_jobs = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
-active = [job for job in training_jobs if job.state in jobs.ACTIVE]
-if active:
-    st.subheader("Training")
-    running(active[0])
-
-st.subheader("1 · Labels")
-chosen = choose_labels()
-if chosen:
+def prepare(is_active: bool) -> None:
+    """Labels, settings and the button, in three steps."""
+    st.subheader("1 · Labels")
+    chosen = choose_labels()
+    if not chosen:
+        st.info("Drop a CSV with the columns username and age: the accounts whose age you know.")
+        return
     labels_path, labels = chosen
     cutoff = st.number_input("Cutoff (years)", 6, 100, 21, key="cutoff", width=160, bind="query-params")
     can_train = groups(labels, cutoff)
@@ -238,27 +242,64 @@ if chosen:
     st.subheader("3 · Train")
     if DEFAULT_ENCODER in options and preferred_encoder() != DEFAULT_ENCODER:
         st.caption(f"Where no model hub can be reached, choose {OFFLINE_ENCODER}.")
-    if st.button("Train", type="primary", icon=":material/model_training:", disabled=not can_train or bool(active)):
+    if st.button("Train", type="primary", icon=":material/model_training:", disabled=not can_train or is_active):
         title = f"Training on {count(len(labels.usernames), 'labelled account')}, cutoff {cutoff:g}"
         if start_job("train", title, arguments, [folder]):
             st.rerun()
-else:
-    st.info("Drop a CSV with the columns username and age: the accounts whose age you know.")
 
-if training_jobs and not active:
-    st.subheader("The latest run")
-    running(training_jobs[0])
 
-models = list_models(SETTINGS.models_dir)
-if models:
+def show_models(models: list[ModelInfo]) -> None:
+    """All models in one table; a click opens a model's card."""
     st.subheader("Models")
     st.caption(
         "Figures are of the test accounts, which took no part in training, or, where there were none, of the "
-        "validation accounts, which also chose the model; with 95 % intervals. *Accounts* are those it learnt from."
+        "validation accounts, which also chose the model; with 95 % intervals. *Accounts* are those it learnt from. "
+        "Click a model to read its card."
     )
-    st.dataframe(
-        model_rows(models),
+    rows = model_rows(models)
+    event = st.dataframe(
+        rows,
         hide_index=True,
+        on_select="rerun",
+        selection_mode="single-cell",
+        key="models",
         alt="Trained models with their figures",
     )
     st.page_link("pages/results.py", label="Predict with a model", icon=":material/arrow_forward:")
+    if event.selection.cells:
+        show_card(models, rows["model"].iloc[event.selection.cells[0][0]])
+
+
+def show_card(models: list[ModelInfo], name: str) -> None:
+    """What a model says of itself."""
+    model = next(model for model in models if model.name == name)
+    with st.container(border=True):
+        try:
+            st.markdown((model.folder / CARD_FILE).read_text(encoding="utf-8"))
+        except OSError:
+            st.info("This model has no card. Train it anew to have one written.")
+        st.caption(f"Its folder: {plain(model.folder)}")
+
+
+store = the_store()
+if not store.counts().with_posts:
+    empty_state(
+        "There are no posts to learn from yet. Collect or import some, or load the sample on the overview page.",
+        "pages/collect.py",
+        "Collect",
+    )
+    st.stop()
+
+training_jobs = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
+is_active = bool(training_jobs) and training_jobs[0].state in jobs.ACTIVE
+if is_active:
+    st.subheader("Training")
+    running(training_jobs[0])
+with st.expander("Prepare another training", key="another") if is_active else st.container():
+    prepare(is_active)
+if training_jobs and not is_active:
+    st.subheader("The latest run")
+    running(training_jobs[0])
+models = list_models(SETTINGS.models_dir)
+if models:
+    show_models(models)

@@ -1,15 +1,18 @@
 """Every page, run by Streamlit itself without a browser, on an empty study and on the sample."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core.files import write_atomically, write_json
+from core.posts import Account, Post, write_account
 from core.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
 from tests.made_study import add_model, add_predictions
@@ -48,7 +51,13 @@ def predicted(sample: Path) -> Path:
 def add_job(study: Path, kind: str, exit_status: int, events: list[dict[str, object]], **progress: object) -> Path:
     """A job that has ended, as its folder tells it."""
     folder = study / "jobs" / f"20261101-100000-{kind}-0000"
-    record = {"kind": kind, "title": f"A {kind} job", "arguments": ["scrape-users"], "outputs": [], "attempts": 1}
+    record = {
+        "kind": kind,
+        "title": f"A {kind} job",
+        "arguments": ["command", "/some/ab12"],
+        "outputs": [],
+        "attempts": 1,
+    }
     write_json(folder / "job.json", {**record, "created_at": "2026-11-01T10:00:00+00:00"})
     write_json(folder / "progress.json", {"done": 1, "total": 2, "unit": "accounts", "heartbeat": 0, **progress})
     ended = {"exit_status": exit_status, "message": "It ended.", "ended_at": "2026-11-01T11:30:00+00:00"}
@@ -138,11 +147,22 @@ def test_a_link_opens_an_account(sample: Path) -> None:
 
 
 def test_posts_are_sorted(sample: Path) -> None:
-    tables = [
-        run("posts", show="Posts", posts_order=order).dataframe[0].value for order in ("newest first", "oldest first")
-    ]
-    assert tables[0]["taken_at"].is_monotonic_decreasing and tables[1]["taken_at"].is_monotonic_increasing
-    assert tables[0]["taken_at"].iloc[0] > tables[1]["taken_at"].iloc[0]
+    newest, oldest = (
+        [
+            pd.to_datetime(at.removesuffix(" UTC"))
+            for at in run("posts", show="Posts", posts_order=order).table[0].value["taken"]
+        ]
+        for order in ("newest first", "oldest first")
+    )
+    assert newest == sorted(newest, reverse=True) and oldest == sorted(oldest) and newest[0] > oldest[0]
+
+
+def test_what_was_searched_for_is_marked_and_nothing_in_a_caption_is_markdown(study: Path) -> None:
+    caption = "see [this](https://example.org) <b>coffee</b> and $x$"
+    write_account(study / "accounts", Account(username="anna", posts=[Post(id="1", caption=caption)]))
+    [shown] = run("posts", show="Posts", words="coffee").table[0].value["caption"]
+    assert ":orange-background[coffee]" in shown
+    assert not re.search(r"(?<!\\)[<>$(]|(?<!\\)\](?=\()", shown.replace(":orange-background[coffee]", ""))
 
 
 def test_failed_accounts_can_be_tried_again_and_refusals_are_explained(sample: Path) -> None:
@@ -163,6 +183,26 @@ def test_options_become_the_command(sample: Path) -> None:
     command = app.code[0].value
     for option in ("--source graph", "--useproxies", "--jitter 2.5", "--refresh 30", "--ratelimit 60,3600"):
         assert option in command
+
+
+def test_a_list_of_which_nothing_is_left_is_not_started(sample: Path) -> None:
+    app = run("collect")
+    assert "Nothing is left to collect" in words(app)
+    [start] = [button for button in app.button if button.label == "Start collecting"]
+    assert start.disabled
+    (sample / "lists" / "further.csv").write_text("username\nanna\n")
+    app = run("collect", list="further")
+    assert not next(button for button in app.button if button.label == "Start collecting").disabled
+    assert "An account takes" in words(app)
+
+
+def test_an_import_says_what_it_brought_and_what_it_did_not_understand(study: Path) -> None:
+    brought = {"kind": "imported", "summary": ["2 accounts with 1 new post (0 were there already)."]}
+    refused = {"kind": "not_understood", "name": "ab12/notes.dat", "reason": "it is *something* else"}
+    add_job(study, "import", 0, [refused, brought])
+    app = run("collect", source="Import files")
+    assert "2 accounts with 1 new post" in words(app)
+    assert app.dataframe[0].value.to_dict("records") == [{"name": "notes.dat", "reason": "it is *something* else"}]
 
 
 def test_a_check_of_instagram_says_what_each_route_answered(sample: Path) -> None:

@@ -551,6 +551,13 @@ def test_a_username_that_cannot_be_used_is_said(tmp_path: Path) -> None:
         do_import(put(tmp_path / "t.csv", "caption\nhello\n"), tmp_path / "out", "x" * 65)
 
 
+def test_names_that_cannot_be_usernames_are_kept_and_counted(tmp_path: Path) -> None:
+    table = put(tmp_path / "t.csv", "username,caption\nanna,hello\nP-017,hi\nP-017,again\n<b>x</b>,hey\n")
+    summary = do_import(table, tmp_path / "out")
+    assert (summary.accounts, summary.other_names) == (3, 2)
+    assert "2 accounts with a name that cannot be an Instagram username" in str(summary)
+
+
 def test_rows_without_a_usable_name_are_counted(tmp_path: Path) -> None:
     table = "username,caption,date\nanna,hello,2026-10-01\n,lost,\n" + "x" * 70 + ",lost,\nbob,hi,yesterday\n"
     summary = do_import(put(tmp_path / "t.csv", table), tmp_path / "out")

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.accounts import canonical_username, why_not_a_name, write_user_list
+from core.accounts import canonical_username, why_not_a_name, why_not_instagram, write_user_list
 from core.errors import InputError
 from core.posts import Account, Post, file_name, read_account, write_account
 from core.progress import Progress
 from core.readers.found import MADE_UP, FoundLabels, Ignored, NotUnderstood
 from core.readers.reading import find
+from core.wording import count
 
 _POSTS_IN_HAND = 20_000
 _SHOWN = 20
@@ -24,6 +25,7 @@ class ImportSummary:
         accounts: different accounts that were written.
         posts: posts that were not there before.
         known: posts that were there already.
+        other_names: accounts among them whose names cannot be Instagram usernames (participants' codes, say).
         labels: files with labels that were written.
         not_understood: files, or parts of files, that could not be used, and why.
         ignored: files left unopened: pictures, and parts of an export that hold no posts.
@@ -32,17 +34,31 @@ class ImportSummary:
     accounts: int = 0
     posts: int = 0
     known: int = 0
+    other_names: int = 0
     labels: list[Path] = field(default_factory=list)
     not_understood: list[NotUnderstood] = field(default_factory=list)
     ignored: int = 0
 
-    def __str__(self) -> str:
-        lines = [f"{self.accounts:,} accounts with {self.posts:,} new posts ({self.known:,} were there already)."]
+    def in_words(self) -> list[str]:
+        """What was done, without naming what was not understood."""
+        lines = [
+            f"{count(self.accounts, 'account')} with {count(self.posts, 'new post')} "
+            f"({self.known:,} were there already)."
+        ]
+        if self.other_names:
+            lines.append(
+                f"{count(self.other_names, 'account')} with a name that cannot be an Instagram username; "
+                "it is kept as it is."
+            )
         lines += [f"Labels: {path}" for path in self.labels]
         if self.ignored:
-            lines.append(f"{self.ignored:,} files without posts were left unopened.")
+            lines.append(f"{count(self.ignored, 'file')} without posts left unopened.")
+        return lines
+
+    def __str__(self) -> str:
+        lines = self.in_words()
         if self.not_understood:
-            lines.append(f"{len(self.not_understood):,} files were not understood, or not wholly:")
+            lines.append(f"Not understood, or not wholly: {count(len(self.not_understood), 'file')}")
             lines += [f"  {item.name}: {item.reason}" for item in self.not_understood[:_SHOWN]]
         if len(self.not_understood) > _SHOWN:
             lines.append(f"  ... and {len(self.not_understood) - _SHOWN:,} more")
@@ -60,7 +76,8 @@ def import_files(source: Path, output_dir: Path, username: str | None, progress:
         source: what to read.
         output_dir: the folder of the account files.
         username: whose posts they are, where the source does not say.
-        progress: told how many accounts are written; events ``not_understood`` name files.
+        progress: told how many accounts are written; events ``not_understood`` name files, and the last
+            one, ``imported``, sums up in words.
 
     Raises:
         InputError: ``source`` is not there, holds nothing that is understood, or ``username`` cannot be used.
@@ -80,6 +97,7 @@ def import_files(source: Path, output_dir: Path, username: str | None, progress:
         elif isinstance(found, Ignored):
             job.summary.ignored += 1
     job.write()
+    progress.event(kind="imported", summary=job.summary.in_words())
     if not job.summary.accounts and not job.summary.labels:
         raise InputError(f"Nothing could be imported from {source}.\n{job.summary}")
     return job.summary
@@ -188,6 +206,7 @@ class _Import:
 
     def _count(self, username: str, before: list[Account], parts: list[Account], result: Account) -> None:
         new = len(result.posts) - sum(len(account.posts) for account in before)
+        self.summary.other_names += username not in self._written and why_not_instagram(username) is not None
         self._written.add(username)
         self.summary.accounts = len(self._written)
         self.summary.posts += new
