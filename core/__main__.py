@@ -24,6 +24,7 @@ app = typer.Typer(
     help="AgeScope: learn from public captions which accounts belong to people of at least a given age.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # its tables cut long option names on narrow terminals
     pretty_exceptions_enable=False,
 )
 _messages = Console(stderr=True, highlight=False, markup=False)
@@ -156,6 +157,9 @@ def train(
     threshold: Annotated[
         Best | None, typer.Option(help="Choose the threshold on the validation accounts. Default: 0.5.")
     ] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="exact: 32 bits; fast: 16 bits where the device computes in them.")
+    ] = Precision.exact,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep users' vectors on disk.")] = True,
 ) -> None:
     """Train a model on labelled accounts; run it again to go on after an interruption."""
@@ -186,6 +190,7 @@ def train(
         balanced=balanced,
         calibrate=calibrate,
         threshold=threshold.value if threshold else None,
+        precision=precision.value,
         cache=cache,
     )
     with Progress("accounts") as progress:
@@ -196,7 +201,7 @@ def train(
             _say(f"The models and their table are in {folder}")
             print((folder / "comparison.csv").read_text(), end="")
         else:
-            _say(f"The model is in {run(arguments, progress)}")
+            _say(_model_sentence(run(arguments, progress)))
 
 
 @app.command()
@@ -264,11 +269,14 @@ def evaluate(
     predictions: Annotated[Path, typer.Option(help="The CSV that predict wrote.", exists=True)],
     labels: Annotated[Path, typer.Option(help="A CSV with the columns username and age.", exists=True)],
     age_cutoff: Annotated[float, typer.Option(help="Who counts as at least at the cutoff.")] = 21,
+    include_training: Annotated[
+        bool, typer.Option("--include-training", help="Count accounts that made the model as well.")
+    ] = False,
 ) -> None:
     """Compare predictions with labels and print the metrics as one JSON object."""
     from core.evaluate import evaluate as run
 
-    print(json.dumps(run(predictions, labels, age_cutoff), indent=2))
+    print(json.dumps(run(predictions, labels, age_cutoff, include_training=include_training), indent=2))
 
 
 @app.command()
@@ -303,6 +311,20 @@ def forget(
 
     for sentence in run(usernames, get_settings()):
         print(sentence)
+
+
+def _model_sentence(folder: Path) -> str:
+    """Where a new model is, and what it is worth on accounts it has not seen."""
+    from core.model_card import estimate_in_words
+    from core.model_folder import CARD_FILE, read_model_info
+
+    training = read_model_info(folder).training
+    part = "test" if training["test"] else "validation"
+    found = ", ".join(
+        f"{estimate_in_words(figures['auc'])} at {cutoff} years" for cutoff, figures in training[part].items()
+    )
+    accounts = len(training["split"][part])
+    return f"The model is in {folder}. AUC on {accounts} {part} accounts: {found}. Its card: {folder / CARD_FILE}"
 
 
 def _say(message: object) -> None:

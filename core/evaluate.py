@@ -7,11 +7,12 @@ the specificity. A figure that cannot be had (for example an AUC where all accou
 class) is None with a note that says why.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
@@ -20,7 +21,8 @@ from core.accounts import UserList, canonical_username, read_labels
 from core.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
 from core.errors import InputError
 from core.metrics import LEVEL, RESAMPLES, SEED, confusion, metrics, share_interval
-from core.predictions import HEADER, plain_name
+from core.model_folder import read_model_info
+from core.predictions import HEADER, plain_name, run_file
 
 POSTS_GROUPS = (1, 2, 5, 10, 20, 50, 100)
 """Where the groups of the table by number of posts begin; the last is open."""
@@ -66,8 +68,12 @@ def evaluate(
     threshold: float | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    include_training: bool = False,
 ) -> dict[str, Any]:
     """Compare a predictions file with a labels file.
+
+    Accounts that made the model are left out: it knows them by heart, and figures on them flatter.
+    Which they are is found through the run file beside the predictions.
 
     Args:
         predictions: CSV of ``username,probability,prediction,posts``.
@@ -76,10 +82,11 @@ def evaluate(
         threshold: predict "at least" from this probability on; None keeps the file's predictions.
         resamples: how many times the accounts are drawn anew for the intervals.
         seed: of those draws.
+        include_training: count accounts that made the model as well.
 
     Returns:
-        An object ready for JSON: ``accounts`` (the counts), ``metrics`` (name -> value, low, high,
-        note), ``confusion``, and the tables ``by_posts``, ``by_age`` and ``by`` (a further column
+        An object ready for JSON: ``warnings``, ``accounts`` (the counts), ``metrics`` (name -> value,
+        low, high, note), ``confusion``, and the tables ``by_posts``, ``by_age`` and ``by`` (a further column
         of the labels file -> table).
 
     Raises:
@@ -92,11 +99,22 @@ def evaluate(
         raise InputError(
             f"No account of {labels} has a prediction in {predictions}. Check that both name the same accounts."
         )
+    run = read_run(predictions)
+    made_the_model = joined["username"].isin(run.made_from)
+    if not include_training:
+        joined = joined[~made_the_model]
+    if joined.empty:
+        raise InputError(
+            f"Every labelled account of {predictions} made the model, which knows them by heart. "
+            "Label further accounts, or count these with --include-training."
+        )
     at_least, probability, predicted = arrays(joined, threshold)
     return {
         "age_cutoff": age_cutoff,
-        "threshold": threshold,
-        "accounts": count_accounts(table, users, age_cutoff),
+        "threshold": run.threshold if threshold is None else threshold,
+        "warnings": _warnings(run, age_cutoff, int(made_the_model.sum()) if include_training else 0),
+        "accounts": count_accounts(table, users, age_cutoff)
+        | {"made_the_model": int(made_the_model.sum()), "evaluated": len(joined)},
         "metrics": {n: asdict(e) for n, e in metrics(at_least, probability, predicted, resamples, seed).items()},
         "confusion": confusion(at_least, predicted),
         **tables(joined, threshold),
@@ -106,6 +124,53 @@ def evaluate(
             "calibration_binning": "equal numbers of accounts",
         },
     }
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of the making of a predictions file.
+
+    Attributes:
+        made_from: the accounts that made the model; empty where that is not known.
+        threshold: from which probability on "at least" was predicted; None where that is not known.
+        age_cutoff: in years; None where that is not known.
+        unknown: why it is not known which accounts made the model, as a sentence; None where it is.
+    """
+
+    made_from: frozenset[str] = frozenset()
+    threshold: float | None = None
+    age_cutoff: float | None = None
+    unknown: str | None = None
+
+
+def read_run(predictions: Path) -> Run:
+    """Read the run file beside a predictions file, and which accounts made the model it names."""
+    path = run_file(predictions)
+    try:
+        details = orjson.loads(path.read_bytes())
+        known = {name: details.get(name) for name in ("threshold", "age_cutoff")}
+        model = Path(str(details["model"]))
+    except (OSError, orjson.JSONDecodeError, AttributeError, KeyError):
+        return Run(unknown=f"{path.name} is not beside the predictions, or damaged.")
+    try:
+        info = read_model_info(model if model.is_dir() else model.parent)
+    except InputError:
+        return Run(**known, unknown="The model is not where the run file says, or no model folder.")
+    return Run(frozenset(info.made_from), **known)
+
+
+def _warnings(run: Run, age_cutoff: float, counted_training: int) -> list[str]:
+    """What flatters or confuses the figures."""
+    found = []
+    if run.unknown:
+        found.append(
+            f"It is not known which accounts made the model: {run.unknown} If some of these did, the figures flatter."
+        )
+    if counted_training:
+        found.append(f"{counted_training} of these accounts made the model; it knows them by heart.")
+    if run.age_cutoff not in (None, age_cutoff):
+        found.append(f"The predictions are about {run.age_cutoff:g} years, these figures about {age_cutoff:g}.")
+    return found
 
 
 def join_labels(predictions: pd.DataFrame, labels: UserList, age_cutoff: float) -> pd.DataFrame:

@@ -54,19 +54,13 @@ def judged_accounts(predictions: pd.DataFrame, model: ModelInfo | None, cutoff: 
         cutoff: the age in years.
     """
     labelled = predictions.dropna(subset=["age", "probability"])
-    own = labelled[~labelled["username"].isin(accounts_seen(model))]
+    own = labelled[~labelled["username"].isin(model.made_from if model else ())]
     own = own.assign(at_least=own["age"] >= cutoff)
     if own["at_least"].nunique() == 2:
         left_out = len(labelled) - len(own)
         rest = f"; {count(left_out, 'account')} that made the model are left out" if left_out else ""
         return Judged(own, "run", f"On {count(len(own), 'labelled account')} of these predictions{rest}.")
     return _of_the_model(model, cutoff) if model else None
-
-
-def accounts_seen(model: ModelInfo | None) -> set[str]:
-    """The accounts that made a model: those it learnt from, and those that chose its best epoch."""
-    split = model.training.get("split", {}) if model else {}
-    return {username for part in ("train", "validation") for username in split.get(part, [])}
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _figures(record: dict[str, Any], part: str) -> str:
     }[part]
     tables = [f"## Figures\n\n{note} Intervals are 95 %, over accounts."]
     for (cutoff, metrics), threshold in zip(record[part].items(), record["settings"]["thresholds"], strict=True):
-        rows = "\n".join(f"| {name} | {_estimate(metrics[key])} |" for key, name in _SHOWN.items())
+        rows = "\n".join(f"| {name} | {estimate_in_words(metrics[key])} |" for key, name in _SHOWN.items())
         said = f"At least {cutoff}, said from a probability of {threshold:.3g} on:"
         tables.append(f"{said}\n\n| | |\n|---|---|\n{rows}")
     return "\n\n".join(tables)
@@ -135,7 +135,8 @@ def _settings(record: dict[str, Any]) -> str:
     )
 
 
-def _estimate(figure: dict[str, Any]) -> str:
+def estimate_in_words(figure: dict[str, Any]) -> str:
+    """``0.940 (0.919 to 0.958)`` of a metric as ``training.json`` holds it, or why there is none."""
     if figure["value"] is None:
         return f"– ({figure['note']})" if figure["note"] else "–"
     interval = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"

@@ -106,6 +106,12 @@ class ModelInfo:
         """What the model is called; see :func:`model_name`."""
         return model_name(self.folder)
 
+    @property
+    def made_from(self) -> set[str]:
+        """The accounts that it learnt from, and those that chose its best epoch and threshold."""
+        split = self.training.get("split", {})
+        return {username for part in ("train", "validation") for username in split.get(part, [])}
+
 
 def model_name(folder: Path) -> str:
     """What a model is called: its folder's name, after that of the comparison it is part of, if it is."""

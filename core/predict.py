@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.files import write_json
 from core.model_folder import cutoff_index, is_model_folder, locate_model, versions
 from core.posts import Account, account_files, read_account
-from core.predictions import PartialPredictions, Prediction, prediction
+from core.predictions import PartialPredictions, Prediction, prediction, run_file
 from core.predictor import Predictor, load_predictor
 from core.progress import Progress
 from core.settings import get_settings
@@ -253,8 +253,3 @@ class Sample:
             self.kept.append(captions)
         elif (place := self._random.randrange(self._seen)) < self._size:
             self.kept[place] = captions
-
-
-def run_file(predictions: Path) -> Path:
-    """Where it is written what made a predictions file."""
-    return predictions.with_name(f"{predictions.stem}.run.json")

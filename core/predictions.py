@@ -42,6 +42,11 @@ class Prediction:
     posts: int
 
 
+def run_file(predictions: Path) -> Path:
+    """Where it is written what made a predictions file."""
+    return predictions.with_name(f"{predictions.stem}.run.json")
+
+
 def safe_name(username: str) -> str:
     """``username`` for a CSV cell, so that no spreadsheet takes it for a formula."""
     return "'" + username if _is_formula(username) else username

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from transformers import BertConfig
 
 from core.accounts import read_labels
 from core.errors import InputError
@@ -19,6 +20,7 @@ from core.evaluate import (
     read_predictions,
     roc_curve,
 )
+from core.model_folder import ModelSettings, write_config
 
 
 def write(folder: Path, predictions: str, labels: str) -> tuple[Path, Path]:
@@ -48,6 +50,8 @@ def test_the_result_is_json_with_counts_metrics_and_tables(study: tuple[Path, Pa
         "both": 60,
         "at_least_cutoff": 42,
         "labels_rejected": 0,
+        "made_the_model": 0,
+        "evaluated": 60,
     }
     assert result["metrics"]["accuracy"]["value"] == pytest.approx(57 / 60)
     assert result["confusion"]["at_least_predicted_under"] == 3
@@ -64,6 +68,47 @@ def test_the_tables_say_where_the_errors_sit(study: tuple[Path, Path]) -> None:
     assert groups == {"1": 1, "2 to 4": 3, "5 to 9": 5, "10 to 19": 10, "20 to 49": 30, "50 to 99": 11}
     assert [row["group"] for row in result["by"]["gender"]] == ["f", "m"]
     assert result["columns_left_out"] == ["city"]  # as many values as accounts
+
+
+def name_the_model(predictions: Path, made_from: list[str]) -> None:
+    """Write the run file of predictions, and the folder of a model made from some accounts."""
+    model = predictions.parent / "model"
+    write_config(model, BertConfig(), ModelSettings("all-MiniLM-L6-v2", "weights.pth"))
+    (model / "training.json").write_text(json.dumps({"split": {"train": made_from, "validation": [], "test": ["u40"]}}))
+    details = {"model": str(model), "threshold": 0.5, "age_cutoff": 21}
+    predictions.with_name("predictions.run.json").write_text(json.dumps(details))
+
+
+def test_accounts_that_made_the_model_are_left_out_unless_asked_for(study: tuple[Path, Path]) -> None:
+    name_the_model(study[0], [f"u{number}" for number in range(20)])
+    result = evaluate(*study, 21, resamples=10)
+    assert (result["accounts"]["made_the_model"], result["accounts"]["evaluated"]) == (20, 40)
+    assert sum(result["confusion"].values()) == 40
+    assert result["warnings"] == []
+    assert result["threshold"] == 0.5
+    everybody = evaluate(*study, 21, resamples=10, include_training=True)
+    assert sum(everybody["confusion"].values()) == 60
+    assert "20 of these accounts made the model" in everybody["warnings"][0]
+
+
+def test_where_all_labelled_accounts_made_the_model_it_says_so(study: tuple[Path, Path]) -> None:
+    name_the_model(study[0], [f"u{number}" for number in range(60)])
+    with pytest.raises(InputError, match=r"Every labelled account .* made the model"):
+        evaluate(*study, 21, resamples=10)
+
+
+def test_where_the_model_is_unknown_it_says_so(study: tuple[Path, Path]) -> None:
+    assert "not known which accounts made the model" in evaluate(*study, 21, resamples=10)["warnings"][0]
+    name_the_model(study[0], [])
+    (study[0].parent / "model" / "training.json").unlink()
+    assert "not known which accounts made the model" in evaluate(*study, 21, resamples=10)["warnings"][0]
+
+
+def test_another_cutoff_than_that_of_the_predictions_is_said(study: tuple[Path, Path]) -> None:
+    name_the_model(study[0], [])
+    assert evaluate(*study, 18, resamples=10)["warnings"] == [
+        "The predictions are about 21 years, these figures about 18."
+    ]
 
 
 def test_the_cutoff_and_the_threshold_are_the_callers(study: tuple[Path, Path]) -> None:
