@@ -14,7 +14,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,11 +24,11 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pandas as pd
-from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 from scipy.stats import chi2
 
 from core.errors import InputError
 from core.files import write_json
+from core.language import language_of
 
 PROFILE_FILE = "profile.json"
 LARGE_SHIFT = 0.25
@@ -46,9 +46,7 @@ _MIN_PER_BIN = 10
 _MIN_USERS_OF_A_WORD = 5
 _LARGEST_VOCABULARY = 20_000
 _RARE = 0.02
-_OTHER, _UNKNOWN = "other", "unknown"
-_SURE = 0.5
-_LANGUAGE_CHARACTERS = 400
+_OTHER = "other"
 _WORD = re.compile(r"[^\W\d_]+")
 
 _Floats = npt.NDArray[np.float64]
@@ -204,31 +202,12 @@ class _Described:
 def _describe(captions: Sequence[str]) -> _Described:
     words = Counter(_WORD.findall("\n".join(captions).lower()))
     hashes = Counter({_hash(word): number for word, number in words.items()})
-    return _Described(len(captions), hashes, _language(captions))
+    return _Described(len(captions), hashes, language_of(captions))
 
 
 @lru_cache(maxsize=200_000)
 def _hash(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode(errors="replace"), digest_size=4).digest())
-
-
-def _language(captions: Sequence[str]) -> str:
-    language, _ = _identifier().classify(" ".join(_beginning(captions)))
-    return _UNKNOWN if language in ("und", "zxx") else str(language)
-
-
-def _beginning(captions: Sequence[str]) -> Iterator[str]:
-    length = 0
-    for caption in captions:
-        if length >= _LANGUAGE_CHARACTERS:
-            return
-        yield caption
-        length += len(caption)
-
-
-@lru_cache(maxsize=1)
-def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=_SURE)
 
 
 # ------------------------------------------------------------------------------- of many accounts

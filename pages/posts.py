@@ -68,6 +68,15 @@ def choose_filter() -> Filter:
         outcomes = st.multiselect(
             "Outcome", get_args(Outcome), key="outcome", bind="query-params", width=150, placeholder="any"
         )
+        languages = st.multiselect(
+            "Language",
+            store.languages()["language"].tolist(),
+            key="language",
+            bind="query-params",
+            width=150,
+            placeholder="any",
+            help="What an account mostly writes in, guessed from the beginning of its captions; ISO 639 codes.",
+        )
         label = st.selectbox("Label", LABELS, format_func=LABELS.get, key="label", bind="query-params", width=130)
         least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params", width=120)
     return Filter(
@@ -76,6 +85,7 @@ def choose_filter() -> Filter:
         since=since,
         until=until,
         outcomes=tuple(outcomes),
+        languages=tuple(languages),
         label=label,
         min_posts=least or None,
     )
@@ -230,7 +240,7 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     with st.grid(5):
         st.metric("Posts", number(account.posts), help=f"{number(account.captions)} with text")
         st.metric("Outcome", account.outcome.replace("_", " "), help=account.reason and plain(account.reason))
-        collected = f"{moment(account.collected_at)}; source: {plain(account.source)}"
+        collected = f"{moment(account.collected_at)}; source: {plain(account.source)}; language: {account.language}"
         st.metric("Collected", day(account.collected_at), help=collected)
         st.metric("Labelled age", "–" if account.age is None else f"{account.age:g}")
         if latest is not None:

@@ -397,6 +397,22 @@ def test_accounts_are_filtered_by_what_is_known_of_them(study: Store) -> None:
     assert names(study, min_posts=2, max_posts=2) == ["bob", "dora_x"]
 
 
+def test_accounts_and_posts_are_filtered_by_what_is_mostly_written_in(store: Store, settings: Settings) -> None:
+    collect(settings, "anna", "Heute war ein schöner Tag am See mit allen meinen Freunden aus der Schule")
+    collect(settings, "bob", "What a beautiful day it was at the lake with all of my friends from school", "ok")
+    collect(settings, "cleo", None)
+    store.refresh()
+    assert store.languages().to_dict("list") == {"language": ["de", "en"], "accounts": [1, 1]}
+    assert names(store, languages=("de",)) == ["anna"]
+    assert captions(store, languages=("en",)) == [
+        "ok",
+        "What a beautiful day it was at the lake with all of my friends from school",
+    ]
+    assert names(store, languages=("de", "en")) == ["anna", "bob"]
+    cleo = store.account("cleo")
+    assert cleo is not None and cleo.language is None
+
+
 def test_accounts_are_filtered_by_their_posts(study: Store) -> None:
     assert names(study, words="party") == ["anna", "bob"]
     assert names(study, words="party", until=date(2026, 2, 1)) == ["bob"]

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from core.errors import InputError
+from core.language import language_of
 from core.posts import Account, file_name, read_account
 
 _MOMENT = pa.timestamp("us", "UTC")
@@ -64,6 +65,15 @@ def read_batch(paths: Sequence[Path]) -> AccountBatch:
         return _batch(_parse(lines, paths), list(range(len(paths))), {})
     except (OSError, pa.ArrowInvalid):
         return _read_patiently(paths)
+
+
+def languages_of(batch: AccountBatch) -> list[str | None]:
+    """The language that each account of a batch mostly writes in; None where it has no text."""
+    captions: list[list[str]] = [[] for _ in range(len(batch.accounts))]
+    for account, caption in zip(batch.posts["account"].to_pylist(), batch.posts["caption"].to_pylist(), strict=True):
+        if caption and not caption.isspace():
+            captions[account].append(caption)
+    return [language_of(texts) if texts else None for texts in captions]
 
 
 def _read_patiently(paths: Sequence[Path]) -> AccountBatch:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from core.errors import AgeScopeError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _MEMORY_LIMIT = "1GB"
 _LOCKED_DOWN = {
@@ -28,7 +28,7 @@ CREATE TABLE files (path VARCHAR, kind VARCHAR, mtime_ns BIGINT, size BIGINT, re
 CREATE TABLE accounts (
     account_id INTEGER, username VARCHAR, user_id VARCHAR, source VARCHAR, collected_at TIMESTAMP, complete BOOLEAN,
     outcome VARCHAR, post_count BIGINT, reason VARCHAR,
-    posts INTEGER, captions INTEGER, first_at TIMESTAMP, last_at TIMESTAMP, path VARCHAR
+    posts INTEGER, captions INTEGER, first_at TIMESTAMP, last_at TIMESTAMP, language VARCHAR, path VARCHAR
 );
 CREATE TABLE posts (
     account_id INTEGER, username VARCHAR, id VARCHAR, shortcode VARCHAR, taken_at TIMESTAMP, caption VARCHAR,

@@ -34,6 +34,7 @@ class Filter:
         account: one username, exactly.
         outcomes: outcomes of the collection.
         sources: "web", "import:csv", ...
+        languages: ISO 639 codes of what the account mostly writes in, and "unknown".
         label: whether the account's age is known, and on which side of ``cutoff`` it lies.
         cutoff: age in years, for ``label``.
         min_posts: at least so many posts are stored.
@@ -48,6 +49,7 @@ class Filter:
     account: str = ""
     outcomes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     label: LabelState = "any"
     cutoff: float = 21
     min_posts: int | None = None
@@ -179,6 +181,8 @@ def _own_account_conditions(chosen: Filter) -> Conditions:
         conditions.add("a.outcome IN (SELECT unnest(?))", list(chosen.outcomes))
     if chosen.sources:
         conditions.add("a.source IN (SELECT unnest(?))", list(chosen.sources))
+    if chosen.languages:
+        conditions.add("a.language IN (SELECT unnest(?))", list(chosen.languages))
     if chosen.min_posts is not None:
         conditions.add("a.posts >= ?", chosen.min_posts)
     if chosen.max_posts is not None:

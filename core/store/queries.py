@@ -70,6 +70,7 @@ class AccountDetail:
     Attributes:
         posts: stored posts; ``post_count`` is what the account says it has.
         captions: stored captions that hold text.
+        language: what it mostly writes in, as an ISO 639 code, or "unknown"; None without text.
         age: the label, if there is one; ``extra`` are the label's further columns.
         listed: whether it stands on a list.
         path: its file, relative to the data folder.
@@ -88,6 +89,7 @@ class AccountDetail:
     captions: int
     first_at: datetime | None
     last_at: datetime | None
+    language: str | None
     path: str
     age: float | None
     extra: dict[str, str]
@@ -140,11 +142,11 @@ class Queries:
         limit: int = 50,
         offset: int = 0,
     ) -> pd.DataFrame:
-        """Accounts: username, outcome, posts, captions, first_at, last_at, collected_at, source, age."""
+        """Accounts: username, outcome, posts, captions, first_at, last_at, collected_at, source, language, age."""
         conditions = account_conditions(chosen or Filter())
         return self._page(
-            "SELECT a.username, a.outcome, a.posts, a.captions, a.first_at, a.last_at, a.collected_at, a.source, g.age "
-            f"{_FROM_ACCOUNTS} {conditions.where} {account_order(sort, descending)}",
+            "SELECT a.username, a.outcome, a.posts, a.captions, a.first_at, a.last_at, a.collected_at, a.source, "
+            f"a.language, g.age {_FROM_ACCOUNTS} {conditions.where} {account_order(sort, descending)}",
             conditions,
             limit,
             offset,
@@ -188,7 +190,8 @@ class Queries:
         known = self._database.record(
             """
             SELECT a.username, user_id, source, collected_at, complete, outcome, reason, post_count, posts, captions,
-                first_at, last_at, path, age, g.extra, EXISTS (FROM lists l WHERE l.username = a.username) AS listed
+                first_at, last_at, language, path, age, g.extra,
+                EXISTS (FROM lists l WHERE l.username = a.username) AS listed
             FROM accounts a LEFT JOIN ages g USING (username) WHERE a.username = ?
             """,
             [username],
@@ -218,6 +221,13 @@ class Queries:
         """Where the accounts come from: source, accounts."""
         return self._database.frame(
             "SELECT source, count(*) AS accounts FROM accounts GROUP BY source ORDER BY accounts DESC, source"
+        )
+
+    def languages(self) -> pd.DataFrame:
+        """What the accounts mostly write in, most frequent first: language, accounts."""
+        return self._database.frame(
+            "SELECT language, count(*) AS accounts FROM accounts WHERE language IS NOT NULL "
+            "GROUP BY language ORDER BY accounts DESC, language"
         )
 
     def missing(self, limit: int = 1000, offset: int = 0) -> list[str]:

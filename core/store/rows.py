@@ -13,7 +13,7 @@ from core.accounts import read_labels, read_user_list
 from core.errors import InputError
 from core.posts import parse_time
 from core.predictions import plain_name
-from core.store.account_batch import read_batch
+from core.store.account_batch import languages_of, read_batch
 from core.store.files import FileKind, FoundFile
 
 _TABLES: dict[FileKind, tuple[str, ...]] = {
@@ -32,7 +32,7 @@ _INSERT_POSTS = """
 _INSERT_ACCOUNTS = """
     INSERT INTO accounts
     SELECT $first + a.account, username, user_id, source, collected_at, complete, outcome, post_count, reason,
-        coalesce(posts, 0), coalesce(captions, 0), first_at, last_at, path
+        coalesce(posts, 0), coalesce(captions, 0), first_at, last_at, language, path
     FROM new_accounts a LEFT JOIN (
         SELECT account, count(*) AS posts, count(*) FILTER (trim(caption, $white_space) <> '') AS captions,
             min(taken_at) AS first_at, max(taken_at) AS last_at
@@ -106,7 +106,9 @@ def _account_rows(data_dir: Path, files: Sequence[FoundFile]) -> Rows:
     batch = read_batch([data_dir / file.path for file in files])
     paths = pa.array([file.path for file in files], pa.string()).take(batch.accounts["file"].combine_chunks())
     numbers = pa.array(range(len(batch.accounts)), pa.int32())
+    languages = pa.array(languages_of(batch), pa.string())
     accounts = batch.accounts.append_column("path", paths).append_column("account", numbers)
+    accounts = accounts.append_column("language", languages)
     reasons = {files[position].path: reason for position, reason in batch.reasons.items()}
     return Rows({"new_accounts": accounts, "new_posts": batch.posts}, reasons)
 
