@@ -1,17 +1,18 @@
 """How well each model tells who is at least 21, on real, labelled text; prints one table.
 
-    python -m bench.accuracy --data FOLDER [--seed 2021] [--draws 1] [--cache FOLDER]
+    python -m bench.accuracy --data FOLDER [--seed 2021] [--draws 1] [--cache FOLDER] [--finetune EPOCHS]
 
 FOLDER holds labels.csv (username, age) and posts.csv.gz (username, caption, taken_at). Each draw
 takes 1,000 accounts to train with and 500 others to test with, stratified by the side of the cutoff,
 and at most 60 posts of each, spread evenly over what there is of it. Further draws have the next seeds.
 With a cache, what was encoded in an earlier run is not encoded again (the seconds then leave it out).
+``--finetune`` adds the published method, trained for so many epochs: minutes an epoch and draw.
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,16 +23,18 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from core.baselines import MajorityPredictor, TfidfPredictor
+from core.batching import tokenize
 from core.calibration import expected_calibration_error
 from core.combined import MAX_SEQ_LEN, CombinedPredictor
 from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.finetune import Examples, Recipe, finetune
 from core.frozen import HeadRecipe, KnownUsers, train_head
 from core.metrics import Estimate, metrics
 from core.model import AgeClassifier
 from core.model_folder import ModelSettings
 from core.predictor import EncoderPredictor, Predictor
 from core.progress import Progress
-from core.vectors import UserEncoder, VectorCache
+from core.vectors import UserEncoder, VectorCache, Vectors
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -59,10 +62,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2021, help="of the first draw")
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--cache", type=Path, help="a folder that keeps users' vectors for the next run")
+    parser.add_argument("--finetune", type=int, metavar="EPOCHS", help="add the published method")
     given = parser.parse_args()
     captions, at_least = read(given.data)
     with tempfile.TemporaryDirectory() as scratch:
-        contestants = Contestants(VectorCache(given.cache or Path(scratch)))
+        contestants = Contestants(VectorCache(given.cache or Path(scratch)), given.finetune)
         seeds = range(given.seed, given.seed + given.draws)
         results = [one_draw(captions, at_least, seed, contestants) for seed in seeds]
     print(table(results[0], f"seed {given.seed}"))
@@ -87,8 +91,8 @@ def spread(captions: list[str]) -> list[str]:
 class Contestants:
     """The models that are compared; each learns from some accounts and returns a predictor."""
 
-    def __init__(self, cache: VectorCache) -> None:
-        self.cache = cache
+    def __init__(self, cache: VectorCache, epochs: int | None) -> None:
+        self.cache, self.epochs = cache, epochs
         self.tokenizer = load_tokenizer(OFFLINE_ENCODER)
         self.bert = load_encoder(OFFLINE_ENCODER)
         self.progress = Progress("accounts", terminal=False)
@@ -96,8 +100,11 @@ class Contestants:
             "majority": self.majority,
             "TF-IDF, logistic regression": self.tfidf,
             "encoder frozen, 18 tokens": self.frozen,
+            "best recipe without the encoder": self.text,
             "best recipe": self.best,
         }
+        if epochs:
+            self.models[f"published, {epochs} epochs"] = self.published
 
     def majority(self, captions: Captions, at_least: Bools, seed: int) -> Predictor:
         """Everybody is what most are."""
@@ -117,11 +124,38 @@ class Contestants:
         train_head(predictor.model, learn, choose, HeadRecipe(seed), self.progress)
         return predictor
 
+    def published(self, captions: Captions, at_least: Bools, seed: int) -> Predictor:
+        """Encoder and head learn together; a fifth of the accounts chooses the epoch."""
+        torch.manual_seed(seed)
+        predictor = EncoderPredictor(AgeClassifier(load_encoder(OFFLINE_ENCODER)), self.tokenizer, SETTINGS)
+        users = tokenize(self.tokenizer, captions, SETTINGS.max_seq_len)
+        parts = train_test_split(np.arange(len(users)), test_size=0.2, stratify=at_least, random_state=seed)
+        learn, choose = (Examples([users[index] for index in part], at_least[part, None]) for part in parts)
+        recipe = Recipe(learn_rate=2e-5, epoch_num=self.epochs or 1, accumulation_steps=10, seed=seed)
+        with tempfile.TemporaryDirectory() as checkpoints:
+            finetune(predictor.model, learn, choose, recipe, Path(checkpoints), self.progress)
+        return predictor
+
+    def text(self, captions: Captions, at_least: Bools, seed: int) -> Predictor:
+        """The best recipe with the same vector for everybody: what the encoder is worth beside the text."""
+        return CombinedPredictor.fit(captions, at_least[:, None], NoEncoder(), SETTINGS, self.progress, seed)
+
     def best(self, captions: Captions, at_least: Bools, seed: int) -> Predictor:
         """Words, letters and the encoder in one."""
         settings = replace(SETTINGS, max_seq_len=MAX_SEQ_LEN)
         encoder = UserEncoder(AgeClassifier(self.bert), self.tokenizer, MAX_SEQ_LEN, self.cache)
         return CombinedPredictor.fit(captions, at_least[:, None], encoder, settings, self.progress, seed)
+
+
+class NoEncoder(UserEncoder):
+    """Says the same of every user."""
+
+    def __init__(self) -> None:
+        """It has nothing to know."""
+
+    def vectors(self, users: Iterable[Sequence[str]], progress: Progress | None = None) -> Vectors:
+        """Zeros."""
+        return np.zeros((len([*users]), 1), np.float32)
 
 
 def one_draw(captions: Captions, at_least: Bools, seed: int, contestants: Contestants) -> dict[str, Result]:

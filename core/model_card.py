@@ -125,7 +125,8 @@ def _use() -> str:
 
 def _settings(record: dict[str, Any]) -> str:
     hidden = _PATHS if record["method"] == "finetuned" else (*_PATHS, *_FINE_TUNING)
-    rows = [f"| {name} | {_plain(value)} |" for name, value in record["arguments"].items() if name not in hidden]
+    arguments = {name: record["settings"].get(name, value) for name, value in record["arguments"].items()}
+    rows = [f"| {name} | {_plain(value)} |" for name, value in arguments.items() if name not in hidden]
     best = f"Epoch {record['best_epoch']} of {len(record['epochs'])} was kept. " if record["epochs"] else ""
     packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     table = "\n".join(rows)
