@@ -2,6 +2,7 @@
 
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 
 from core.collect import CollectArguments, CollectSummary, collect
 from core.errors import AgeScopeError, InputError
@@ -39,7 +41,7 @@ class _ProxyHandler(socketserver.BaseRequestHandler):
         self.server.used += 1
         if self.server.broken:
             return
-        first = self.request.recv(1, socket.MSG_PEEK)
+        first = b"" if self.server.tls else self.request.recv(1, socket.MSG_PEEK)
         upstream = {b"\x05": self._socks5, b"\x04": self._socks4}.get(first, self._http)()
         if upstream:
             threading.Thread(target=pump, args=(upstream, self.request), daemon=True).start()
@@ -93,11 +95,20 @@ class FakeProxy(socketserver.ThreadingTCPServer):
         self.used = 0
         self.broken = False
         self.password = ""
+        self.tls: ssl.SSLContext | None = None
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
     def address(self) -> str:
         return "{}:{}".format(*self.server_address)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own, so that a slow handshake holds up nobody."""
+        try:
+            secured = self.tls.wrap_socket(request, server_side=True) if self.tls else request
+        except ssl.SSLError:  # the other side does not trust us
+            return
+        super().finish_request(secured, client_address)
 
 
 @pytest.fixture
@@ -164,6 +175,22 @@ def test_a_list_says_which_line_is_wrong(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["http", "socks4", "socks5"])
 def test_every_kind_is_gone_through(stand_in: StandIn, tmp_path: Path, proxy: FakeProxy, kind: str) -> None:
     summary = run(tmp_path, f"{kind}://{proxy.address}", "anna", posts_per_user=5)
+    assert summary.outcomes == {"collected": 1}
+    assert proxy.used >= 2
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")  # the stand-in itself speaks plain http
+def test_a_proxy_is_reached_over_tls(
+    stand_in: StandIn, tmp_path: Path, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    proxy.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(proxy.tls)
+    assert not reaches(Proxy("https", *proxy.server_address), stand_in.url)  # type: ignore[arg-type]
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    summary = run(tmp_path, f"https://{proxy.address}", "anna", posts_per_user=5)
     assert summary.outcomes == {"collected": 1}
     assert proxy.used >= 2
 
