@@ -126,6 +126,13 @@ class Job:
         """The end of what the job printed."""
         return _tail(self.folder / "log.txt", last_bytes).decode(errors="replace")
 
+    def events_size(self) -> int:
+        """Bytes of ``events.jsonl``; grows with every event."""
+        try:
+            return (self.folder / "events.jsonl").stat().st_size
+        except OSError:
+            return 0
+
     def events(self, kind: str | None = None, last_bytes: int = _LAST_BYTES) -> list[dict[str, Any]]:
         """The latest records of ``events.jsonl``, oldest first, of one kind or all."""
         lines = _tail(self.folder / "events.jsonl", last_bytes).splitlines()

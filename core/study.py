@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import altair as alt
+import orjson
 import pandas as pd
 
 from core import charts
@@ -14,7 +15,7 @@ from core.errors import InputError
 from core.evaluate import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve, tables
 from core.judged import Judged, error_rates, judged_accounts
 from core.metrics import share_interval
-from core.model_folder import CARD_FILE, ModelInfo
+from core.model_folder import CARD_FILE, COMPARISON_FILE, ModelInfo
 from core.prevalence import prevalence_of
 from core.store import Counts
 from core.wording import count, moment, number, percent
@@ -24,6 +25,9 @@ ESTIMATES = {
     "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
     "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
 }
+
+COMPARED = ("auc", "accuracy", "average_precision", "calibration_error")
+"""The figures by which methods are shown side by side."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,29 @@ class RunView:
         probability = self.predictions["probability"]
         predicted = (probability >= self.threshold).astype("Int8").where(probability.notna())
         return self.predictions.assign(prediction=predicted, uncertain=self.uncertain)
+
+
+def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
+    """Every method of the comparison that a model is part of, in words, best first; empty where it is part of none."""
+    try:
+        record = orjson.loads((model.folder.parent / COMPARISON_FILE).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return pd.DataFrame()
+    rows = [row for row in record["rows"] if row["cutoff"] == cutoff]
+    rows.sort(key=lambda row: row["metrics"]["auc"]["value"] or 0.0, reverse=True)
+    return pd.DataFrame(
+        [
+            {"method": f"{row['method']} (this one)" if row["method"] == model.folder.name else row["method"]}
+            | {name.replace("_", " "): _with_interval(row["metrics"][name]) for name in COMPARED}
+            for row in rows
+        ]
+    )
+
+
+def _with_interval(figure: dict[str, float | None]) -> str:
+    if figure["low"] is None:
+        return number(figure["value"], 3)
+    return f"{number(figure['value'], 3)} ({number(figure['low'], 3)} to {number(figure['high'], 3)})"
 
 
 def interval(low: float | None, high: float | None) -> str:

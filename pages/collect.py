@@ -31,6 +31,7 @@ from pages.shared import (
 in_frame()
 
 SETTINGS = get_settings()
+SHOWN = 500
 SOURCES = {
     "web": "Instagram's own pages",
     "graph": "Graph API",
@@ -120,7 +121,9 @@ def choose_limits() -> list[Limit]:
 
 def choose_proxies() -> list[str]:
     """None, public ones, or a list of one's own."""
-    kind = st.segmented_control("Proxies", ["none", "public", "own list"], default="none", key="proxies", required=True)
+    kind = st.segmented_control(
+        "Proxies", ["none", "public", "own list"], default="none", key="proxies", persist_state="session", required=True
+    )
     if kind == "public":
         st.caption("Public proxies rarely help: most are slow, and Instagram knows them.")
         return ["--useproxies"]
@@ -223,19 +226,37 @@ def show_refusals(refusals: list[dict[str, Any]]) -> None:
         st.warning(f"{plain(meaning)} {plain(advice)}", title=f"{count(len(rows), 'time')}: {plain(latest['answer'])}")
 
 
+@st.cache_data(max_entries=2, show_spinner=False)
+def accounts_of(folder: Path, size: int) -> pd.DataFrame:
+    """Every account that a run has asked about, latest first."""
+    table = pd.DataFrame(Job(folder).events("account", last_bytes=size)[::-1])
+    return table[[name for name in ("at", "username", "outcome", "posts", "requests", "reason") if name in table]]
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def accounts_csv(folder: Path, size: int, outcomes: tuple[str, ...]) -> bytes:
+    return safe_csv(with_outcome(accounts_of(folder, size), outcomes))
+
+
+def with_outcome(table: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
+    return table[table["outcome"].isin(outcomes)] if outcomes else table
+
+
 def show_accounts(job: Job) -> None:
     """The accounts that the latest run has asked about, to filter and to download."""
-    table = pd.DataFrame(job.events("account")[::-1])
+    size = job.events_size()
+    table = accounts_of(job.folder, size)
     if table.empty:
         st.caption("None yet.")
         return
     outcomes = st.pills("Outcome", sorted(table["outcome"].unique()), selection_mode="multi", key="run_outcomes")
-    shown = table[table["outcome"].isin(outcomes)] if outcomes else table
-    columns = [name for name in ("at", "username", "outcome", "posts", "requests", "reason") if name in shown]
-    st.dataframe(shown[columns], hide_index=True, height=260, placeholder="–", alt="Accounts, latest first")
+    shown = with_outcome(table, outcomes)
+    st.dataframe(shown.head(SHOWN), hide_index=True, height=260, placeholder="–", alt="Accounts, latest first")
+    if len(shown) > SHOWN:
+        st.caption(f"The latest {number(SHOWN)} of {number(len(shown))}; the file holds them all.")
     st.download_button(
         "Download these",
-        safe_csv(shown[columns]),
+        accounts_csv(job.folder, size, tuple(outcomes)),
         "accounts.csv",
         "text/csv",
         icon=":material/table:",
@@ -319,16 +340,24 @@ if instagram.open:
             chosen = choose_list()
         with how:
             st.subheader("2 · How")
-            posts_per_user = st.number_input("Posts per account", 1, 100_000, 100, step=10, width=200, key="posts")
+            posts_per_user = st.number_input(
+                "Posts per account", 1, 100_000, 100, step=10, width=200, key="posts", persist_state="session"
+            )
             limits = choose_limits()
             source = st.segmented_control(
-                "Source", SOURCES, format_func=SOURCES.get, default="web", key="from", required=True
+                "Source",
+                SOURCES,
+                format_func=SOURCES.get,
+                default="web",
+                key="from",
+                persist_state="session",
+                required=True,
             )
             st.caption(SOURCE_NOTES[source])
             with st.expander("More: back-off, proxies, jitter, refresh"):
                 st.caption("After a refusal the k-th wait is mult × exp^k seconds, with jitter; Retry-After wins.")
                 with st.container(horizontal=True, vertical_alignment="bottom"):
-                    backoff = st.toggle("Set the back-off", key="backoff")
+                    backoff = st.toggle("Set the back-off", key="backoff", persist_state="session")
                     mult = st.number_input("mult", 0.1, 3600.0, 30.0, disabled=not backoff, width=130)
                     exp = st.number_input("exp", 1.0, 10.0, 2.0, disabled=not backoff, width=130)
                 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -342,6 +371,7 @@ if instagram.open:
                         placeholder="never",
                         width=190,
                         key="refresh",
+                        persist_state="session",
                     )
                 proxies = choose_proxies()
         if chosen:

@@ -141,7 +141,6 @@ def show_disk(busy: bool) -> None:
 everything = jobs.list_jobs(JOBS_DIR)
 if not everything:
     empty_state("Nothing has run in the background yet.", "pages/collect.py", "Collect posts")
-    st.stop()
 
 active()
 

@@ -1,17 +1,19 @@
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from core import charts, jobs
-from core.metrics import share_interval
+from core import jobs
 from core.model_folder import ModelInfo, list_models, model_name
 from core.sample import load_sample
 from core.settings import get_settings
 from core.store import Counts
-from core.study import RunView, interval
 from core.wording import count, day, moment, number, percent, plain
 from pages.shared import in_frame, the_store
+
+if TYPE_CHECKING:
+    from core.study import RunView
 
 in_frame()
 
@@ -85,6 +87,8 @@ def offer_sample() -> None:
 
 
 def show_collected(counts: Counts) -> None:
+    from core import charts
+
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.markdown("**Outcomes**")
@@ -103,7 +107,9 @@ def show_collected(counts: Counts) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def latest_view(run: str, version: int, _latest: pd.Series, _model: ModelInfo | None) -> RunView:
+def latest_view(run: str, version: int, _latest: pd.Series, _model: ModelInfo | None) -> "RunView":
+    from core.study import RunView
+
     cutoff = float(_latest["cutoff"]) if pd.notna(_latest["cutoff"]) else 21.0
     threshold = float(_latest["threshold"]) if pd.notna(_latest["threshold"]) else 0.5
     return RunView(run, store.all_predictions(run), _model, cutoff, threshold)
@@ -111,6 +117,9 @@ def latest_view(run: str, version: int, _latest: pd.Series, _model: ModelInfo | 
 
 def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
     """The share that the latest predictions tell, and how good their model is."""
+    from core.metrics import share_interval  # here, so that the first page of all need not wait for scipy
+    from core.study import interval
+
     name = model_name(Path(str(latest["model"])))
     model = next((model for model in models if model.name == name), None)
     view = latest_view(latest["run"], store.version, latest, model)
@@ -166,11 +175,14 @@ def standing() -> None:
     show_next(counts, len(models), len(active))
     if not counts.collected and not active:
         offer_sample()
+    latest, collected = st.container(), st.container()
+    if counts.outcomes:
+        with collected:
+            show_collected(counts)
     runs = store.runs()
     if len(runs):
-        show_latest(runs.iloc[0], models)
-    if counts.outcomes:
-        show_collected(counts)
+        with latest:
+            show_latest(runs.iloc[0], models)
 
 
 store = the_store()

@@ -99,7 +99,7 @@ def accounts_table(chosen: Filter) -> None:
         order = st.selectbox(
             "Order", ACCOUNT_ORDERS, format_func=ACCOUNT_ORDERS.get, key="order", bind="query-params", width=180
         )
-    page = page_chooser(found, "accounts_page")
+    page = page_chooser(found, f"accounts_page_{hash(chosen)}")
     table = store.accounts(chosen, order, order != "username", PAGE_ROWS, (page - 1) * PAGE_ROWS)
     key = f"accounts_{page}_{order}"
     st.dataframe(
@@ -142,7 +142,7 @@ def posts_table(chosen: Filter) -> None:
             width=180,
         )
     sort, descending, _ = POST_ORDERS[order]
-    page = page_chooser(found, "posts_page", POSTS_A_PAGE)
+    page = page_chooser(found, f"posts_page_{hash(chosen)}", POSTS_A_PAGE)
     draw_posts(store.posts(chosen, sort, descending, POSTS_A_PAGE, (page - 1) * POSTS_A_PAGE), chosen.terms)
 
 
@@ -253,7 +253,7 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     if len(activity) > 1:
         st.altair_chart(charts.over_time(activity, "month", "posts", "posts", 90), alt="Posts by month")
     mine = Filter(account=account.username)
-    page = page_chooser(account.posts, "account_page", POSTS_A_PAGE)
+    page = page_chooser(account.posts, f"account_page_{account.username}", POSTS_A_PAGE)
     draw_posts(store.posts(mine, limit=POSTS_A_PAGE, offset=(page - 1) * POSTS_A_PAGE), terms, with_account=False)
 
 

@@ -14,7 +14,7 @@ from core.metrics import Estimate, compare_predictions, metrics, share_interval
 from core.model_folder import TEST_FILE, ModelInfo, list_models, model_name
 from core.settings import get_settings
 from core.store import PredictionFilter
-from core.study import Chart, RunView
+from core.study import Chart, RunView, baselines
 from core.wording import count, moment, number, percent, plain
 from pages.results_more import show_account, show_downloads, show_drift
 from pages.shared import command_to_copy, draw_progress, empty_state, in_frame, start_job, the_store
@@ -168,6 +168,7 @@ def show_quality(view: RunView, judged: Judged) -> None:
         )
     st.markdown("**At the threshold**")
     st.dataframe(view.errors, hide_index=True, alt="Confusion at the threshold, with both error rates")
+    show_baselines(view)
     drawn = [*view.quality_charts(), *view.error_charts()]
     for left, right in zip(drawn[::2], [*drawn[1::2], None], strict=False):
         columns = st.columns(2)
@@ -175,6 +176,16 @@ def show_quality(view: RunView, judged: Judged) -> None:
             if chart:
                 with column:
                     draw(chart)
+
+
+def show_baselines(view: RunView) -> None:
+    """The model beside the baselines that learnt from the same accounts."""
+    st.markdown("**Beside the baselines**")
+    table = baselines(view.model, view.cutoff) if view.model else pd.DataFrame()
+    if table.empty:
+        st.caption("Train with *compare all* to have the model measured beside the baselines, on the same accounts.")
+        return
+    st.dataframe(table, hide_index=True, alt="This model and the baselines, on the same accounts")
 
 
 def show_accounts(view: RunView) -> None:
@@ -205,12 +216,13 @@ def show_accounts(view: RunView) -> None:
         inside = (rows["probability"] > view.band.low) & (rows["probability"] < view.band.high)
         rows["prediction"] = rows["prediction"].where(~inside, "uncertain")
     rows["prediction"] = rows["prediction"].where(rows["probability"].notna(), "no captions")
-    event = st.dataframe(
+    key = f"predictions_{view.run}_{page}"
+    st.dataframe(
         rows,
         hide_index=True,
-        on_select="rerun",
+        on_select=lambda: ask_why(key, rows),
         selection_mode="single-cell",
-        key=f"predictions_{view.run}_{page}",
+        key=key,
         alt="Predicted accounts, most probable first",
         placeholder="–",
         column_config={
@@ -222,10 +234,17 @@ def show_accounts(view: RunView) -> None:
             "posts": st.column_config.NumberColumn("captions used"),
         },
     )
-    if event.selection.cells:
-        show_account(rows["username"].iloc[event.selection.cells[0][0]], view)
+    if st.query_params.get("why"):
+        show_account(st.query_params["why"], view)
     elif found:
         st.caption("Click an account to see which of its captions moved its probability, and by how much.")
+
+
+def ask_why(key: str, rows: pd.DataFrame) -> None:
+    """Put the account of the cell that was clicked into the address."""
+    cells = st.session_state[key].selection.cells
+    if cells:
+        st.query_params["why"] = rows["username"].iloc[cells[0][0]]
 
 
 def show_comparison(view: RunView, names: list[str]) -> None:
@@ -286,15 +305,15 @@ def show_comparison(view: RunView, names: list[str]) -> None:
 def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str]) -> None:
     """Everything that the threshold moves; in a fragment, so that only this is drawn anew."""
     cutoff = float(about["cutoff"]) if pd.notna(about["cutoff"]) else 21.0
-    own_threshold = float(about["threshold"]) if pd.notna(about["threshold"]) else 0.5
     with st.container(horizontal=True, gap="large"):
         threshold = st.slider(
             "Threshold",
             0.0,
             1.0,
-            own_threshold,
+            own_threshold(about),
             0.01,
-            key=f"threshold_{run}",
+            key="threshold",
+            bind="query-params",
             help=f"Predicted at least {cutoff:g} from here on.",
             width=360,
         )
@@ -338,6 +357,16 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
             show_downloads(view, orjson.loads(about["details"] or "{}"))
 
 
+def own_threshold(about: pd.Series) -> float:
+    """The threshold of a run's own model."""
+    return float(about["threshold"]) if pd.notna(about["threshold"]) else 0.5
+
+
+def begin_at_its_threshold(runs: pd.DataFrame) -> None:
+    """Another run begins at the threshold of its own model."""
+    st.session_state.threshold = own_threshold(runs.set_index("run").loc[st.session_state.run])
+
+
 models = list_models(SETTINGS.models_dir)
 runs = store.runs()
 if not models and runs.empty:
@@ -352,7 +381,15 @@ if runs.empty:
 
 names = runs["run"].tolist()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    run = st.selectbox("Predictions", names, key="run", bind="query-params", width=480)
+    run = st.selectbox(
+        "Predictions",
+        names,
+        key="run",
+        bind="query-params",
+        width=480,
+        on_change=begin_at_its_threshold,
+        args=(runs,),
+    )
     if models:
         with st.popover("Predict again", icon=":material/insights:"):
             predict_now(models, busy=bool(st.session_state.get("predicting")))

@@ -58,6 +58,7 @@ def show_account(username: str, view: RunView) -> None:
                 icon=":material/arrow_forward:",
                 query_params={"account": username},
             )
+            st.button("Close", icon=":material/close:", type="tertiary", on_click=st.query_params.pop, args=("why",))
         if view.model is None:
             st.info("The model's folder is gone, so what moved the probability cannot be computed.")
             return

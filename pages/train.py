@@ -11,6 +11,7 @@ from core.errors import InputError
 from core.jobs import Job
 from core.model_folder import CARD_FILE, ModelInfo, list_models
 from core.settings import get_settings
+from core.tables import safe_csv
 from core.wording import count, duration, moment, number, percent, plain
 from pages.shared import (
     command_to_copy,
@@ -106,7 +107,7 @@ def groups(labels: UserList, cutoff: float) -> bool:
 def choose_settings() -> list[str]:
     """How to train, as the command takes it."""
     method = st.segmented_control(
-        "Method", METHODS, format_func=METHODS.get, default="best", key="method", required=True
+        "Method", METHODS, format_func=METHODS.get, default="best", key="method", persist_state="session", required=True
     )
     st.caption(EXPLAINED[method])
     choices = available_encoders()
@@ -118,13 +119,16 @@ def choose_settings() -> list[str]:
             names,
             index=names.index(preferred_encoder()),
             key="encoder",
+            persist_state="session",
             accept_new_options=True,
             width=320,
             help="Any BERT-like encoder by its hub name or folder.",
         )
         offered = {device.name: device for device in devices()}
         usable = [name for name, device in offered.items() if device.available]
-        device = st.segmented_control("Device", usable, default=usable[-1], key="device", required=True)
+        device = st.segmented_control(
+            "Device", usable, default=usable[-1], key="device", persist_state="session", required=True
+        )
     st.caption(plain(notes.get(encoder, "From the model hub, or a folder on this machine.")))
     if not offered["cuda"].available:
         st.caption(f"cuda is not offered: {plain(offered['cuda'].note)}")
@@ -136,17 +140,28 @@ def choose_settings() -> list[str]:
 def hyperparameters(method: str) -> list[str]:
     """The settings that the method has, with their defaults."""
     with st.container(horizontal=True):
-        seed = st.number_input("Seed", 0, 2**31 - 1, 2021, key="seed", width=120)
-        posts = st.number_input("Captions per account", 1, None, None, key="max_posts", placeholder="all", width=190)
+        seed = st.number_input("Seed", 0, 2**31 - 1, 2021, key="seed", persist_state="session", width=120)
+        posts = st.number_input(
+            "Captions per account",
+            1,
+            None,
+            None,
+            key="max_posts",
+            persist_state="session",
+            placeholder="all",
+            width=190,
+        )
         options = ["--seed", str(seed), *(("--max-posts", str(posts)) if posts else ())]
         if method == "best":
             return options
-        length = st.number_input("Tokens per caption", 3, 512, 18, key="length", width=170)
+        length = st.number_input("Tokens per caption", 3, 512, 18, key="length", persist_state="session", width=170)
         options += ["--max-seq-len", str(length)]
         if method != "frozen":
-            rate = st.number_input("Learning rate", 1e-7, 1e-1, 2e-5, format="%.1e", key="rate", width=150)
-            epochs = st.number_input("Epochs", 1, 1000, 10, key="epochs", width=120)
-            steps = st.number_input("Accounts per step", 1, 1000, 10, key="steps", width=160)
+            rate = st.number_input(
+                "Learning rate", 1e-7, 1e-1, 2e-5, format="%.1e", key="rate", persist_state="session", width=150
+            )
+            epochs = st.number_input("Epochs", 1, 1000, 10, key="epochs", persist_state="session", width=120)
+            steps = st.number_input("Accounts per step", 1, 1000, 10, key="steps", persist_state="session", width=160)
             options += ["--learn-rate", f"{rate:g}", "--epoch-num", str(epochs), "--accumulation-steps", str(steps)]
     st.caption("The defaults are those of the published method.")
     return options
@@ -190,6 +205,15 @@ def curves(job: Job) -> None:
     loss, quality = st.columns(2)
     loss.altair_chart(charts.training_curve(epochs, "loss", "loss"), alt="Loss by epoch")
     quality.altair_chart(charts.training_curve(epochs, "auc", "validation AUC"), alt="Validation AUC by epoch")
+    st.download_button(
+        "Download these figures",
+        safe_csv(epochs),
+        f"epochs-{job.id}.csv",
+        "text/csv",
+        icon=":material/table:",
+        type="tertiary",
+        on_click="ignore",
+    )
 
 
 def model_rows(models: list[ModelInfo]) -> pd.DataFrame:

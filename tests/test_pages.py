@@ -12,6 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core.files import write_atomically, write_json
+from core.metrics import METRICS
 from core.posts import Account, Post, write_account
 from core.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
@@ -128,6 +129,37 @@ def test_two_runs_are_compared(predicted: Path) -> None:
 def test_a_link_shows_the_same_run(predicted: Path) -> None:
     chosen = next(box for box in run("results", run="run-0").selectbox if box.label == "Predictions")
     assert chosen.value == "run-0"
+
+
+def test_a_link_shows_the_same_threshold_until_another_run_is_chosen(predicted: Path) -> None:
+    app = run("results", run="run-0", threshold="0.8")
+    slider = next(slider for slider in app.slider if slider.label == "Threshold")
+    assert slider.value == 0.8
+    next(box for box in app.selectbox if box.label == "Predictions").set_value("run-1").run()
+    assert not app.exception
+    assert next(slider for slider in app.slider if slider.label == "Threshold").value == 0.5
+
+
+def test_a_link_opens_the_reasons_of_an_account(predicted: Path) -> None:
+    app = run("results", why="sample_dov_04")
+    assert r"sample\_dov\_04" in words(app)
+    next(button for button in app.button if button.label == "Close").click().run()
+    assert r"sample\_dov\_04" not in words(app)
+
+
+def test_a_model_is_shown_beside_the_baselines_it_was_compared_with(predicted: Path) -> None:
+    assert "compare all" in words(run("results", view="How good"))
+    auc = {"value": 0.9, "low": 0.8, "high": 0.95}
+    rows = [
+        {"cutoff": 21.0, "method": method, "metrics": dict.fromkeys(METRICS, auc | {"value": value})}
+        for method, value in (("majority", 0.5), ("the-model", 0.9))
+    ]
+    write_json(predicted / "models" / "comparison.json", {"rows": rows})
+    st.cache_data.clear()
+    tables = [table.value for table in run("results", view="How good").dataframe]
+    [beside] = [table for table in tables if "method" in table]
+    assert beside["method"].tolist() == ["the-model (this one)", "majority"]
+    assert beside["auc"].tolist() == ["0.900 (0.800 to 0.950)", "0.500 (0.800 to 0.950)"]
 
 
 def test_a_query_is_answered_or_its_mistake_is_said(sample: Path) -> None:
