@@ -205,7 +205,14 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
         summary = CollectSummary(len(entries), len(users.rejected), len(entries) - len(todo))
         outcomes = Counter(str(entry.outcome) for entry in entries.values() if entry)
         if todo:
-            source = open_source(arguments, settings, progress)
+            source = open_source(
+                arguments.source,
+                arguments.pace,
+                settings,
+                progress,
+                useproxies=arguments.useproxies,
+                proxy_list=arguments.proxy_list,
+            )
             try:
                 Collector(arguments, source, ledger, progress, summary, outcomes).run(todo)
             finally:

@@ -1,6 +1,7 @@
 """The sources by name, and what each costs."""
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from core.errors import InputError
@@ -9,16 +10,31 @@ from core.progress import Progress
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    from core.collect import CollectArguments
     from core.instagram.proxies import ProxyPool
-    from core.instagram.routes import RouteData
+    from core.instagram.session import Pace
 
 SourceName = Literal["web", "graph", "instaloader"]
 SOURCES: tuple[SourceName, ...] = get_args(SourceName)
 
 
-def open_source(arguments: "CollectArguments", settings: Settings, progress: Progress) -> Source:
-    """The source that ``arguments`` names, ready to be asked.
+def open_source(
+    name: SourceName,
+    pace: "Pace",
+    settings: Settings,
+    progress: Progress,
+    *,
+    useproxies: bool = False,
+    proxy_list: Path | None = None,
+) -> Source:
+    """A source, ready to be asked.
+
+    Args:
+        name: which.
+        pace: how fast, and how patiently.
+        settings: addresses and secrets.
+        progress: shows waits and keeps refusals.
+        useproxies: go through public proxies.
+        proxy_list: a file of one's own proxies, in place of public ones.
 
     Raises:
         InputError: a setting, a file or a package that it needs is missing or cannot be used.
@@ -32,39 +48,29 @@ def open_source(arguments: "CollectArguments", settings: Settings, progress: Pro
     from core.instagram.web import WebSource
 
     data = load_routes(settings.data_dir)
-    base_url = settings.graph_url if arguments.source == "graph" else settings.instagram_url
-    if arguments.source == "graph" and not (settings.graph_user_id and settings.graph_token):
-        raise InputError("The source 'graph' needs AGESCOPE_GRAPH_USER_ID and AGESCOPE_GRAPH_TOKEN.")
-    cookie = clean_cookie(settings.instagram_session)
-    line = Line(arguments.pace, progress, open_proxies(arguments, settings, data, base_url))
-    if arguments.source == "instaloader":
-        return InstaloaderSource(line, base_url, cookie)
-    if settings.graph_user_id and settings.graph_token and arguments.source == "graph":
-        return GraphSource(line, base_url, data, settings.graph_user_id, settings.graph_token)
-    return WebSource(line, base_url, data, cookie)
-
-
-def open_proxies(
-    arguments: "CollectArguments", settings: Settings, data: "RouteData", target: str
-) -> "ProxyPool | None":
-    """The proxies that ``arguments`` asks for; None for none.
-
-    Raises:
-        InputError: one's own list cannot be used, or a session would go through strangers' machines.
-        AgeScopeError: the list of public proxies cannot be fetched.
-    """
-    from core.instagram.proxies import ProxyPool, fetch_public_proxies, read_proxy_list
-
-    if arguments.proxy_list:
-        return ProxyPool(read_proxy_list(arguments.proxy_list), target)
-    if not arguments.useproxies:
-        return None
-    if settings.instagram_session and arguments.source != "graph":
+    base_url = settings.graph_url if name == "graph" else settings.instagram_url
+    if useproxies and not proxy_list and settings.instagram_session and name != "graph":
         raise InputError(
             "A session that shows up at many addresses is flagged at once. Collect without --useproxies, "
             "or without AGESCOPE_INSTAGRAM_SESSION."
         )
-    return ProxyPool(fetch_public_proxies(data.proxies.list_url), target)
+    line = Line(pace, progress, _open_proxies(useproxies, proxy_list, data.proxies.list_url, base_url))
+    if name == "graph":
+        if not (settings.graph_user_id and settings.graph_token):
+            raise InputError("The source 'graph' needs AGESCOPE_GRAPH_USER_ID and AGESCOPE_GRAPH_TOKEN.")
+        return GraphSource(line, base_url, data, settings.graph_user_id, settings.graph_token)
+    cookie = clean_cookie(settings.instagram_session)
+    if name == "instaloader":
+        return InstaloaderSource(line, base_url, cookie)
+    return WebSource(line, base_url, data, cookie)
+
+
+def _open_proxies(useproxies: bool, proxy_list: Path | None, list_url: str, target: str) -> "ProxyPool | None":
+    from core.instagram.proxies import ProxyPool, fetch_public_proxies, read_proxy_list
+
+    if proxy_list:
+        return ProxyPool(read_proxy_list(proxy_list), target)
+    return ProxyPool(fetch_public_proxies(list_url), target) if useproxies else None
 
 
 def requests_per_account(source: SourceName, posts: int, settings: Settings) -> tuple[int, int]:
