@@ -6,9 +6,12 @@ network learns within seconds what it can use instead.
 """
 
 import importlib.util
+import os
 import platform
+import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -200,20 +203,24 @@ def _is_bert_like(name: str) -> bool:
 
 
 def _processor_name() -> str:
-    import torch
-
-    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} threads"
 
 
 def _cuda() -> Device:
+    if version("torch").endswith("+cpu"):
+        return Device("cuda", False, "the installed PyTorch is a build for processors only.")
+    if sys.platform != "win32" and not [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dxg")]:
+        return _no_gpu()  # importing torch to hear the same takes seconds
     import torch
 
-    if torch.version.cuda is None:
-        return Device("cuda", False, "the installed PyTorch is a build for processors only.")
     if not torch.cuda.is_available():
-        return Device("cuda", False, "no NVIDIA GPU with a working driver was found.")
+        return _no_gpu()
     memory = torch.cuda.get_device_properties(0).total_memory / 2**30
     return Device("cuda", True, f"{torch.cuda.get_device_name(0)}, {memory:.0f} GiB")
+
+
+def _no_gpu() -> Device:
+    return Device("cuda", False, "no NVIDIA GPU with a working driver was found.")
 
 
 def _transformers() -> Any:

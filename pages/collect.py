@@ -141,13 +141,17 @@ def choose_proxies() -> list[str]:
     return ["--proxy-list", str(path)]
 
 
+@st.cache_data(max_entries=8, show_spinner="Looking at what is there …")
+def estimated(asked: CollectArguments, list_changed_ns: int, folder_changed_ns: int) -> Estimate:
+    return estimate(asked, SETTINGS)
+
+
 def cost_of(path: Path, posts_per_user: int, limits: list[Limit], source: Any, jitter: float) -> Estimate | None:
     """What the run would cost; None, with the reason on the page, where the settings cannot be used."""
+    folder = SETTINGS.accounts_dir
     try:
-        asked = CollectArguments(
-            path, SETTINGS.accounts_dir, posts_per_user, limits=limits, source=source, jitter=jitter
-        )
-        return estimate(asked, SETTINGS)
+        asked = CollectArguments(path, folder, posts_per_user, limits=limits, source=source, jitter=jitter)
+        return estimated(asked, path.stat().st_mtime_ns, folder.stat().st_mtime_ns if folder.exists() else 0)
     except InputError as error:
         st.warning(plain(error))
         return None

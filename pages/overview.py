@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,9 +11,6 @@ from core.settings import get_settings
 from core.store import Counts
 from core.wording import count, day, moment, number, percent, plain
 from pages.shared import in_frame, the_store
-
-if TYPE_CHECKING:
-    from core.study import RunView
 
 in_frame()
 
@@ -107,12 +104,14 @@ def show_collected(counts: Counts) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def latest_view(run: str, version: int, _latest: pd.Series, _model: ModelInfo | None) -> "RunView":
+def figures_of(
+    run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None
+) -> tuple[tuple[int, int], dict[str, Any] | str]:
+    """How many accounts are predicted to be at least at the cutoff and how many at all; and the corrected share."""
     from core.study import RunView
 
-    cutoff = float(_latest["cutoff"]) if pd.notna(_latest["cutoff"]) else 21.0
-    threshold = float(_latest["threshold"]) if pd.notna(_latest["threshold"]) else 0.5
-    return RunView(run, store.all_predictions(run), _model, cutoff, threshold)
+    view = RunView(run, store.all_predictions(run), _model, cutoff, threshold)
+    return view.counted, view.prevalence
 
 
 def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
@@ -122,16 +121,16 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
 
     name = model_name(Path(str(latest["model"])))
     model = next((model for model in models if model.name == name), None)
-    view = latest_view(latest["run"], store.version, latest, model)
-    at_least, predicted = view.counted
+    cutoff = float(latest["cutoff"]) if pd.notna(latest["cutoff"]) else 21.0
+    threshold = float(latest["threshold"]) if pd.notna(latest["threshold"]) else 0.5
+    (at_least, predicted), found = figures_of(latest["run"], store.version, cutoff, threshold, model)
     low, high = share_interval(at_least, predicted)
-    found = view.prevalence
     with st.container(border=True):
         created = f" · {moment(latest['created_at'].to_pydatetime())}" if pd.notna(latest["created_at"]) else ""
         st.markdown(f"**Latest predictions** · {count(predicted, 'account')}{created}")
         with st.grid(3):
             st.metric(
-                f"Share at least {view.cutoff:g}, counted",
+                f"Share at least {cutoff:g}, counted",
                 percent(at_least / predicted if predicted else None),
                 delta=f"{interval(low, high)} for sampling alone",
                 delta_color="off",
@@ -147,7 +146,7 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
                 delta_arrow="off",
                 help=plain(corrected["note"]) if corrected["note"] else None,
             )
-            auc = quality(model, view.cutoff)
+            auc = quality(model, cutoff)
             st.metric(
                 "Model, AUC",
                 number(auc["value"], 2) if auc else "–",

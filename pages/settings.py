@@ -54,11 +54,12 @@ st.subheader("When something does not work")
 st.caption(
     "The file holds versions, counts and states of jobs; no secrets, names, captions, logs or paths. Look into it."
 )
-st.download_button(
-    "Diagnostic file",
-    data=gathered(the_store().version, str(SETTINGS.data_dir)),
-    file_name="agescope-diagnostics.json",
-    mime="application/json",
-    icon=":material/troubleshoot:",
-    on_click="ignore",
-)
+if st.button("Gather a diagnostic file", icon=":material/troubleshoot:"):
+    st.download_button(
+        "Diagnostic file",
+        data=gathered(the_store().version, str(SETTINGS.data_dir)),
+        file_name="agescope-diagnostics.json",
+        mime="application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )

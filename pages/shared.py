@@ -75,10 +75,8 @@ def leave(store: Store) -> None:
 
 def import_what_takes_seconds() -> None:
     """Import what later pages need, once the first one stands, so that none of them waits for it."""
-    from core.encoders import devices
-
-    import_module("core.study")
-    devices()  # imports torch
+    for module in ("core.study", "core.charts", "torch"):
+        import_module(module)
 
 
 def the_store() -> Store:

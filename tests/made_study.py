@@ -48,6 +48,23 @@ def add_predictions(data_dir: Path, model: Path) -> None:
         write_json(folder / "predictions.run.json", about)
 
 
+def add_ended_job(
+    data_dir: Path, kind: str, events: list[dict[str, Any]], outcomes: dict[str, int], exit_status: int = 0
+) -> Path:
+    """A job that has ended, as its folder tells it; its command is not one that was run."""
+    folder = data_dir / "jobs" / f"20261101-100000-{kind}-0000"
+    arguments = ["scrape-users", "/some/ab12"]
+    record = {"kind": kind, "title": f"A {kind} job", "arguments": arguments, "outputs": [], "attempts": 1}
+    write_json(folder / "job.json", {**record, "created_at": "2026-11-01T10:00:00+00:00"})
+    progress = {"done": 1, "total": 2, "unit": "accounts", "heartbeat": 0}
+    write_json(folder / "progress.json", {**progress, "outcomes": outcomes})
+    ended = {"exit_status": exit_status, "message": "It ended.", "ended_at": "2026-11-01T11:30:00+00:00"}
+    write_json(folder / "result.json", ended)
+    write_atomically(folder / "events.jsonl", b"".join(orjson.dumps(event) + b"\n" for event in events))
+    write_atomically(folder / "log.txt", "first line\nlast line\n")
+    return folder
+
+
 def _probability(rng: random.Random, age: float) -> float:
     return 1 / (1 + math.exp(-rng.gauss(1.4 if age >= 21 else -1.4, 1.3)))
 

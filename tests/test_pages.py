@@ -1,6 +1,5 @@
 """Every page, run by Streamlit itself without a browser, on an empty study and on the sample."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from core.metrics import METRICS
 from core.posts import Account, Post, write_account
 from core.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
-from tests.made_study import add_model, add_predictions
+from tests.made_study import add_ended_job, add_model, add_predictions
 
 PAGES = ["overview", "collect", "posts", "train", "results", "jobs", "settings"]
 
@@ -47,25 +46,6 @@ def predicted(sample: Path) -> Path:
     add_model(sample / "models" / "the-model")
     add_predictions(sample, sample / "models" / "the-model")
     return sample
-
-
-def add_job(study: Path, kind: str, exit_status: int, events: list[dict[str, object]], **progress: object) -> Path:
-    """A job that has ended, as its folder tells it."""
-    folder = study / "jobs" / f"20261101-100000-{kind}-0000"
-    record = {
-        "kind": kind,
-        "title": f"A {kind} job",
-        "arguments": ["command", "/some/ab12"],
-        "outputs": [],
-        "attempts": 1,
-    }
-    write_json(folder / "job.json", {**record, "created_at": "2026-11-01T10:00:00+00:00"})
-    write_json(folder / "progress.json", {"done": 1, "total": 2, "unit": "accounts", "heartbeat": 0, **progress})
-    ended = {"exit_status": exit_status, "message": "It ended.", "ended_at": "2026-11-01T11:30:00+00:00"}
-    write_json(folder / "result.json", ended)
-    write_atomically(folder / "events.jsonl", "".join(json.dumps(event) + "\n" for event in events))
-    write_atomically(folder / "log.txt", "first line\nlast line\n")
-    return folder
 
 
 def run(page: str, **address: str) -> AppTest:
@@ -199,7 +179,7 @@ def test_what_was_searched_for_is_marked_and_nothing_in_a_caption_is_markdown(st
 
 def test_failed_accounts_can_be_tried_again_and_refusals_are_explained(sample: Path) -> None:
     refusal = {"kind": "refusal", "answer": "429", "meaning": "Slow down *now*.", "advice": "Set lower limits."}
-    add_job(sample, "collect", 0, [refusal, refusal], outcomes={"collected": 5, "failed": 3})
+    add_ended_job(sample, "collect", [refusal, refusal], {"collected": 5, "failed": 3})
     app = run("collect")
     assert any(button.label == "Try 3 failed accounts again" for button in app.button)
     assert [str(warning.value) for warning in app.warning] == [r"Slow down \*now\*\. Set lower limits\."]
@@ -231,20 +211,20 @@ def test_a_list_of_which_nothing_is_left_is_not_started(sample: Path) -> None:
 def test_an_import_says_what_it_brought_and_what_it_did_not_understand(study: Path) -> None:
     brought = {"kind": "imported", "summary": ["2 accounts with 1 new post (0 were there already)."]}
     refused = {"kind": "not_understood", "name": "ab12/notes.dat", "reason": "it is *something* else"}
-    add_job(study, "import", 0, [refused, brought])
+    add_ended_job(study, "import", [refused, brought], {})
     app = run("collect", source="Import files")
     assert "2 accounts with 1 new post" in words(app)
     assert app.dataframe[0].value.to_dict("records") == [{"name": "notes.dat", "reason": "it is *something* else"}]
 
 
 def test_a_check_of_instagram_says_what_each_route_answered(sample: Path) -> None:
-    folder = add_job(sample, "check", 0, [])
+    folder = add_ended_job(sample, "check", [], {})
     write_atomically(folder / "log.txt", "2026 INFO something\nRoute 1 (profile) works: 12 posts.\n")
     assert r"Route 1 \(profile\) works" in words(run("collect"))
 
 
 def test_jobs_say_how_they_ended_and_can_be_removed(sample: Path) -> None:
-    folder = add_job(sample, "train", 1, [])
+    folder = add_ended_job(sample, "train", [], {}, exit_status=1)
     write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": 1793530800, "host": "elsewhere"})
     app = run("jobs")
     assert "took" in words(app) and r"It ended\." in words(app)
