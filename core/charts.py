@@ -17,7 +17,7 @@ OUTCOME_COLORS = {
     "not_found": "#8A9499",
     "failed": "#D55E00",
 }
-HEIGHT = 240
+HEIGHT = 280
 OUTCOMES_HEIGHT = 160
 """With its legend and its axis."""
 BINS = 25

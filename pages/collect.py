@@ -280,8 +280,6 @@ def check_instagram() -> None:
         st.caption("Asks each route once for a public account, within the limits, and says which work from here.")
     if not checks:
         return
-    if is_active:
-        draw_progress(checks[0])
     lines = [line for line in checks[0].log().splitlines() if line.startswith("Route ")]
     if lines:
         st.markdown("\n".join(f"- {plain(line)}" for line in lines))

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 from typing import get_args
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -55,30 +56,30 @@ store = the_store()
 def choose_filter() -> Filter:
     """The filters, all in one row; each is in the address, so that a link shows the same."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        username = st.text_input("Account", key="user", bind="query-params", width=140)
+        username = st.text_input("Account", key="user", bind="query-params", width=120)
         words = st.text_input(
             "Words in captions",
             key="words",
             bind="query-params",
-            width=190,
+            width=165,
             help='All of the words, also within longer ones; "in quotes" they belong together.',
         )
-        since = st.date_input("From", value=None, key="since", bind="query-params", width=135)
-        until = st.date_input("Until", value=None, key="until", bind="query-params", width=135)
+        since = st.date_input("From", value=None, key="since", bind="query-params", width=130)
+        until = st.date_input("Until", value=None, key="until", bind="query-params", width=130)
         outcomes = st.multiselect(
-            "Outcome", get_args(Outcome), key="outcome", bind="query-params", width=150, placeholder="any"
+            "Outcome", get_args(Outcome), key="outcome", bind="query-params", width=125, placeholder="any"
         )
         languages = st.multiselect(
             "Language",
             store.languages()["language"].tolist(),
             key="language",
             bind="query-params",
-            width=150,
+            width=120,
             placeholder="any",
             help="What an account mostly writes in, guessed from the beginning of its captions; ISO 639 codes.",
         )
-        label = st.selectbox("Label", LABELS, format_func=LABELS.get, key="label", bind="query-params", width=130)
-        least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params", width=120)
+        label = st.selectbox("Label", LABELS, format_func=LABELS.get, key="label", bind="query-params", width=115)
+        least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params", width=110)
     return Filter(
         username=username,
         words=words,
@@ -89,6 +90,14 @@ def choose_filter() -> Filter:
         label=label,
         min_posts=least or None,
     )
+
+
+@st.fragment(run_every=5.0)
+def news(drawn_at: int) -> None:
+    """Offer what came in since the page was drawn; it never moves under a reader's eyes by itself."""
+    is_new = store.version != drawn_at and not store.following.busy
+    if is_new and st.button("Show what is new", icon=":material/refresh:", type="tertiary"):
+        st.rerun()
 
 
 def accounts_table(chosen: Filter) -> None:
@@ -147,17 +156,24 @@ def posts_table(chosen: Filter) -> None:
 
 
 def draw_posts(posts: pd.DataFrame, terms: list[str], with_account: bool = True) -> None:
-    """Posts to read, with what was searched for marked; other people's words as they are, never as Markdown."""
+    """Posts to read, with what was searched for marked; other people's words never act as Markdown."""
     table = pd.DataFrame(
         {
-            "account": [plain(name) for name in posts["username"]],
-            "taken": ["–" if pd.isna(at) else moment(at.to_pydatetime()) for at in posts["taken_at"]],
+            "account": [f"[{plain(name)}](posts?account={quote(name, safe='')})" for name in posts["username"]],
+            "taken": [taken(at) for at in posts["taken_at"]],
             "caption": [marked(caption, terms) if caption else "*no caption*" for caption in posts["caption"]],
-            "likes": [number(likes) for likes in posts["likes"].astype(float)],
-            "comments": [number(comments) for comments in posts["comments"].astype(float)],
+            "likes, comments": [
+                f"{number(likes)}, {number(comments)}"
+                for likes, comments in zip(posts["likes"].astype(float), posts["comments"].astype(float), strict=True)
+            ],
         }
     )
     st.table(table if with_account else table.drop(columns="account"), border="horizontal", hide_index=True)
+
+
+def taken(at: pd.Timestamp) -> str:
+    """The moment of a post, in two lines at most where there is little room."""
+    return "–" if pd.isna(at) else moment(at.to_pydatetime()).replace(" ", "\u00a0").replace(",\u00a0", ", ")
 
 
 def ask_in_sql() -> None:
@@ -267,6 +283,7 @@ chosen = Filter()
 if not sql.open:
     with filters:
         chosen = choose_filter()
+        news(store.version)
 if accounts.open:
     with accounts:
         accounts_table(chosen)

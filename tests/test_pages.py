@@ -161,7 +161,7 @@ def test_a_link_opens_an_account(sample: Path) -> None:
 def test_posts_are_sorted(sample: Path) -> None:
     newest, oldest = (
         [
-            pd.to_datetime(at.removesuffix(" UTC"))
+            pd.to_datetime(at.replace("\u00a0", " ").removesuffix(" UTC"))
             for at in run("posts", show="Posts", posts_order=order).table[0].value["taken"]
         ]
         for order in ("newest first", "oldest first")
