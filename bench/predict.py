@@ -1,0 +1,360 @@
+"""How fast captions become probabilities, beside the plain way and the libraries one would pick instead.
+
+    python -m bench.predict [--users 48] [--rounds 3] [--encoder minilm|bert-base] [--data FOLDER] [--only NAME ...]
+
+Each contestant runs in a process of its own, in turn, several rounds, on the same made-up users (see
+``made_users``), from texts in memory to a probability each, after a warm-up. Where FOLDER holds
+labels.csv and posts.csv.gz of real text, the head is learnt from some of its accounts and the AUC is
+that on others. ``bert-base`` has random weights, for its shape only.
+
+Columns: seconds are medians over the rounds. "GFLOP/s" counts the encoder's matrix products on the
+real tokens of all captions, the same work for everybody: padding earns nothing, and leaving out a
+duplicate caption or a part of the last layer that nobody reads earns what it saves. "of peak" is that
+over the best matrix product measured here at the contestant's precision; "busy" counts only the
+products that had to be computed. Differences in probability are to the plain loop.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.metrics import roc_auc_score
+
+from bench.made_users import made_users
+from core.batching import tokenize
+from core.encoders import OFFLINE_ENCODER, load_config, load_encoder, load_tokenizer
+from core.frozen import HeadRecipe, KnownUsers, train_head
+from core.model import AgeClassifier, load_weights, read_weights
+from core.model_folder import TRAINING_FILE, ModelSettings
+from core.predictor import EncoderPredictor, load_predictor
+from core.progress import no_progress
+
+Captions = Sequence[Sequence[str]]
+Floats = npt.NDArray[np.float64]
+Contestant = Callable[[Path], Callable[[Captions], Floats | None]]
+
+MAX_SEQ_LEN = 18
+WEIGHTS = "weights.safetensors"
+KNOWN, HELD_OUT, REAL_POSTS = 300, 300, 60
+WARM_UP = 4
+
+
+# -------------------------------------------------------------------------------- contestants
+
+
+def plain(folder: Path) -> Callable[[Captions], Floats]:
+    """The published way: one user at a time, padded to ``max_seq_len``, in 32 bits."""
+    model, tokenizer = _model(folder), load_tokenizer(str(folder))
+
+    def probability(user: Sequence[str]) -> float:
+        encoded = tokenizer([*user], padding="max_length", truncation=True, max_length=MAX_SEQ_LEN, return_tensors="pt")
+        states = model.bert(**encoded, output_hidden_states=True).hidden_states
+        vectors = torch.cat([states[layer][:, 0] for layer in (-4, -3, -2, -1)], dim=1)
+        return torch.sigmoid(model.classifier(vectors.mean(0))).item()
+
+    return lambda users: np.array([probability(user) for user in users])
+
+
+def sentence_transformers(folder: Path) -> Callable[[Captions], None]:
+    """``encode`` on all captions at once, in batches of 32, and the mean over each user's."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+
+    words = Transformer(str(folder / "encoder"), max_seq_length=MAX_SEQ_LEN)
+    encoder = SentenceTransformer(modules=[words, Pooling(_model(folder).bert.config.hidden_size, "mean")])
+
+    def encode(users: Captions) -> None:
+        texts = [caption for user in users for caption in user]
+        vectors = encoder.encode(texts, batch_size=32, show_progress_bar=False)
+        ends = np.cumsum([len(user) for user in users])[:-1]
+        [part.mean(0) for part in np.split(vectors, ends)]
+
+    return encode
+
+
+def pipeline(folder: Path) -> Callable[[Captions], None]:
+    """The ``feature-extraction`` pipeline of transformers, in batches of 32."""
+    import transformers
+
+    extract: Any = transformers.pipeline(
+        "feature-extraction",
+        model=_model(folder).bert,
+        tokenizer=load_tokenizer(str(folder)),
+        batch_size=32,
+        framework="pt",
+    )
+
+    def encode(users: Captions) -> None:
+        texts = [caption for user in users for caption in user]
+        options = {"tokenize_kwargs": {"truncation": True, "max_length": MAX_SEQ_LEN}, "return_tensors": True}
+        vectors = [states[0, 0] for states in extract(texts, **options)]
+        [torch.stack([*part]).mean(0) for part in torch.stack(vectors).split([len(user) for user in users])]
+
+    return encode
+
+
+def ours(precision: Any) -> Contestant:
+    """AgeScope at a precision, without its cache."""
+
+    def prepare(folder: Path) -> Callable[[Captions], Floats]:
+        predictor = load_predictor(folder, precision=precision)
+        return lambda users: predictor.probabilities(users)[:, 0]
+
+    return prepare
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Who competes, and with which matrix product it is compared."""
+
+    contestant: Contestant
+    numbers: str
+
+
+CONTESTANTS = {
+    "plain loop": Entry(plain, "float32"),
+    "sentence-transformers": Entry(sentence_transformers, "float32"),
+    "transformers pipeline": Entry(pipeline, "float32"),
+    "exact": Entry(ours("exact"), "float32"),
+    "fast": Entry(ours("fast"), "bfloat16"),
+}
+
+
+def run_contestant(name: str, users_file: Path, folder: Path, output: Path) -> None:
+    """In a process of its own: warm up, run once, leave probabilities and figures in ``output``."""
+    torch.set_grad_enabled(False)
+    users = json.loads(users_file.read_bytes())
+    run = CONTESTANTS[name].contestant(folder)
+    run(users[:WARM_UP])
+    started = time.perf_counter()
+    probability = run(users)
+    seconds = time.perf_counter() - started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = None if probability is None else probability.tolist()
+    output.write_text(json.dumps({"seconds": seconds, "memory": memory, "probability": found}))
+
+
+# -------------------------------------------------------------------------------- what they run on
+
+
+def make_model(folder: Path, encoder: str, known: tuple[Captions, npt.NDArray[np.bool_]] | None) -> None:
+    """The encoder with a head: learnt from ``known``, or a random one."""
+    torch.manual_seed(2021)
+    tokenizer, bert = load_tokenizer(OFFLINE_ENCODER), _encoder(encoder)
+    model = AgeClassifier(bert)
+    settings = ModelSettings(OFFLINE_ENCODER, WEIGHTS, MAX_SEQ_LEN)
+    predictor = EncoderPredictor(model, tokenizer, settings)
+    torch.nn.init.normal_(model.classifier[2].weight, std=2.0)  # so that probabilities differ
+    if known:
+        learn_head(predictor, *known)
+    folder.mkdir()
+    predictor.settings = replace(settings, auc_loss=0.0)  # what it loses is what this bench measures
+    predictor.save(folder)
+    (folder / TRAINING_FILE).write_text("{}")
+    bert.save_pretrained(folder / "encoder")
+    tokenizer.save_pretrained(folder / "encoder")
+
+
+def learn_head(predictor: EncoderPredictor, captions: Captions, at_least: npt.NDArray[np.bool_]) -> None:
+    """The frozen mode on the first four fifths, choosing by the rest."""
+    vectors, cut = predictor.encoder.vectors(captions), len(captions) * 4 // 5
+    learn, choose = (KnownUsers(vectors[part], at_least[part]) for part in (slice(cut), slice(cut, None)))
+    with no_progress() as progress:
+        train_head(predictor.model, learn, choose, HeadRecipe(seed=2021), progress)
+
+
+def real_users(data: Path) -> tuple[list[list[str]], npt.NDArray[np.bool_]]:
+    """Captions and truth of accounts of ``data``, those to learn from first."""
+    import pandas as pd
+
+    labels = pd.read_csv(data / "labels.csv").sample(KNOWN + HELD_OUT, random_state=2021)
+    posts = pd.read_csv(data / "posts.csv.gz").groupby("username")["caption"].agg(list)
+    captions = [[str(caption) for caption in posts[name]][:REAL_POSTS] for name in labels["username"]]
+    return captions, (labels["age"] >= 21).to_numpy()[:, None]
+
+
+def _encoder(name: str) -> Any:
+    if name == "minilm":
+        return load_encoder(OFFLINE_ENCODER)
+    from transformers import BertConfig, BertModel
+
+    return BertModel(BertConfig()).eval()
+
+
+def _model(folder: Path) -> AgeClassifier:
+    from transformers import AutoModel
+
+    model = AgeClassifier(AutoModel.from_config(load_config(str(folder))))
+    load_weights(model, read_weights(folder / WEIGHTS), WEIGHTS)
+    return model.eval()
+
+
+# -------------------------------------------------------------------------------- the yardsticks
+
+
+def gflop(config: Any, users: Captions) -> tuple[float, float]:
+    """Billions of operations on the real tokens of all captions; and of those that must be computed."""
+    tokens = tokenize(load_tokenizer(OFFLINE_ENCODER), users, MAX_SEQ_LEN)
+    every = np.concatenate([np.repeat(user.lengths, user.counts) for user in tokens]).astype(float)
+    once = np.concatenate([user.lengths for user in tokens]).astype(float)
+    hidden, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    keys, rest = 4 * hidden**2, 4 * hidden**2 + 4 * hidden * inner  # a token: key and value; query, output, inner
+    layer = (keys + rest) * every.sum() + 4 * hidden * (every**2).sum()
+    needed = (keys + rest) * once.sum() + 4 * hidden * (once**2).sum()
+    last = keys * once.sum() + rest * len(once) + 4 * hidden * once.sum()
+    return layers * layer / 1e9, ((layers - 1) * needed + last) / 1e9
+
+
+def peaks(config: Any) -> dict[str, float]:
+    """GFLOP/s of the quickest of the encoder's matrix products, by number format."""
+    hidden, inner, tokens = config.hidden_size, config.intermediate_size, 4096
+    found: dict[str, list[float]] = {"float32": [], "bfloat16": [], "int8": []}
+    for inside, outside in ((hidden, hidden), (hidden, inner), (inner, hidden)):
+        work = 2 * tokens * inside * outside / 1e9
+        for numbers, product in _products(tokens, inside, outside).items():
+            found[numbers].append(work / _median_seconds(product))
+    return {numbers: max(rates) for numbers, rates in found.items()}
+
+
+def _products(tokens: int, inside: int, outside: int) -> dict[str, Callable[[], Any]]:
+    x, weight, bias = torch.randn(tokens, inside), torch.randn(outside, inside), torch.randn(outside)
+    ops: Any = torch.ops
+    products: dict[str, Callable[[], Any]] = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        packed = ops.mkldnn._reorder_linear_weight(weight.to(dtype), tokens)
+        given = (x.to(dtype), packed, bias.to(dtype), "none", [], "")
+        products[str(dtype).removeprefix("torch.")] = lambda given=given: ops.mkldnn._linear_pointwise(*given)
+    small = torch.randint(0, 100, (tokens, inside)).to(torch.uint8)
+    packed = ops.onednn.qlinear_prepack(torch.randint(-127, 127, (outside, inside)).to(torch.int8), [tokens, inside])
+    scales, zeros = torch.rand(outside) * 0.01, torch.zeros(outside, dtype=torch.int32)
+    given = (small, 0.05, 128, packed, scales, zeros, bias, 1.0, 0, torch.bfloat16, "none", [], "")
+    products["int8"] = lambda given=given: ops.onednn.qlinear_pointwise(*given)
+    return products
+
+
+def _median_seconds(call: Callable[[], Any], times: int = 15) -> float:
+    call()
+    found = []
+    for _ in range(times):
+        started = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - started)
+    return median(found)
+
+
+# -------------------------------------------------------------------------------- the table
+
+
+@dataclass
+class Result:
+    """What a contestant did, over the rounds."""
+
+    seconds: list[float]
+    memory: float
+    probability: Floats | None
+    auc: float | None
+
+
+def compete(names: Sequence[str], users: Captions, folder: Path, rounds: int) -> dict[str, Result]:
+    """Everyone in turn, ``rounds`` times."""
+    users_file = folder.parent / "users.json"
+    users_file.write_text(json.dumps(users))
+    results: dict[str, Result] = {}
+    for number in range(rounds):
+        for name in names:
+            found = _start(name, users_file, folder)
+            if found is None:
+                continue
+            print(f"round {number + 1}: {name}: {found['seconds']:.2f} s", file=sys.stderr, flush=True)
+            probability = None if found["probability"] is None else np.array(found["probability"])
+            result = results.setdefault(name, Result([], 0.0, probability, None))
+            result.seconds.append(found["seconds"])
+            result.memory = max(result.memory, found["memory"])
+    return results
+
+
+def _start(name: str, users_file: Path, folder: Path) -> dict[str, Any] | None:
+    output = folder.parent / "output.json"
+    command = [sys.executable, "-m", "bench.predict", "--contestant", name, str(users_file), str(folder), str(output)]
+    ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if ended.returncode:
+        print(f"{name}: left out: {ended.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        return None
+    found: dict[str, Any] = json.loads(output.read_bytes())
+    return found
+
+
+def print_table(results: dict[str, Result], users: int, work: tuple[float, float], peak: dict[str, float]) -> None:
+    """One line a contestant."""
+    print("| | users a second | over plain | over sentence-transformers | GFLOP/s | of peak | busy | memory "
+          "| difference, largest | mean | AUC |")  # fmt: skip
+    print("|" + "---|" * 11)
+    times = {name: median(result.seconds) for name, result in results.items()}
+    reference = results["plain loop"].probability if "plain loop" in results else None
+    for name, result in results.items():
+        seconds, best = times[name], peak[CONTESTANTS[name].numbers]
+        over = [f"{times[other] / seconds:.2f}" if other in times else "-" for other in [*CONTESTANTS][:2]]
+        rate, needed = work[0] / seconds, work[1] / seconds
+        cells = [name, f"{users / seconds:.2f}", *over, f"{rate:.0f}", f"{rate / best:.0%}", f"{needed / best:.0%}"]
+        cells += [f"{result.memory:.0f} MB", *_differences(result.probability, reference)]
+        print("| " + " | ".join([*cells, "-" if result.auc is None else f"{result.auc:.4f}"]) + " |")
+
+
+def _differences(probability: Floats | None, reference: Floats | None) -> list[str]:
+    if probability is None or reference is None:
+        return ["-", "-"]
+    difference = np.abs(probability - reference)
+    return [f"{difference.max():.1e}", f"{difference.mean():.1e}"]
+
+
+def main() -> None:
+    """Make users and a model, let everyone run, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--encoder", choices=("minilm", "bert-base"), default="minilm")
+    parser.add_argument("--data", type=Path, help="a folder with real labels, for the AUC")
+    parser.add_argument("--only", nargs="*", choices=CONTESTANTS, default=[*CONTESTANTS])
+    parser.add_argument("--contestant", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.contestant:
+        name, *paths = given.contestant
+        run_contestant(name, *map(Path, paths))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        bench(given, Path(scratch) / "model")
+
+
+def bench(given: argparse.Namespace, folder: Path) -> None:
+    """All of it, in ``folder``."""
+    captions, at_least = real_users(given.data) if given.data else ([], None)
+    known = (captions[:KNOWN], at_least[:KNOWN]) if at_least is not None else None
+    make_model(folder, given.encoder, known)
+    users = made_users(load_tokenizer(OFFLINE_ENCODER), given.users)
+    results = compete(given.only, users, folder, given.rounds)
+    if at_least is not None:
+        for name, result in compete(given.only, captions[KNOWN:], folder, 1).items():
+            if result.probability is not None:
+                results[name].auc = roc_auc_score(at_least[KNOWN:, 0], result.probability)
+    config = load_config(str(folder))
+    peak = peaks(config)
+    threads = torch.get_num_threads()
+    print(f"{given.encoder}, {given.users} users of 100 captions, {given.rounds} rounds, {threads} threads")
+    print("peak GFLOP/s: " + ", ".join(f"{numbers} {rate:.0f}" for numbers, rate in peak.items()))
+    print_table(results, given.users, gflop(config, users), peak)
+
+
+if __name__ == "__main__":
+    main()
