@@ -212,13 +212,13 @@ def check_weights_name(name: str) -> None:
 
 
 def cutoff_index(settings: ModelSettings, age_cutoff: float | None) -> int:
-    """Which of the model's probabilities is about ``age_cutoff``; None means its first.
+    """Which of the model's probabilities is about ``age_cutoff``; None means 21, or else its lowest.
 
     Raises:
         InputError: the model was not trained for that cutoff.
     """
     if age_cutoff is None:
-        return 0
+        return settings.age_cutoffs.index(DEFAULT_CUTOFF) if DEFAULT_CUTOFF in settings.age_cutoffs else 0
     if age_cutoff not in settings.age_cutoffs:
         known = _listed(settings.age_cutoffs)
         raise InputError(f"This model tells who is at least {known}, not {age_cutoff:g}. Train one for that cutoff.")

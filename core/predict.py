@@ -34,7 +34,7 @@ class PredictArguments:
         prediction_output_file: the CSV to write.
         max_seq_len: tokens of a caption; None takes the model's own, 18 for a bare state dict.
         device: ``cpu`` or ``cuda``.
-        age_cutoff: which of the model's cutoffs; None takes its lowest, 21 for a bare state dict.
+        age_cutoff: which of the model's cutoffs; None takes 21 where it has it, else its lowest.
         model_name_or_path: the encoder of a bare state dict; None is ``bert-base-uncased``.
         precision: ``exact`` computes in 32 bits, ``fast`` in bfloat16 where the device can and the model
             loses nothing by it; the run file says which it was.

@@ -107,7 +107,7 @@ def prevalence(
         predictions: the CSV that ``predict`` wrote.
         model: the model's folder. Its errors are measured on ``test.csv`` where that is there with
             at least 20 accounts of each class, else on ``validation.csv``.
-        age_cutoff: one of the model's; None for its first.
+        age_cutoff: one of the model's; None for 21 where it has it, else its lowest.
         threshold: from which probability on to count; None for the model's.
 
     Raises:
