@@ -82,7 +82,7 @@ def test_every_account_gets_a_row(accounts: Path, model: Path, tmp_path: Path) -
         (tmp_path / "in" / path.name).write_bytes(path.read_bytes())
     write_account(tmp_path / "in", Account(username="silent", posts=[Post(id="1"), Post(id="2", caption=" ")]))
     write_account(tmp_path / "in", Account(username="private", outcome="private"))
-    summary = run(tmp_path / "in", model, tmp_path / "out.csv")
+    summary = run(tmp_path / "in", model, tmp_path / "out.csv", age_cutoff=18)
 
     assert (tmp_path / "out.csv").read_text().splitlines()[0] == "username,probability,prediction,posts"
     rows = {row.username: row for row in read_rows(tmp_path / "out.csv")}
@@ -132,7 +132,7 @@ def test_a_sample_gives_every_account_the_same_chance() -> None:
 
 
 def test_a_cutoff_of_its_own_threshold(accounts: Path, model: Path, tmp_path: Path) -> None:
-    run(accounts, model, tmp_path / "18.csv")
+    run(accounts, model, tmp_path / "18.csv", age_cutoff=18)
     run(accounts, model, tmp_path / "21.csv", age_cutoff=21)
     lower, higher = ([*read_rows(tmp_path / name)] for name in ("18.csv", "21.csv"))
     assert all((b.probability or 0) <= (a.probability or 0) for a, b in zip(lower, higher, strict=True))
