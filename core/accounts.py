@@ -148,6 +148,23 @@ def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
     return users
 
 
+class NoAgeColumn(InputError):
+    """A table has no column that holds ages."""
+
+
+def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | None:
+    """The labels that a user list holds in an age column; None where it has no such column or no usable age.
+
+    Raises:
+        InputError: as :func:`read_user_list`.
+    """
+    try:
+        labels = read_labels(source, name)
+    except NoAgeColumn:
+        return None
+    return labels if labels.usernames else None
+
+
 def why_not_an_age(text: str) -> str | None:
     """Why ``text`` cannot be an age in years, or None if it can."""
     try:
@@ -190,13 +207,14 @@ def _rows(source: Path | bytes, name: str, need_age: bool = False) -> Iterator[t
         "username": next((header.index(column) for column in _USER_COLUMNS if column in header), None),
         "age": next((header.index(column) for column in _AGE_COLUMNS if column in header), None),
     }
+    without_age = need_age and columns["age"] is None
     if columns["username"] is None and (need_age or len(header) > 1):
-        raise InputError(
+        raise (NoAgeColumn if without_age else InputError)(
             f"{name} has no username column: its first line is {first[:80]!r}. "
             f"Name one column 'username'{' and one ' + repr('age') if need_age else ''}."
         )
-    if need_age and columns["age"] is None:
-        raise InputError(f"{name} has no age column. Name the column with the age in years 'age'.")
+    if without_age:
+        raise NoAgeColumn(f"{name} has no age column. Name the column with the age in years 'age'.")
     if columns["username"] is None:
         lines = enumerate(text.splitlines(), start=1)
         return ((number, {"username": line.strip().strip('"')}) for number, line in lines if line.strip())

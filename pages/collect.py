@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import charts, jobs
-from core.accounts import UserList, read_user_list, write_user_list
+from core.accounts import UserList, labels_in_list, read_user_list, write_user_list
 from core.collect import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate
 from core.errors import AgeScopeError, InputError
 from core.files import write_atomically
@@ -26,6 +26,7 @@ from pages.shared import (
     secret_environment,
     show_rejected,
     start_job,
+    the_store,
 )
 
 in_frame()
@@ -89,9 +90,19 @@ def save_upload(upload: UploadedFile) -> tuple[Path, UserList] | None:
     path = SETTINGS.lists_dir / f"{safe_stem(upload.name, 'accounts')}.csv"
     if st.session_state.get("saved_list") != upload.file_id:
         write_user_list(path, users)
+        keep_labels(upload)
         st.session_state.saved_list = upload.file_id
         st.session_state.list = path.stem
     return path, users
+
+
+def keep_labels(upload: UploadedFile) -> None:
+    """Keep the ages that a list holds as labels."""
+    labels = labels_in_list(upload.getvalue(), upload.name)
+    if labels is not None:
+        write_user_list(SETTINGS.labels_dir / f"{safe_stem(upload.name, 'labels')}.csv", labels)
+        the_store().refresh()
+        st.toast(f"The list holds {count(len(labels.usernames), 'usable age')}: kept as labels for training.")
 
 
 def show_what_was_found(users: UserList) -> None:

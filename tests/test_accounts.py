@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.accounts import canonical_username, read_labels, read_user_list, why_rejected, write_user_list
+from core.accounts import canonical_username, labels_in_list, read_labels, read_user_list, why_rejected, write_user_list
 from core.errors import InputError
 from core.posts import file_name
 
@@ -55,6 +55,18 @@ def test_other_text_encodings_are_read() -> None:
 def test_a_list_of_a_hundred_thousand_names_is_read_whole() -> None:
     users = read_user_list("\n".join(f"user_{number}" for number in range(100_000)).encode())
     assert len(users.usernames) == 100_000
+
+
+def test_a_list_with_ages_holds_labels_as_well() -> None:
+    labels = labels_in_list(b"username,age,group\nanna,20,a\nbob,,b\ncarla,old,c\n")
+    assert labels is not None
+    assert labels.ages == {"anna": 20}
+    assert labels.extra == {"anna": {"group": "a"}}
+
+
+@pytest.mark.parametrize("content", [b"anna\nbob\n", b"username,city\nanna,Bern\n", b"username,age\nanna,\n"])
+def test_a_list_without_ages_holds_no_labels(content: bytes) -> None:
+    assert labels_in_list(content) is None
 
 
 def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:

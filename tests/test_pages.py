@@ -208,6 +208,13 @@ def test_a_list_of_which_nothing_is_left_is_not_started(sample: Path) -> None:
     assert "An account takes" in words(app)
 
 
+def test_a_list_with_ages_is_kept_as_labels_too(study: Path) -> None:
+    app = run("collect")
+    app.file_uploader[0].set_value(("people.csv", b"username,age\nanna,20\nbob,\n", "text/csv")).run()
+    assert (study / "lists" / "people.csv").read_text() == "username\nanna\nbob\n"
+    assert (study / "labels" / "people.csv").read_text() == "username,age\nanna,20\n"
+
+
 def test_an_import_says_what_it_brought_and_what_it_did_not_understand(study: Path) -> None:
     brought = {"kind": "imported", "summary": ["2 accounts with 1 new post (0 were there already)."]}
     refused = {"kind": "not_understood", "name": "ab12/notes.dat", "reason": "it is *something* else"}
