@@ -15,11 +15,11 @@ from tests.browser.conftest import ARGUMENTS, CHROMIUM, start_dashboard, stop_da
 from tests.made_study import add_model, add_predictions
 
 PAGES = {
-    "overview": ("", "Study folder"),
-    "posts": ("posts?words=school", "accounts found"),
-    "results": ("results?view=How+good", "Calibration error"),
+    "overview": ("", "Study folder", "light"),
+    "posts": ("posts?show=Posts&words=school", "posts found", "light"),
+    "results": ("results?view=How+good", "Calibration error", "dark"),
 }
-"""File -> its address, and a text that is there once the page is."""
+"""File -> its address, a text that is there once the page is, and the theme."""
 LARGEST = 300_000
 
 
@@ -42,7 +42,8 @@ def draw(url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
-        for name, (address, text) in PAGES.items():
+        for name, (address, text, theme) in PAGES.items():
+            page.emulate_media(color_scheme=theme)
             page.goto(f"{url}/{address}")
             expect(page.get_by_text(text).first).to_be_visible()
             expect(page.get_by_test_id("stSkeleton")).to_have_count(0)

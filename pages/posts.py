@@ -121,6 +121,7 @@ def accounts_table(chosen: Filter) -> None:
         placeholder="–",
         column_config={
             "username": st.column_config.TextColumn("account"),
+            "posts": st.column_config.NumberColumn("posts", format="localized"),
             "first_at": st.column_config.DatetimeColumn("first post", format="D MMM YYYY"),
             "last_at": st.column_config.DatetimeColumn("latest post", format="D MMM YYYY"),
             "collected_at": st.column_config.DatetimeColumn("collected (UTC)", format="D MMM YYYY, HH:mm"),

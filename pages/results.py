@@ -231,7 +231,7 @@ def show_accounts(view: RunView) -> None:
                 f"probability of at least {view.cutoff:g}", format="%.3f", min_value=0, max_value=1
             ),
             "age": st.column_config.NumberColumn("label", help="known age in years"),
-            "posts": st.column_config.NumberColumn("captions used"),
+            "posts": st.column_config.NumberColumn("captions used", format="localized"),
         },
     )
     if st.query_params.get("why"):

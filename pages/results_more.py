@@ -173,15 +173,6 @@ def show_downloads(view: RunView, details: dict[str, Any]) -> None:
             on_click="ignore",
         )
         st.download_button(
-            "Download report",
-            data=report_of(view, details, *key),
-            file_name=f"report-{view.run}.html",
-            mime="text/html",
-            icon=":material/description:",
-            help="One HTML file that needs nothing else and prints well.",
-            on_click="ignore",
-        )
-        st.download_button(
             "Download figures",
             data=figures_of(view, *key),
             file_name=f"figures-{view.run}.zip",
@@ -190,3 +181,23 @@ def show_downloads(view: RunView, details: dict[str, Any]) -> None:
             help="The figures behind every chart, a CSV each. A chart's own menu saves it as an image.",
             on_click="ignore",
         )
+        offer_report(view, details, key)
+
+
+def offer_report(view: RunView, details: dict[str, Any], key: tuple[object, ...]) -> None:
+    """Drawing takes seconds, which moving the threshold must not; so it is done when somebody wants it."""
+    if st.session_state.get("report") != key and not st.button(
+        "Draw the report",
+        icon=":material/description:",
+        help="The whole study as one HTML file that needs nothing else and prints well.",
+    ):
+        return
+    st.session_state.report = key
+    st.download_button(
+        "Download report",
+        data=report_of(view, details, *key),
+        file_name=f"report-{view.run}.html",
+        mime="text/html",
+        icon=":material/description:",
+        on_click="ignore",
+    )

@@ -27,7 +27,7 @@ from core.wording import clock, count, duration, number, plain
 SECRETS = ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID")
 INDEX_INTERVAL_S = 3.0
 FIRST_LOOK_S = 3.0
-WARM_UP_AFTER_S = 3.0
+FIRST_PAGE_S = 3.0
 SHOWN_REJECTED = 1_000
 SHOWN_AT_LENGTH = {"Train": "train", "Results": "predict"}
 """Pages that tell of their own kind of job themselves, and in more words than the strip."""
@@ -47,18 +47,30 @@ def in_frame() -> None:
 
 @st.cache_resource(on_release=Store.close, show_spinner="Opening the index …")
 def open_store(settings: Settings) -> Store:
-    """The one store of this process, following the files from a thread of its own."""
+    """The one store of this process, following the files from a thread of its own.
+
+    An index that holds something is shown as it is: looking through a hundred thousand files takes seconds,
+    which the first page need not wait for, nor share the processor with.
+    """
     store = Store(settings)
-    if runtime.exists():  # not in tests, whose process is not ours to end
+    if runtime.exists():  # not in tests, whose process is not ours to end, and whose time is short
         atexit.register(leave, store)
-    store.start(INDEX_INTERVAL_S)
-    warm_up = threading.Timer(WARM_UP_AFTER_S, import_what_takes_seconds)
-    warm_up.daemon = True
-    warm_up.start()
-    deadline = time.monotonic() + FIRST_LOOK_S
-    while store.following.looked_at is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+        first_page = threading.Timer(FIRST_PAGE_S, after_the_first_page, (store,))
+        first_page.daemon = True
+        first_page.start()
+    if not store.counts().collected or not runtime.exists():
+        store.start(INDEX_INTERVAL_S)
+        deadline = time.monotonic() + FIRST_LOOK_S
+        while store.following.looked_at is None and time.monotonic() < deadline:
+            time.sleep(0.05)
     return store
+
+
+def after_the_first_page(store: Store) -> None:
+    """Follow the files, and import what takes seconds, so that no later page waits for it."""
+    store.start(INDEX_INTERVAL_S)
+    for module in ("core.study", "core.charts", "torch"):
+        import_module(module)
 
 
 def leave(store: Store) -> None:
@@ -71,12 +83,6 @@ def leave(store: Store) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def import_what_takes_seconds() -> None:
-    """Import what later pages need, once the first one stands, so that none of them waits for it."""
-    for module in ("core.study", "core.charts", "torch"):
-        import_module(module)
 
 
 def the_store() -> Store:

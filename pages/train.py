@@ -288,6 +288,7 @@ def show_models(models: list[ModelInfo]) -> None:
         selection_mode="single-cell",
         key="models",
         alt="Trained models with their figures",
+        column_config={"accounts": st.column_config.NumberColumn("accounts", format="localized")},
     )
     st.page_link("pages/results.py", label="Predict with a model", icon=":material/arrow_forward:")
     if event.selection.cells:
