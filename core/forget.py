@@ -5,9 +5,11 @@ import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import duckdb
 import orjson
 
 from core.accounts import canonical_username
+from core.disk import clear_caches
 from core.files import write_atomically
 from core.ledger import LEDGER_NAME
 from core.model_folder import list_models
@@ -19,8 +21,9 @@ from core.settings import Settings
 def forget(usernames: Iterable[str], settings: Settings) -> list[str]:
     """Remove accounts from the account files, lists, labels, predictions and the reports of jobs.
 
-    The index follows by itself the next time the dashboard looks at the files. A model cannot
-    unlearn: models that learnt from an account are named, to be trained again or deleted.
+    Caches are emptied, because they hold uploads and vectors of texts, and the index is deleted, to
+    be made anew from the files. A model cannot unlearn: models that learnt from an account are
+    named, to be trained again or deleted.
 
     Returns:
         One sentence for each thing that was removed, or could not be.
@@ -47,7 +50,25 @@ def forget(usernames: Iterable[str], settings: Settings) -> list[str]:
                 f"The model {model.folder.name} was made with {len(learnt)} of these accounts and cannot unlearn: "
                 "train it again, and delete it."
             )
+    clear_caches(settings)
+    removed.append(_delete_index(settings))
     return [sentence for sentence in removed if sentence]
+
+
+def _delete_index(settings: Settings) -> str:
+    """Remove the index, in whose free blocks deleted text would stay for a while."""
+    if not settings.index_file.is_file():
+        return ""
+    try:
+        duckdb.connect(settings.index_file).close()
+    except duckdb.IOException:  # the dashboard has it open
+        return (
+            "The open dashboard takes the account out of its index, whose free space may keep the text for a while: "
+            "press Rebuild the index on the Overview page."
+        )
+    for path in settings.data_dir.glob(f"{settings.index_file.name}*"):
+        path.unlink()
+    return "The index was removed; the dashboard makes it anew."
 
 
 def _delete(path: Path, name: str) -> str:

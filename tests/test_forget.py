@@ -1,11 +1,15 @@
 """An account is removed from everything that names it, and what cannot be removed is said."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from core.forget import forget
 from core.ledger import LEDGER_NAME
 from core.posts import Account, Post, file_name, write_account
-from core.settings import Settings
+from core.settings import PROJECT_DIR, Settings
+from core.store import Store
 
 
 def study(folder: Path) -> Settings:
@@ -45,6 +49,21 @@ def test_names_that_look_like_formulas_are_found(tmp_path: Path) -> None:
     forget(["=cmd"], settings)
     assert "=cmd" not in everything(tmp_path)
     assert not (settings.accounts_dir / file_name("=cmd")).exists()
+
+
+def test_uploads_and_the_index_hold_nothing_of_it_either(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    (settings.cache_dir / "uploads" / "1").mkdir(parents=True)
+    (settings.cache_dir / "uploads" / "1" / "posts.csv").write_text("username,caption\nanna,hello\n")
+    with Store(settings) as store:
+        store.refresh()
+        command = [sys.executable, "-m", "core", "forget", "bob"]
+        environment = {**os.environ, "AGESCOPE_DATA_DIR": str(tmp_path)}
+        said = subprocess.run(command, env=environment, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
+        assert "Rebuild the index" in said.stdout
+    assert not (settings.cache_dir / "uploads").exists()
+    assert "index was removed" in forget(["anna"], settings)[-1]
+    assert not settings.index_file.exists()
 
 
 def test_an_account_that_is_not_there_is_said(tmp_path: Path) -> None:
