@@ -67,11 +67,12 @@ def tokenize(tokenizer: Any, users: Sequence[Sequence[str]], max_seq_len: int) -
     texts = [caption for captions in users for caption in captions]
     if not texts:
         return [_count([]) for _ in users]
+    different = [*dict.fromkeys(texts)]
     encoded = tokenizer(
-        texts, truncation=True, max_length=max_seq_len, return_attention_mask=False, return_token_type_ids=False
+        different, truncation=True, max_length=max_seq_len, return_attention_mask=False, return_token_type_ids=False
     )
-    captions = iter(encoded["input_ids"])
-    return [_count([next(captions) for _ in user]) for user in users]
+    ids = dict(zip(different, encoded["input_ids"], strict=True))
+    return [_count([ids[caption] for caption in user]) for user in users]
 
 
 def packs(users: Sequence[UserTokens], max_tokens: int) -> Iterator[Pack]:

@@ -25,7 +25,10 @@ from core.errors import InputError
 from core.files import write_atomically
 
 Precision = Literal["exact", "fast"]
-"""``exact`` encodes in 32 bits, ``fast`` in bfloat16 where the processor or GPU multiplies in it."""
+"""``exact`` computes in 32 bits, ``fast`` in fewer where the processor or GPU is quicker in them."""
+
+Numbers = Literal["float32", "bfloat16", "int8"]
+"""In what an encoder computes. Training knows the first two."""
 
 CLS_LAYERS = 4
 
@@ -84,6 +87,11 @@ class AgeClassifier(nn.Module):
     def _part(self, pack: Pack) -> Tensor:
         pack = pack.to(self.device)
         return pack.shares @ self.encode(pack).float()  # [U, N] @ [N, 4H] -> [U, 4H]
+
+    @property
+    def numbers(self) -> Numbers:
+        """In what the encoder computes at this precision."""
+        return "bfloat16" if self.precision == "fast" else "float32"
 
     def encode(self, pack: Pack) -> Tensor:
         """The captions' vectors h [N, 4H]."""

@@ -7,7 +7,7 @@ weights lie beside it, with the tokenizer, ``training.json``, ``validation.csv``
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -48,9 +48,9 @@ class ModelSettings:
         thresholds: from which probability on "at least" is predicted, one a cutoff.
         max_posts: how many captions of an account are used at most; None for all.
         kind: what computes the probabilities.
-        precision: at which it was trained, "exact" or "fast".
-        auc_loss: what AUC it loses at the other precision, on its validation accounts; None where that
-            was not measured.
+        precision: at which it was trained, or, once loaded, at which it predicts: "exact" or "fast".
+        numbers: in which the encoder computes; see :data:`core.model.Numbers`.
+        auc_losses: numbers -> what AUC it loses with these instead of its own, on its validation accounts.
         calibrations: one a cutoff, as :class:`core.calibration.Calibration` writes itself; none leaves
             the probabilities as they are.
     """
@@ -63,7 +63,8 @@ class ModelSettings:
     max_posts: int | None = None
     kind: Kind = "encoder"
     precision: Literal["exact", "fast"] = "exact"
-    auc_loss: float | None = None
+    numbers: Literal["float32", "bfloat16", "int8"] = "float32"
+    auc_losses: dict[str, float] = field(default_factory=dict)
     calibrations: tuple[dict[str, Any], ...] = ()
 
     @classmethod

@@ -14,11 +14,11 @@ from core.batching import in_batches
 from core.calibration import Bools, Measure, best_threshold, fit_calibration
 from core.combined import CombinedPredictor
 from core.drift import training_profile, write_profile
+from core.engines import possible_numbers
 from core.evaluate import calibration_curve
 from core.files import write_atomically, write_json
 from core.methods import Study, Trained
 from core.metrics import metrics
-from core.model import is_fast
 from core.model_card import model_card
 from core.model_folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, ModelSettings, versions
 from core.predictions import DECIMALS, safe_name
@@ -47,8 +47,8 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
     tested = bool(study.parts["test"]) and not history.stopped
     found = {part: part_probabilities(predictor, study, part) for part in ("validation", *["test"] * tested)}
     if isinstance(predictor, EncoderPredictor | CombinedPredictor):
-        loss = _other_precision_loss(predictor, study, found["validation"])
-        predictor.settings = replace(predictor.settings, auc_loss=loss)
+        losses = _auc_losses(predictor, study, found["validation"])
+        predictor.settings = replace(predictor.settings, numbers=predictor.encoder.numbers, auc_losses=losses)
     measured = {part: figures(predictor.settings, study.at_least(part), p) for part, p in found.items()}
     record = {
         "format": 1,
@@ -78,22 +78,21 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
     return record
 
 
-def _other_precision_loss(
-    predictor: EncoderPredictor | CombinedPredictor, study: Study, at_own: Floats
-) -> float | None:
-    """How much validation AUC is lost at the precision that is not the model's own; None where there is none.
+def _auc_losses(predictor: EncoderPredictor | CombinedPredictor, study: Study, at_own: Floats) -> dict[str, float]:
+    """Numbers -> how much validation AUC is lost where the encoder computes in them instead of the model's own.
 
     Low precision shifts all vectors a little the same way, which the mean over posts does not even
-    out: a head learnt at one precision may fail at the other, and only trying tells.
+    out: a head learnt in some numbers may fail in others, and only trying tells.
     """
-    model, own = predictor.encoder.model, predictor.settings.precision
-    if not is_fast(model.device):
-        return None
-    model.precision = "exact" if own == "fast" else "fast"
-    at_other = part_probabilities(predictor, study, "validation")
-    model.precision = own
-    columns = zip(study.at_least("validation").T, at_own.T, at_other.T, strict=True)
-    return max(float(roc_auc_score(truth, p) - roc_auc_score(truth, q)) for truth, p, q in columns)
+    encoder, own, truth = predictor.encoder, predictor.encoder.numbers, study.at_least("validation").T
+    losses: dict[str, float] = {}
+    for numbers in possible_numbers(encoder.model):
+        if numbers != own:
+            encoder.numbers = numbers
+            pairs = zip(truth, at_own.T, part_probabilities(predictor, study, "validation").T, strict=True)
+            losses[numbers] = max(float(roc_auc_score(y, p) - roc_auc_score(y, q)) for y, p, q in pairs)
+    encoder.numbers = own
+    return losses
 
 
 def _calibration(settings: ModelSettings, study: Study, found: dict[str, Floats]) -> dict[str, Any]:

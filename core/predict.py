@@ -36,8 +36,8 @@ class PredictArguments:
         device: ``cpu`` or ``cuda``.
         age_cutoff: which of the model's cutoffs; None takes 21 where it has it, else its lowest.
         model_name_or_path: the encoder of a bare state dict; None is ``bert-base-uncased``.
-        precision: ``exact`` computes in 32 bits, ``fast`` in bfloat16 where the device can and the model
-            loses nothing by it; the run file says which it was.
+        precision: ``exact`` computes in 32 bits, ``fast`` in the quickest numbers for this machine by which
+            the model loses nothing; the run file says which they were.
         cache: keep users' vectors on disk, so that a later prediction with the same encoder need not
             encode them again.
 
@@ -228,6 +228,7 @@ class _Run:
             "threshold": self.threshold,
             "precision": settings.precision,
             "precision_asked_for": self.arguments.precision,
+            "numbers": settings.numbers,
             "max_seq_len": settings.max_seq_len,
             "input_dir": str(self.arguments.input_dir),
             **{name: getattr(summary, name) for name in counts},

@@ -1,9 +1,11 @@
 """From captions to probabilities: a loaded model, whatever its kind."""
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +13,21 @@ import torch
 
 from core.calibration import Calibration
 from core.encoders import check_device, load_config, load_tokenizer
-from core.model import AgeClassifier, Precision, is_fast, load_weights, probabilities, read_weights, write_weights
+from core.engines import possible_numbers, quickest
+from core.model import AgeClassifier, Numbers, Precision, load_weights, probabilities, read_weights, write_weights
 from core.model_folder import ModelSettings, locate_model, write_config
+from core.settings import get_settings
 from core.vectors import UserEncoder, VectorCache, Vectors
+
+if TYPE_CHECKING:
+    from core.combined import CombinedPredictor
+
+logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
 
 MAX_AUC_LOSS = 0.002
-"""What a prediction at another precision than the model's own may cost."""
+"""What a prediction at other numbers than the model's own may cost."""
 
 
 class Predictor(Protocol):
@@ -101,8 +110,8 @@ def load_predictor(
         model_name_or_path: the encoder of a bare state dict.
         device: ``cpu`` or ``cuda``.
         max_seq_len: instead of the model's own.
-        precision: wanted; the model's own is taken where this one would cost it more than 0.002 AUC, and
-            ``exact`` where the device is no faster otherwise. ``settings.precision`` tells.
+        precision: wanted; ``settings.precision`` and ``settings.numbers`` tell what it became, see
+            :func:`use_numbers`.
         cache: where users' vectors are kept; None computes them each time.
 
     Raises:
@@ -115,27 +124,47 @@ def load_predictor(
     found = locate_model(path, model_name_or_path)
     if max_seq_len is not None:
         found = replace(found, settings=replace(found.settings, max_seq_len=max_seq_len))
-    used = usable_precision(found.settings, precision, device)
-    found = replace(found, settings=replace(found.settings, precision=used))
     if found.settings.kind == "majority":
         return MajorityPredictor.load(found.weights_file, found.settings)
     if found.settings.kind == "tfidf":
         return TfidfPredictor.load(found.weights_file, found.settings)
     model = AgeClassifier(_empty_encoder(found.encoder), len(found.settings.age_cutoffs)).to(device)
-    model.precision = used
+    model.precision = found.settings.precision
     tokenizer = load_tokenizer(found.encoder)
+    predictor: EncoderPredictor | CombinedPredictor
     if found.settings.kind == "combined":
-        return CombinedPredictor.load(found.weights_file, found.settings, model, tokenizer, cache)
-    load_weights(model, read_weights(found.weights_file), found.weights_file.name)
-    return EncoderPredictor(model, tokenizer, found.settings, cache)
+        predictor = CombinedPredictor.load(found.weights_file, found.settings, model, tokenizer, cache)
+    else:
+        load_weights(model, read_weights(found.weights_file), found.weights_file.name)
+        predictor = EncoderPredictor(model, tokenizer, found.settings, cache)
+    use_numbers(predictor, precision)
+    return predictor
 
 
-def usable_precision(settings: ModelSettings, wanted: Precision, device: str) -> Precision:
-    """The precision to predict at: ``wanted``, unless it would be slower or less right than the model's own."""
-    own = settings.precision
-    costs = settings.auc_loss is None or settings.auc_loss > MAX_AUC_LOSS
-    chosen = own if wanted != own and costs else wanted
-    return chosen if chosen == "exact" or is_fast(torch.device(device)) else "exact"
+def use_numbers(predictor: "EncoderPredictor | CombinedPredictor", wanted: Precision) -> None:
+    """Let the encoder compute in the best numbers for ``wanted``, and say which in the settings."""
+    encoder, settings = predictor.encoder, predictor.settings
+    usable = usable_numbers(settings, possible_numbers(encoder.model))
+    numbers = usable[0]
+    if wanted == "fast" and len(usable) > 1:
+        numbers = quickest(encoder.model, usable, encoder.tokenizer, get_settings().cache_dir)
+    elif wanted == "exact" and "float32" in usable:
+        numbers = "float32"
+    encoder.numbers = numbers
+    precision: Precision = "exact" if numbers == "float32" else "fast"
+    if precision != wanted:
+        logger.warning("Predicting at --precision %s: this model or machine gains nothing by %s.", precision, wanted)
+    predictor.settings = replace(settings, precision=precision, numbers=numbers)
+
+
+def usable_numbers(settings: ModelSettings, possible: Sequence[Numbers]) -> list[Numbers]:
+    """Of the numbers that the machine can compute in, those that cost the model no more than 0.002 AUC.
+
+    Its own come first; where the machine has not these, 32 bits are nearest to them.
+    """
+    own: Numbers = settings.numbers if settings.numbers in possible else "float32"
+    losses = settings.auc_losses
+    return [own, *(n for n in possible if n != own and losses.get(n, math.inf) <= MAX_AUC_LOSS)]
 
 
 def _empty_encoder(source: str) -> Any:

@@ -16,8 +16,9 @@ import numpy.typing as npt
 import torch
 
 from core.batching import in_batches, packs, tokenize
+from core.engines import Engine, make_engine
 from core.errors import AgeScopeError, InputError
-from core.model import AgeClassifier
+from core.model import AgeClassifier, Numbers
 from core.progress import Progress
 
 Vectors = npt.NDArray[np.float32]
@@ -26,7 +27,8 @@ CACHE_FILE = "vectors.sqlite"
 MAX_BYTES = 2_000_000_000
 
 _USERS_AT_ONCE = 64
-_MAX_TOKENS = 16_384  # at a time: large enough for full speed, small enough for any laptop
+_MAX_TOKENS = {"cpu": 2_048, "cuda": 65_536}  # at a time: large enough for full speed; on a processor no
+# larger, so that what passes between two products is still in its cache
 _LOCK_TIMEOUT_S = 60
 
 
@@ -92,10 +94,13 @@ class UserEncoder:
     """Captions -> users' vectors, from the cache where they are known.
 
     Args:
-        model: whose encoder is used; on its device, in its precision.
+        model: whose encoder is used; on its device.
         tokenizer: of that encoder.
         max_seq_len: tokens of a caption.
         cache: None computes everything.
+
+    Attributes:
+        numbers: in which the encoder computes; those of the model's precision unless set otherwise.
 
     Raises:
         InputError: the encoder cannot read captions of that length.
@@ -106,7 +111,9 @@ class UserEncoder:
         if max_seq_len > longest:
             raise InputError(f"This encoder reads at most {longest} tokens of a caption, not {max_seq_len}.")
         self.model, self.tokenizer, self.max_seq_len, self.cache = model, tokenizer, max_seq_len, cache
+        self.numbers: Numbers = model.numbers
         self._fingerprint = encoder_fingerprint(model) if cache else ""
+        self._engine: tuple[object, Engine] | None = None
 
     def vectors(self, users: Iterable[Sequence[str]], progress: Progress | None = None) -> Vectors:
         """The vectors [users, 4H]; NaN for a user without captions.
@@ -141,11 +148,22 @@ class UserEncoder:
     def _compute(self, users: Sequence[Sequence[str]]) -> Vectors:
         tokens = tokenize(self.tokenizer, users, self.max_seq_len)
         self.model.eval()
+        engine, found = self._ready_engine(), torch.zeros((), device=self.model.device)
         with torch.inference_mode():
-            return self.model.user_vectors(packs(tokens, _MAX_TOKENS)).cpu().numpy()
+            for pack in packs(tokens, _MAX_TOKENS[self.model.device.type]):
+                pack = pack.to(self.model.device)
+                found = found + pack.shares @ engine.encode(pack)  # [U, N] @ [N, 4H] -> [U, 4H]
+            return np.asarray(found.cpu().numpy())
+
+    def _ready_engine(self) -> Engine:
+        """The engine for these numbers; a new one where the encoder's weights have changed."""
+        state = (self.numbers, [parameter._version for parameter in self.model.bert.parameters()])
+        if self._engine is None or self._engine[0] != state:
+            self._engine = state, make_engine(self.model, self.numbers, self.tokenizer)
+        return self._engine[1]
 
     def _key(self, captions: Sequence[str]) -> bytes:
-        digest = hashlib.sha256(f"{self._fingerprint} {self.model.precision} {self.max_seq_len}".encode())
+        digest = hashlib.sha256(f"{self._fingerprint} {self.numbers} {self.max_seq_len}".encode())
         for caption in captions:
             text = caption.encode("utf-8", "surrogatepass")
             digest.update(len(text).to_bytes(4, "little") + text)

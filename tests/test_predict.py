@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ from core.drift import training_profile, write_profile
 from core.encoders import load_config, load_tokenizer
 from core.errors import AgeScopeError, InputError, Stopped
 from core.evaluate import read_predictions
-from core.model import AgeClassifier, write_weights
+from core.model import AgeClassifier, Numbers, write_weights
 from core.model_folder import ModelSettings
 from core.posts import Account, Post, write_account
 from core.predict import PredictArguments, PredictSummary, Sample, predict
 from core.predictions import HEADER, PartialPredictions, plain_name, prediction, read_rows, safe_name
-from core.predictor import EncoderPredictor, usable_precision
+from core.predictor import EncoderPredictor, load_predictor, usable_numbers, use_numbers
 from core.progress import Progress, no_progress
 from core.settings import get_settings
 from core.vectors import UserEncoder
 from tests.tiny_models import captions, study, tiny_encoder
+
+ALL: list[Numbers] = ["float32", "bfloat16", "int8"]
 
 
 @pytest.fixture(autouse=True)
@@ -322,19 +325,48 @@ def test_arguments_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "loss", "wanted", "able", "used"),
+    ("own", "losses", "possible", "usable"),
     [
-        ("exact", 0.001, "fast", True, "fast"),
-        ("exact", 0.01, "fast", True, "exact"),
-        ("exact", None, "fast", True, "exact"),
-        ("exact", 0.001, "fast", False, "exact"),
-        ("fast", 0.01, "exact", True, "fast"),
-        ("fast", 0.001, "exact", True, "exact"),
+        (
+            "float32",
+            {"bfloat16": 0.001, "int8": 0.002},
+            ["float32", "bfloat16", "int8"],
+            ["float32", "bfloat16", "int8"],
+        ),
+        ("float32", {"bfloat16": 0.001, "int8": 0.003}, ["float32", "bfloat16", "int8"], ["float32", "bfloat16"]),
+        ("float32", {}, ["float32", "bfloat16", "int8"], ["float32"]),
+        ("float32", {"bfloat16": -0.01}, ["float32"], ["float32"]),
+        ("bfloat16", {"float32": 0.01}, ["float32", "bfloat16"], ["bfloat16"]),
+        ("bfloat16", {"float32": 0.01}, ["float32"], ["float32"]),
+        ("bfloat16", {"float32": 0.0}, ["float32", "bfloat16"], ["bfloat16", "float32"]),
     ],
 )
-def test_a_precision_is_used_only_where_the_model_loses_nothing_by_it(
-    own: Any, loss: float | None, wanted: Any, able: bool, used: str, monkeypatch: pytest.MonkeyPatch
+def test_numbers_are_used_only_where_the_model_loses_nothing_by_them(
+    own: Any, losses: dict[str, float], possible: list[Numbers], usable: list[Numbers]
 ) -> None:
-    monkeypatch.setattr("core.predictor.is_fast", lambda device: able)
-    settings = ModelSettings("x", "w.pth", precision=own, auc_loss=loss)
-    assert usable_precision(settings, wanted, "cpu") == used
+    settings = ModelSettings("x", "w.pth", numbers=own, auc_losses=losses)
+    assert usable_numbers(settings, possible) == usable
+
+
+@pytest.mark.parametrize(
+    ("own", "losses", "wanted", "used"),
+    [
+        ("float32", {"bfloat16": 0.0, "int8": 0.0}, "exact", "float32"),
+        ("float32", {"bfloat16": 0.0, "int8": 0.0}, "fast", "int8"),
+        ("float32", {"bfloat16": 0.0, "int8": 0.01}, "fast", "bfloat16"),
+        ("float32", {"bfloat16": 0.01, "int8": 0.01}, "fast", "float32"),
+        ("bfloat16", {"float32": 0.01}, "exact", "bfloat16"),
+        ("bfloat16", {"float32": 0.0}, "exact", "float32"),
+    ],
+)
+def test_fast_takes_the_quickest_numbers_that_cost_nothing_and_says_which(
+    model: Path, own: Any, losses: dict[str, float], wanted: Any, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.predictor.possible_numbers", lambda model: ALL)
+    monkeypatch.setattr("core.predictor.quickest", lambda model, among, *_: among[-1])
+    predictor = load_predictor(model)
+    assert isinstance(predictor, EncoderPredictor)
+    predictor.settings = replace(predictor.settings, numbers=own, auc_losses=losses)
+    use_numbers(predictor, wanted)
+    assert (predictor.encoder.numbers, predictor.settings.numbers) == (used, used)
+    assert predictor.settings.precision == ("exact" if used == "float32" else "fast")

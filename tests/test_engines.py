@@ -1,0 +1,125 @@
+"""Engines: what the model's own code computes, only quicker, and in few bits still nearly that."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
+
+from core.batching import Pack, packs, tokenize
+from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.engines import SPEEDS_FILE, Eager, PackedBert, examples, is_packable, make_engine, possible_numbers, quickest
+from core.model import AgeClassifier, Numbers
+from core.vectors import UserEncoder
+from tests.tiny_models import captions
+
+USERS = [captions(16, 5, 1), ["tbt", "so", "a b c d e f g " * 9, "\U0001f602"], captions(40, 7, 2)]
+LOW: list[Numbers] = ["bfloat16", "int8"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return load_tokenizer(OFFLINE_ENCODER)
+
+
+@pytest.fixture(scope="module")
+def minilm() -> AgeClassifier:
+    return AgeClassifier(load_encoder(OFFLINE_ENCODER)).eval()
+
+
+def tiny(seed: int = 0, **options: Any) -> AgeClassifier:
+    torch.manual_seed(seed)
+    sizes = {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 96}
+    return AgeClassifier(BertModel(BertConfig(initializer_range=0.2, **{**sizes, **options}))).eval()
+
+
+def whole(tokenizer: Any, max_seq_len: int = 40) -> Pack:
+    return next(packs(tokenize(tokenizer, USERS, max_seq_len), 10_000))
+
+
+def plain(model: AgeClassifier, pack: Pack) -> Tensor:
+    with torch.inference_mode():
+        return model.encode(pack)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu"])
+def test_exact_is_what_the_models_own_code_computes(activation: str, tokenizer: Any) -> None:
+    model, pack = tiny(hidden_act=activation), whole(tokenizer)
+    assert is_packable(model)
+    found = make_engine(model, "float32", tokenizer).encode(pack)
+    torch.testing.assert_close(found, plain(model, pack), atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("numbers", "tolerance"), [("bfloat16", 0.02), ("int8", 0.12)])
+def test_few_bits_are_nearly_exact(numbers: Numbers, tolerance: float, minilm: AgeClassifier, tokenizer: Any) -> None:
+    if numbers not in possible_numbers(minilm):
+        pytest.skip("not on this processor")
+    pack = whole(tokenizer)
+    exact, found = plain(minilm, pack), make_engine(minilm, numbers, tokenizer).encode(pack)
+    assert found.dtype == torch.float32
+    error, spread = (found - exact).norm(dim=0), (exact - exact.mean(0)).norm(dim=0)
+    assert 0 < (error.mean() / spread.mean()) < tolerance
+
+
+@pytest.mark.parametrize("numbers", LOW)
+def test_what_few_bits_move_all_captions_by_is_taken_off(
+    numbers: Numbers, minilm: AgeClassifier, tokenizer: Any
+) -> None:
+    if numbers not in possible_numbers(minilm):
+        pytest.skip("not on this processor")
+    pack = examples(tokenizer)
+    error = make_engine(minilm, numbers, tokenizer).encode(pack) - plain(minilm, pack)
+    assert error.mean(0).abs().max() < 1e-4 < error.abs().max()
+
+
+@pytest.mark.parametrize("numbers", ["float32", *LOW])
+def test_a_caption_has_the_same_vector_in_any_company(numbers: Numbers, minilm: AgeClassifier, tokenizer: Any) -> None:
+    if numbers not in possible_numbers(minilm):
+        pytest.skip("not on this processor")
+    engine = make_engine(minilm, numbers, tokenizer)
+    tokens = tokenize(tokenizer, USERS, 18)
+    together = engine.encode(next(packs(tokens, 10_000))).sum(0)
+    apart = torch.stack([engine.encode(pack).sum(0) for pack in packs(tokens, 20)]).sum(0)
+    torch.testing.assert_close(apart, together, atol=1e-5 if numbers == "float32" else 0.1, rtol=1e-2)
+
+
+def test_other_encoders_are_left_to_their_own_code(tokenizer: Any) -> None:
+    config = RobertaConfig(vocab_size=30522, hidden_size=32, num_hidden_layers=4, num_attention_heads=4)
+    model = AgeClassifier(RobertaModel(config)).eval()
+    engine = make_engine(model, "float32", tokenizer)
+    assert isinstance(engine, Eager)
+    torch.testing.assert_close(engine.encode(whole(tokenizer)), plain(model, whole(tokenizer)))
+    assert "int8" not in possible_numbers(model)
+
+
+def test_weights_that_change_are_seen(tokenizer: Any) -> None:
+    """An engine lays out a copy of the weights; an encoder that learnt since must not be read from it."""
+    model = tiny()
+    encoder = UserEncoder(model, tokenizer, 18, None)
+    before = encoder.vectors(USERS)
+    model.load_state_dict(tiny(seed=1).state_dict())
+    after = encoder.vectors(USERS)
+    assert np.abs(after - before).max() > 0.1
+    np.testing.assert_allclose(after, UserEncoder(tiny(seed=1), tokenizer, 18, None).vectors(USERS), atol=1e-5)
+
+
+def test_the_quickest_numbers_are_remembered(tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr("core.engines._seconds", lambda engine, pack: next(seconds))
+    model = tiny()
+    among: list[Numbers] = ["float32", "bfloat16", "int8"]
+    assert quickest(model, among, tokenizer, tmp_path) == "bfloat16"
+    assert quickest(model, among, tokenizer, tmp_path) == "bfloat16"  # or the times would have run out
+    assert quickest(model, ["float32", "int8"], tokenizer, tmp_path) == "int8"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"x": {}}'])
+def test_a_damaged_memory_is_measured_again(
+    content: bytes, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / SPEEDS_FILE).write_bytes(content)
+    monkeypatch.setattr("core.engines._seconds", lambda engine, pack: isinstance(engine, PackedBert))
+    assert quickest(tiny(), ["float32"], tokenizer, tmp_path) == "float32"
