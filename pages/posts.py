@@ -101,15 +101,17 @@ def news(drawn_at: int) -> None:
 
 
 def accounts_table(chosen: Filter) -> None:
-    """The accounts that pass, a page at a time; a selected row opens the account."""
-    found = store.count_accounts(chosen)
+    """The accounts that pass, a page at a time; a click opens an account."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{count(found, 'account')} found**", width="stretch")
+        how_many = st.container(width="stretch")
         order = st.selectbox(
             "Order", ACCOUNT_ORDERS, format_func=ACCOUNT_ORDERS.get, key="order", bind="query-params", width=180
         )
-    page = page_chooser(found, f"accounts_page_{hash(chosen)}")
-    table = store.accounts(chosen, order, order != "username", PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    page_key = f"accounts_page_{hash(chosen)}"
+    page = st.session_state.get(page_key, 1)
+    found, table = store.search_accounts(chosen, order, order != "username", PAGE_ROWS, (page - 1) * PAGE_ROWS)
+    how_many.markdown(f"**{count(found, 'account')} found**")
+    page_chooser(found, page_key)
     key = f"accounts_{page}_{order}"
     st.dataframe(
         table.drop(columns=["captions", "source"]),
@@ -140,9 +142,8 @@ def open_selected(key: str, table: pd.DataFrame) -> None:
 
 def posts_table(chosen: Filter) -> None:
     """The posts that pass, a page at a time."""
-    found = store.count_posts(chosen)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{count(found, 'post')} found**", width="stretch")
+        how_many = st.container(width="stretch")
         order = st.selectbox(
             "Order",
             POST_ORDERS,
@@ -152,8 +153,12 @@ def posts_table(chosen: Filter) -> None:
             width=180,
         )
     sort, descending, _ = POST_ORDERS[order]
-    page = page_chooser(found, f"posts_page_{hash(chosen)}", POSTS_A_PAGE)
-    draw_posts(store.posts(chosen, sort, descending, POSTS_A_PAGE, (page - 1) * POSTS_A_PAGE), chosen.terms)
+    page_key = f"posts_page_{hash(chosen)}"
+    page = st.session_state.get(page_key, 1)
+    found, posts = store.search_posts(chosen, sort, descending, POSTS_A_PAGE, (page - 1) * POSTS_A_PAGE)
+    how_many.markdown(f"**{count(found, 'post')} found**")
+    page_chooser(found, page_key, POSTS_A_PAGE)
+    draw_posts(posts, chosen.terms)
 
 
 def draw_posts(posts: pd.DataFrame, terms: list[str], with_account: bool = True) -> None:

@@ -436,6 +436,19 @@ def test_accounts_are_sorted_and_paged(study: Store) -> None:
     assert list(study.accounts(limit=2, offset=2)["username"]) == ["cleo", "dora_x"]
 
 
+def test_a_search_gives_how_many_and_a_page_at_once(study: Store) -> None:
+    for chosen in (Filter(words="e"), Filter(), Filter(words="e", username="a"), Filter(words="nowhere")):
+        for sort in ("taken_at", "likes", "username"):
+            for offset in (0, 1, 1_000):
+                found, page = study.search_posts(chosen, sort, False, 2, offset)
+                assert found == len(study.posts(chosen, limit=100))
+                assert page.equals(study.posts(chosen, sort, False, 2, offset))
+        for offset in (0, 1, 1_000):
+            found, page = study.search_accounts(chosen, "posts", True, 2, offset)
+            assert found == len(study.accounts(chosen, limit=100))
+            assert page.equals(study.accounts(chosen, "posts", True, 2, offset))
+
+
 def test_pages_of_posts_fit_together(store: Store, settings: Settings) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     for name in ("anna", "bob"):

@@ -27,6 +27,10 @@ from core.store.filters import (
 _FROM_ACCOUNTS = "FROM accounts a LEFT JOIN ages g USING (username)"
 _FROM_POSTS = "FROM posts p"
 _FROM_PREDICTIONS = "FROM predictions r LEFT JOIN ages g USING (username)"
+_ACCOUNT_COLUMNS = (
+    "a.username, a.outcome, a.posts, a.captions, a.first_at, a.last_at, a.collected_at, a.source, a.language, g.age"
+)
+_POST_COLUMNS = "p.username, p.taken_at, p.caption, p.kind, p.likes, p.comments, p.shortcode, p.id"
 _COUNTS_KEPT = 64
 
 
@@ -145,12 +149,26 @@ class Queries:
         """Accounts: username, outcome, posts, captions, first_at, last_at, collected_at, source, language, age."""
         conditions = account_conditions(chosen or Filter())
         return self._page(
-            "SELECT a.username, a.outcome, a.posts, a.captions, a.first_at, a.last_at, a.collected_at, a.source, "
-            f"a.language, g.age {_FROM_ACCOUNTS} {conditions.where} {account_order(sort, descending)}",
+            f"SELECT {_ACCOUNT_COLUMNS} {_FROM_ACCOUNTS} {conditions.where} {account_order(sort, descending)}",
             conditions,
             limit,
             offset,
         )
+
+    def search_accounts(
+        self, chosen: Filter, sort: AccountSort = "username", descending: bool = False, limit: int = 50, offset: int = 0
+    ) -> tuple[int, pd.DataFrame]:
+        """How many accounts pass a filter, and a page of them as :meth:`accounts` gives it; from one look."""
+        conditions = account_conditions(chosen)
+        table = self._page(
+            f"SELECT {_ACCOUNT_COLUMNS}, count(*) OVER () AS found {_FROM_ACCOUNTS} {conditions.where} "
+            f"{account_order(sort, descending)}",
+            conditions,
+            limit,
+            offset,
+        )
+        found = int(table["found"].iloc[0]) if len(table) else self.count_accounts(chosen) if offset else 0
+        return found, table.drop(columns="found")
 
     def count_accounts(self, chosen: Filter | None = None) -> int:
         """How many accounts pass a filter."""
@@ -174,11 +192,36 @@ class Queries:
             WITH page AS MATERIALIZED (
                 SELECT p.rowid AS number {_FROM_POSTS} {conditions.where} {order} LIMIT ? OFFSET ?
             )
-            SELECT p.username, p.taken_at, p.caption, p.kind, p.likes, p.comments, p.shortcode, p.id
+            SELECT {_POST_COLUMNS} FROM posts p JOIN page ON p.rowid = page.number {order}
+            """,  # noqa: S608
+            [*conditions.values, limit, offset],
+        )
+
+    def search_posts(
+        self, chosen: Filter, sort: PostSort = "taken_at", descending: bool = True, limit: int = 50, offset: int = 0
+    ) -> tuple[int, pd.DataFrame]:
+        """How many posts pass a filter, and a page of them as :meth:`posts` gives it.
+
+        Where words are searched for, both come from one look through all captions.
+        """
+        conditions = self._post_conditions(chosen)
+        key = self._count_key(f"{_FROM_POSTS} {conditions.where}", conditions)
+        if not chosen.terms or key in self._kept:
+            return self.count_posts(chosen), self.posts(chosen, sort, descending, limit, offset)
+        order = post_order(sort, descending)
+        found = self._database.frame(
+            f"""
+            WITH found AS MATERIALIZED (SELECT p.rowid AS rowid, p.{sort} {_FROM_POSTS} {conditions.where}),
+                page AS MATERIALIZED (SELECT p.rowid AS number FROM found p {order} LIMIT ? OFFSET ?)
+            SELECT {_POST_COLUMNS}, (SELECT count(*) FROM found) AS found
             FROM posts p JOIN page ON p.rowid = page.number {order}
             """,  # noqa: S608
             [*conditions.values, limit, offset],
         )
+        if found.empty and offset:
+            return self.count_posts(chosen), found.drop(columns="found")
+        self._keep_count(key, int(found["found"].iloc[0]) if len(found) else 0)
+        return self._kept[key], found.drop(columns="found")
 
     def count_posts(self, chosen: Filter | None = None) -> int:
         """How many posts pass a filter."""
@@ -336,12 +379,19 @@ class Queries:
     def _page(self, query: str, conditions: Conditions, limit: int, offset: int) -> pd.DataFrame:
         return self._database.frame(f"{query} LIMIT ? OFFSET ?", [*conditions.values, limit, offset])
 
+    def _count_key(self, rest: str, conditions: Conditions) -> tuple[Any, ...]:
+        return (self.version, rest, *map(str, conditions.values))
+
+    def _keep_count(self, key: tuple[Any, ...], value: int) -> None:
+        self._kept[key] = value
+        while len(self._kept) > _COUNTS_KEPT:
+            self._kept.popitem(last=False)
+
     def _count(self, rest: str, conditions: Conditions) -> int:
-        key = (self.version, rest, *map(str, conditions.values))
+        key = self._count_key(rest, conditions)
         known = self._kept.get(key)
         if known is None:
             row = self._database.row(f"SELECT count(*) {rest}", conditions.values)
-            known = self._kept[key] = int(row[0]) if row else 0
-            while len(self._kept) > _COUNTS_KEPT:
-                self._kept.popitem(last=False)
+            known = int(row[0]) if row else 0
+            self._keep_count(key, known)
         return known

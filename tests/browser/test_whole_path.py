@@ -79,3 +79,21 @@ def test_a_list_is_collected_stopped_and_gone_on_with(page: Page, dashboard: Das
     page.get_by_role("button", name="End at once").click()
     expect(page.get_by_text("interrupted")).to_be_visible()
     assert len(list((dashboard.data_dir / "accounts").glob("*.json"))) >= 1
+
+
+def test_files_are_imported_and_what_is_not_understood_is_named(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/collect?source=Import+files")
+    table = b"username,caption\nanna,hello\nP-017,good morning\n"
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": "posts of anna.csv", "mimeType": "text/csv", "buffer": table},
+            {"name": "notes.json", "mimeType": "application/json", "buffer": b'{"a": 1}'},
+        ]
+    )
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("2 accounts with 2 new posts")).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_text("1 account with a name that cannot be an Instagram username")).to_be_visible()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download this list").click()
+    rows = Path(started.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert rows[0] == "name,reason" and rows[1].startswith("notes.json,")
