@@ -19,7 +19,7 @@ OUTCOME_COLORS = {
     "failed": "#D55E00",
 }
 HEIGHT = 280
-OUTCOMES_HEIGHT = 160
+OUTCOMES_HEIGHT = 180
 """With its legend and its axis."""
 BINS = 25
 
@@ -151,7 +151,7 @@ def outcomes(counts: dict[str, int]) -> alt.Chart:
                     "domain": [name.replace("_", " ") for name in present],
                     "range": [OUTCOME_COLORS[name] for name in present],
                 },
-                legend=alt.Legend(orient="top"),
+                legend=alt.Legend(orient="top", columns=3),
             ),
             order="order:Q",
             tooltip=["outcome:N", alt.Tooltip("accounts:Q", format=",")],
