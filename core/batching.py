@@ -5,8 +5,9 @@ no more tokens at a time than memory allows. A :class:`Pack` is one such portion
 users as a single row of tokens, sorted by length so that captions of equal length lie together.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
@@ -54,9 +55,11 @@ class Pack:
 
     def to(self, device: torch.device) -> "Pack":
         """The same pack on ``device``."""
-        tensors = (self.ids, self.positions, self.starts)
-        ids, positions, starts = (tensor.to(device, non_blocking=True) for tensor in tensors)
-        return Pack(ids, positions, starts, self.groups, self.shares.to(device, non_blocking=True))
+        if device.type == "cpu":
+            return self
+        tensors = (self.ids, self.positions, self.starts, self.shares)
+        ids, positions, starts, shares = (tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors)
+        return Pack(ids, positions, starts, self.groups, shares)
 
 
 def tokenize(tokenizer: Any, users: Sequence[Sequence[str]], max_seq_len: int) -> list[UserTokens]:
@@ -109,6 +112,23 @@ def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     remaining = iter(items)
     while some := list(islice(remaining, size)):
         yield some
+
+
+def ahead(items: Iterable[T], count: int = 1) -> Iterator[T]:
+    """``items``, of which a thread of their own makes the next ``count`` while the last is worked on.
+
+    It pays where making them waits for a disk, or working on them for a GPU.
+    """
+    remaining: Iterator[Any] = iter(items)
+    nothing = object()
+    with ThreadPoolExecutor(1, "ahead") as thread:
+        coming = deque(thread.submit(next, remaining, nothing) for _ in range(count))
+        while True:
+            coming.append(thread.submit(next, remaining, nothing))
+            item: Any = coming.popleft().result()
+            if item is nothing:
+                return
+            yield item
 
 
 def _count(captions: list[list[int]]) -> UserTokens:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.batching import in_batches, packs, tokenize
+from core.batching import Pack, ahead, in_batches, packs, tokenize
 from core.engines import Engine, make_engine
 from core.errors import AgeScopeError, InputError
 from core.model import AgeClassifier, Numbers
@@ -26,7 +26,8 @@ Vectors = npt.NDArray[np.float32]
 CACHE_FILE = "vectors.sqlite"
 MAX_BYTES = 2_000_000_000
 
-_USERS_AT_ONCE = 64
+_USERS_AT_ONCE = {"cpu": 64, "cuda": 1_024}
+_USERS_TOKENIZED = 64
 _MAX_TOKENS = {"cpu": 2_048, "cuda": 65_536}  # at a time: large enough for full speed; on a processor no
 # larger, so that what passes between two products is still in its cache
 _LOCK_TIMEOUT_S = 60
@@ -122,7 +123,7 @@ class UserEncoder:
             Stopped: asked to stop; what was computed is kept in the cache.
         """
         found, done = [np.empty((0, self._width), np.float32)], 0
-        for some in in_batches(users, _USERS_AT_ONCE):
+        for some in in_batches(users, _USERS_AT_ONCE[self.model.device.type]):
             found.append(self._some(some))
             done += len(some)
             if progress:
@@ -146,14 +147,14 @@ class UserEncoder:
         return np.stack([known.get(key, computed.get(key, nothing)) for key in keys])
 
     def _compute(self, users: Sequence[Sequence[str]]) -> Vectors:
-        tokens = tokenize(self.tokenizer, users, self.max_seq_len)
         self.model.eval()
-        engine, found = self._ready_engine(), torch.zeros((), device=self.model.device)
+        engine, device = self._ready_engine(), self.model.device
+        portions = in_batches(users, _USERS_TOKENIZED)
+        tokens = (tokenize(self.tokenizer, some, self.max_seq_len) for some in portions)
+        prepared = ([pack.to(device) for pack in packs(some, _MAX_TOKENS[device.type])] for some in tokens)
         with torch.inference_mode():
-            for pack in packs(tokens, _MAX_TOKENS[self.model.device.type]):
-                pack = pack.to(self.model.device)
-                found = found + pack.shares @ engine.encode(pack)  # [U, N] @ [N, 4H] -> [U, 4H]
-            return np.asarray(found.cpu().numpy())
+            found = [_means(engine, some) for some in ahead(prepared)]
+            return np.asarray(torch.cat(found).cpu().numpy())  # the only wait for a GPU
 
     def _ready_engine(self) -> Engine:
         """The engine for these numbers; a new one where the encoder's weights have changed."""
@@ -168,6 +169,12 @@ class UserEncoder:
             text = caption.encode("utf-8", "surrogatepass")
             digest.update(len(text).to_bytes(4, "little") + text)
         return digest.digest()
+
+
+def _means(engine: Engine, packs: Iterable[Pack]) -> torch.Tensor:
+    """The vectors u [U, 4H] of the users whose captions are in ``packs``."""
+    first, *rest = (pack.shares @ engine.encode(pack) for pack in packs)  # [U, N] @ [N, 4H]
+    return sum(rest, start=first)
 
 
 def encoder_fingerprint(model: AgeClassifier) -> str:

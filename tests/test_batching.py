@@ -1,12 +1,15 @@
 """Captions to packs: nothing twice, nothing padded, nothing lost."""
 
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.batching import UserTokens, by_token_budget, packs, tokenize
+from core.batching import UserTokens, ahead, by_token_budget, packs, tokenize
 from core.encoders import OFFLINE_ENCODER, load_tokenizer
 
 
@@ -65,3 +68,25 @@ def test_a_token_budget_keeps_order_and_users_whole(sizes: list[int], budget: in
     portions = list(by_token_budget(users, budget))
     assert [len(u.ids) for portion in portions for u in portion] == sizes
     assert all(len(portion) == 1 or sum(len(u.ids) for u in portion) <= budget for portion in portions)
+
+
+def test_the_next_is_made_while_one_is_worked_on() -> None:
+    made = [threading.Event() for _ in range(4)]
+
+    def make() -> Iterator[int]:
+        for number, event in enumerate(made):
+            event.set()
+            yield number
+
+    for number in ahead(make()):
+        if number < 3:
+            assert made[number + 1].wait(10)
+    assert [*ahead(range(5), 3)] == [0, 1, 2, 3, 4]
+    assert [*ahead([])] == []
+
+
+def test_what_fails_ahead_is_told_in_its_turn() -> None:
+    numbers = ahead(1 / (2 - number) for number in range(9))
+    assert [next(numbers), next(numbers)] == [0.5, 1.0]
+    with pytest.raises(ZeroDivisionError):
+        next(numbers)
