@@ -351,3 +351,19 @@ def test_time_left_follows_the_requests_an_account_takes(stand_in: StandIn, tmp_
         progress.update = noted  # type: ignore[method-assign]
         collect(arguments(tmp_path, *names, posts_per_user=5, limits=((3, 3600.0),)), progress)
     assert [round(seconds) for seconds in told if seconds and seconds > 0] == [2400, 2400, 1200, 1200]
+
+
+def test_posts_of_the_account_in_hand_are_told_as_they_come(stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.add("anna", posts=14)
+    told: list[tuple[float, int]] = []
+    with Progress("", terminal=False) as progress:
+        update = progress.update
+
+        def noted(*args: Any, **more: Any) -> None:
+            told.append((more.get("done", 0), more.get("posts", 0)))
+            update(*args, **more)
+
+        progress.update = noted  # type: ignore[method-assign]
+        collect(arguments(tmp_path, "anna"), progress)
+    assert any(done == 0 and 0 < posts < 14 for done, posts in told)
+    assert (1, 14) in told
