@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub as hub
 import orjson
-from huggingface_hub import HfApi, constants, scan_cache_dir, try_to_load_from_cache
+from huggingface_hub import constants
 from huggingface_hub.errors import CacheNotFound, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
 from core.errors import InputError
@@ -158,7 +159,7 @@ def _ask_hub(name: str) -> None:
     import httpx2
 
     try:
-        HfApi(endpoint=constants.ENDPOINT).model_info(name, timeout=_HUB_TIMEOUT_S)
+        hub.HfApi(endpoint=constants.ENDPOINT).model_info(name, timeout=_HUB_TIMEOUT_S)
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise InputError(f"There is no encoder {name}: neither a folder nor a model of the hub. {_advice()}") from error
     except (HfHubHTTPError, OSError, httpx2.HTTPError) as error:
@@ -181,8 +182,8 @@ def _offline_folder() -> Path | None:
 
 def _is_cached(name: str) -> bool:
     try:
-        found = [try_to_load_from_cache(name, file) for file in ("config.json", "tokenizer_config.json")]
-        weights = [try_to_load_from_cache(name, file) for file in ("model.safetensors", "pytorch_model.bin")]
+        found = [hub.try_to_load_from_cache(name, file) for file in ("config.json", "tokenizer_config.json")]
+        weights = [hub.try_to_load_from_cache(name, file) for file in ("model.safetensors", "pytorch_model.bin")]
     except HFValidationError:
         return False
     return all(isinstance(file, str) for file in found) and any(isinstance(file, str) for file in weights)
@@ -190,7 +191,7 @@ def _is_cached(name: str) -> bool:
 
 def _cached_encoders() -> list[str]:
     try:
-        repositories = scan_cache_dir().repos
+        repositories = hub.scan_cache_dir().repos
     except CacheNotFound:
         return []
     names = sorted(repository.repo_id for repository in repositories if repository.repo_type == "model")
@@ -198,7 +199,7 @@ def _cached_encoders() -> list[str]:
 
 
 def _is_bert_like(name: str) -> bool:
-    config = orjson.loads(Path(str(try_to_load_from_cache(name, "config.json"))).read_bytes())
+    config = orjson.loads(Path(str(hub.try_to_load_from_cache(name, "config.json"))).read_bytes())
     return "bert" in str(config.get("model_type", "")) or config.get("model_type") in ("electra", "mpnet")
 
 

@@ -6,7 +6,6 @@ import streamlit as st
 
 from core import jobs
 from core.model_folder import ModelInfo, list_models, model_name
-from core.sample import load_sample
 from core.settings import get_settings
 from core.store import Counts
 from core.wording import count, day, moment, number, percent, plain
@@ -78,6 +77,8 @@ def offer_sample() -> None:
             width="stretch",
         )
         if st.button("Load the sample", icon=":material/science:"):
+            from core.sample import load_sample
+
             load_sample(SETTINGS)
             store.refresh()
             st.rerun()
