@@ -12,7 +12,7 @@ from core.posts import Outcome
 from core.store import AccountDetail, Answer, Filter
 from core.tables import parquet, safe_csv
 from core.wording import count, day, moment, number, percent, plain
-from pages.shared import empty_state, in_frame, the_store
+from pages.shared import clicked_row, close, empty_state, in_frame, table_key, the_store
 
 in_frame()
 
@@ -112,7 +112,7 @@ def accounts_table(chosen: Filter) -> None:
     found, table = store.search_accounts(chosen, order, order != "username", PAGE_ROWS, (page - 1) * PAGE_ROWS)
     how_many.markdown(f"**{count(found, 'account')} found**")
     page_chooser(found, page_key)
-    key = f"accounts_{page}_{order}"
+    key = table_key(f"accounts_{page}_{order}")
     st.dataframe(
         table.drop(columns=["captions", "source"]),
         hide_index=True,
@@ -135,9 +135,9 @@ def accounts_table(chosen: Filter) -> None:
 
 def open_selected(key: str, table: pd.DataFrame) -> None:
     """Put the account of the cell that was clicked into the address."""
-    cells = st.session_state[key].selection.cells
-    if cells:
-        st.query_params["account"] = table["username"].iloc[cells[0][0]]
+    row = clicked_row(key)
+    if row is not None:
+        st.query_params["account"] = table["username"].iloc[row]
 
 
 def posts_table(chosen: Filter) -> None:
@@ -257,7 +257,7 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     """Everything that is known of one account, and its posts."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(account.username), width="stretch")
-        st.button("Close", icon=":material/close:", type="tertiary", on_click=st.query_params.pop, args=("account",))
+        st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=("account",))
     latest = account.predictions.iloc[0] if len(account.predictions) else None
     with st.grid(5):
         st.metric("Posts", number(account.posts), help=f"{number(account.captions)} with text")

@@ -17,7 +17,16 @@ from core.store import PredictionFilter
 from core.study import Chart, RunView, baselines
 from core.wording import count, moment, number, percent, plain
 from pages.results_more import show_account, show_downloads, show_drift
-from pages.shared import command_to_copy, draw_progress, empty_state, in_frame, start_job, the_store
+from pages.shared import (
+    clicked_row,
+    command_to_copy,
+    draw_progress,
+    empty_state,
+    in_frame,
+    start_job,
+    table_key,
+    the_store,
+)
 
 in_frame()
 
@@ -216,7 +225,7 @@ def show_accounts(view: RunView) -> None:
         inside = (rows["probability"] > view.band.low) & (rows["probability"] < view.band.high)
         rows["prediction"] = rows["prediction"].where(~inside, "uncertain")
     rows["prediction"] = rows["prediction"].where(rows["probability"].notna(), "no captions")
-    key = f"predictions_{view.run}_{page}"
+    key = table_key(f"predictions_{view.run}_{page}")
     st.dataframe(
         rows,
         hide_index=True,
@@ -242,9 +251,9 @@ def show_accounts(view: RunView) -> None:
 
 def ask_why(key: str, rows: pd.DataFrame) -> None:
     """Put the account of the cell that was clicked into the address."""
-    cells = st.session_state[key].selection.cells
-    if cells:
-        st.query_params["why"] = rows["username"].iloc[cells[0][0]]
+    row = clicked_row(key)
+    if row is not None:
+        st.query_params["why"] = rows["username"].iloc[row]
 
 
 def show_comparison(view: RunView, names: list[str]) -> None:

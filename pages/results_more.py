@@ -14,7 +14,7 @@ from core.predictions import as_csv, prediction
 from core.settings import get_settings
 from core.study import RunView, report
 from core.wording import count, number, percent, plain
-from pages.shared import the_store
+from pages.shared import close, the_store
 
 SHOWN_CAPTIONS = 200
 DRIFT_SAMPLE = 500
@@ -58,7 +58,7 @@ def show_account(username: str, view: RunView) -> None:
                 icon=":material/arrow_forward:",
                 query_params={"account": username},
             )
-            st.button("Close", icon=":material/close:", type="tertiary", on_click=st.query_params.pop, args=("why",))
+            st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=("why",))
         if view.model is None:
             st.info("The model's folder is gone, so what moved the probability cannot be computed.")
             return

@@ -194,3 +194,20 @@ def empty_state(message: str, page: str, label: str) -> None:
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(message, text_alignment="center", width="content")
         st.page_link(page, label=label, icon=":material/arrow_forward:")
+
+
+def table_key(name: str) -> str:
+    """The key of a table in which a click on a cell opens something; see :func:`close`."""
+    return f"{name}_{st.session_state.get('closed', 0)}"
+
+
+def clicked_row(key: str) -> int | None:
+    """The row of a table with single-cell selection that was just clicked; for its ``on_select``."""
+    cells = st.session_state[key].selection.cells
+    return int(cells[0][0]) if cells else None
+
+
+def close(parameter: str) -> None:
+    """Take what was opened out of the address; its table begins anew, so that the same cell can be clicked again."""
+    st.query_params.pop(parameter, None)
+    st.session_state.closed = st.session_state.get("closed", 0) + 1

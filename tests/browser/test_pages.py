@@ -134,6 +134,8 @@ def test_a_name_is_clicked_and_the_word_that_was_searched_for_is_marked(tab: Pag
     tab.get_by_role("button", name="Close").click()
     expect(tab.get_by_text("Labelled age")).to_have_count(0)
     expect(tab).not_to_have_url(re.compile("account="))
+    click_first_cell(tab)
+    expect(tab.get_by_text("Labelled age")).to_be_visible()
 
 
 def test_what_came_in_meanwhile_is_offered_and_not_forced_upon_a_reader(tab: Page, predicted: Dashboard) -> None:
