@@ -157,11 +157,11 @@ def estimated(asked: CollectArguments, list_changed_ns: int, folder_changed_ns: 
     return estimate(asked, SETTINGS)
 
 
-def cost_of(path: Path, posts_per_user: int, limits: list[Limit], source: Any, jitter: float) -> Estimate | None:
+def cost_of(path: Path, posts_per_user: int, **how: Any) -> Estimate | None:
     """What the run would cost; None, with the reason on the page, where the settings cannot be used."""
     folder = SETTINGS.accounts_dir
     try:
-        asked = CollectArguments(path, folder, posts_per_user, limits=limits, source=source, jitter=jitter)
+        asked = CollectArguments(path, folder, posts_per_user, **how)
         return estimated(asked, path.stat().st_mtime_ns, folder.stat().st_mtime_ns if folder.exists() else 0)
     except InputError as error:
         st.warning(plain(error))
@@ -195,6 +195,10 @@ def running() -> None:
         return
     job = collections[0]
     is_active = job.state in jobs.ACTIVE
+    if st.session_state.get("collecting", is_active) != is_active:
+        st.session_state.collecting = is_active
+        st.rerun()  # what can be started, and what is left, is another thing now
+    st.session_state.collecting = is_active
     st.subheader("Running" if is_active else "The latest run")
     if not is_active:
         draw_progress(job)
@@ -371,11 +375,22 @@ if instagram.open:
                 st.caption("After a refusal the k-th wait is mult × exp^k seconds, with jitter; Retry-After wins.")
                 with st.container(horizontal=True, vertical_alignment="bottom"):
                     backoff = st.toggle("Set the back-off", key="backoff", persist_state="session")
-                    mult = st.number_input("mult", 0.1, 3600.0, 30.0, disabled=not backoff, width=130)
-                    exp = st.number_input("exp", 1.0, 10.0, 2.0, disabled=not backoff, width=130)
+                    mult, exp = (
+                        st.number_input(
+                            name, *values, disabled=not backoff, width=130, key=name, persist_state="session"
+                        )
+                        for name, values in (("mult", (0.1, 3600.0, 30.0)), ("exp", (1.0, 10.0, 2.0)))
+                    )
                 with st.container(horizontal=True, vertical_alignment="bottom"):
                     jitter = st.number_input(
-                        "Jitter (s)", 0.0, 3600.0, 0.0, width=130, help="Up to so much later, at random.", key="jitter"
+                        "Jitter (s)",
+                        0.0,
+                        3600.0,
+                        0.0,
+                        width=130,
+                        help="Up to so much later, at random.",
+                        key="jitter",
+                        persist_state="session",
                     )
                     refresh = st.number_input(
                         "Collect anew after (days)",
@@ -400,7 +415,7 @@ if instagram.open:
                 *(("--refresh", f"{refresh:g}") if refresh is not None else ()),
                 *proxies,
             ]
-            cost = cost_of(path, posts_per_user, limits, source, jitter)
+            cost = cost_of(path, posts_per_user, limits=limits, source=source, jitter=jitter, refresh_days=refresh)
             if cost:
                 show_cost(cost)
             busy = any(job.record["kind"] == "collect" for job in jobs.active_jobs(SETTINGS.jobs_dir))
@@ -409,7 +424,7 @@ if instagram.open:
                     "Start collecting",
                     type="primary",
                     icon=":material/play_arrow:",
-                    disabled=busy or cost is None or not (cost.todo or refresh is not None),
+                    disabled=busy or cost is None or not cost.todo,
                     help="A collection is running already." if busy else None,
                 ) and start_job("collect", f"Collection of {count(len(users.usernames), 'account')}", arguments):
                     st.rerun()
