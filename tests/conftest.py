@@ -1,5 +1,28 @@
 """Fixtures that every test may use."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.settings import get_settings
 from tests.stand_in.fixtures import stand_in
 
 __all__ = ["stand_in"]
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Each test has a data folder of its own."""
+    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
+    get_settings.cache_clear()
+    yield tmp_path / "data"
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of an encoder that is small and knows nothing."""
+    from tests.tiny_models import tiny_encoder  # loads torch, which most tests do without
+
+    return tiny_encoder(tmp_path_factory.mktemp("encoder"))

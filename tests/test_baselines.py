@@ -1,6 +1,5 @@
 """The baselines: what they say, and that their folders predict like any model's."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +13,11 @@ from core.predict import PredictArguments, predict
 from core.predictions import read_rows
 from core.predictor import Predictor, load_predictor
 from core.progress import no_progress
-from core.settings import get_settings
 from tests.tiny_models import captions, study
 
 AGES = [16, 40, 19, 50] * 10
 TEXTS = [captions(age, 5, number) for number, age in enumerate(AGES)]
 AT_LEAST = np.array([[age >= 18, age >= 21] for age in AGES])
-
-
-@pytest.fixture(autouse=True)
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The cache of each test is its own."""
-    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
 
 
 def settings(kind: str, weights: str = "weights.safetensors") -> ModelSettings:

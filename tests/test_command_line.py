@@ -12,7 +12,7 @@ import pytest
 from core.posts import read_account
 from core.settings import PROJECT_DIR
 from tests.stand_in import StandIn
-from tests.tiny_models import study, tiny_encoder
+from tests.tiny_models import study
 
 
 def core(*arguments: str | int | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -105,12 +105,11 @@ def test_reindex_makes_the_index_anew(tmp_path: Path) -> None:
     [(("--epoch-num", 1), "finetuned"), (("--freeze-encoder",), "frozen"), (("--recipe", "best"), "combined")],
 )
 def test_train_says_what_the_model_is_worth_and_where_its_card_is(
-    tmp_path: Path, options: tuple[str | int, ...], method: str
+    tmp_path: Path, encoder: str, options: tuple[str | int, ...], method: str
 ) -> None:
     accounts, labels = study(tmp_path / "study")
     given = ("--input-dir", accounts, "--labels", labels, "--model-output-dir", tmp_path / "model")
-    encoder = tiny_encoder(tmp_path / "encoder")
-    done = core("train", *given, "--model-name-or-path", encoder, *options, AGESCOPE_DATA_DIR=str(tmp_path / "data"))
+    done = core("train", *given, "--model-name-or-path", encoder, *options)
     assert done.returncode == 0, done.stderr
     assert re.search(r"AUC on \d+ test accounts: [\d.]+.* at 21 years\.", done.stderr)
     assert str(tmp_path / "model" / "README.md") in done.stderr

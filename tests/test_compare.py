@@ -1,7 +1,6 @@
 """Methods side by side: one table, the same accounts, models that predict, nothing done twice."""
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,10 @@ from core.labelled import read_labelled_accounts
 from core.model_folder import list_models, read_model_info
 from core.predictor import load_predictor
 from core.progress import Progress, no_progress
-from core.settings import get_settings
 from core.train import TrainArguments
-from tests.tiny_models import captions, study, tiny_encoder
+from tests.tiny_models import captions, study
 
 QUICK = ("majority", "tfidf", "frozen")
-
-
-@pytest.fixture(autouse=True)
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The cache of each test is its own."""
-    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture(scope="module")

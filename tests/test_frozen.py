@@ -1,7 +1,7 @@
 """The frozen mode: nothing is encoded twice, and the head alone makes the contract's model."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,30 +16,15 @@ from core.model_folder import read_model_info
 from core.posts import read_account
 from core.predictor import EncoderPredictor, load_predictor, vector_probabilities
 from core.progress import Progress, no_progress
-from core.settings import get_settings
 from core.train import TrainArguments, train
 from core.vectors import CACHE_FILE, UserEncoder, VectorCache, Vectors
-from tests.tiny_models import captions, study, tiny_encoder
-
-
-@pytest.fixture(autouse=True)
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The cache of each test is its own."""
-    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def encoder_name(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
+from tests.tiny_models import captions, study
 
 
 @pytest.fixture
-def model(encoder_name: str) -> AgeClassifier:
+def model(encoder: str) -> AgeClassifier:
     torch.manual_seed(0)
-    return AgeClassifier(load_encoder(encoder_name))
+    return AgeClassifier(load_encoder(encoder))
 
 
 USERS = [captions(16, 3, 1), [], captions(40, 5, 2), captions(16, 3, 1)]
@@ -60,16 +45,16 @@ def counting(model: AgeClassifier, name: str, cache: VectorCache | None, max_seq
 
 
 def test_a_user_is_encoded_once_however_often_it_is_asked_for(
-    model: AgeClassifier, encoder_name: str, tmp_path: Path
+    model: AgeClassifier, encoder: str, tmp_path: Path
 ) -> None:
     with no_progress() as progress:
-        first = counting(model, encoder_name, VectorCache(tmp_path))
+        first = counting(model, encoder, VectorCache(tmp_path))
         vectors = first.vectors(USERS, progress)
         assert first.encoded == 2  # the fourth is the first under another name, the second has no captions
-        again = counting(model, encoder_name, VectorCache(tmp_path))
+        again = counting(model, encoder, VectorCache(tmp_path))
         np.testing.assert_array_equal(again.vectors(USERS, progress), vectors)
         assert again.encoded == 0
-        uncached = counting(model, encoder_name, None)
+        uncached = counting(model, encoder, None)
         np.testing.assert_allclose(uncached.vectors(USERS, progress), vectors, atol=1e-6)
     assert vectors.shape == (4, 128)
     assert np.isnan(vectors[1]).all()
@@ -77,34 +62,34 @@ def test_a_user_is_encoded_once_however_often_it_is_asked_for(
 
 
 def test_another_length_text_precision_or_encoder_is_encoded_anew(
-    model: AgeClassifier, encoder_name: str, tmp_path: Path
+    model: AgeClassifier, encoder: str, tmp_path: Path
 ) -> None:
     cache = VectorCache(tmp_path)
     with no_progress() as progress:
-        counting(model, encoder_name, cache).vectors(USERS, progress)
+        counting(model, encoder, cache).vectors(USERS, progress)
         for change in ("length", "text", "encoder", "precision"):
             users = [[*USERS[0], "one more"]] if change == "text" else USERS[:1]
             if change == "encoder":
                 torch.nn.init.normal_(model.bert.embeddings.word_embeddings.weight)
             if change == "precision":
                 model.precision = "fast"
-            encoder = counting(model, encoder_name, cache, 5 if change == "length" else 18)
-            encoder.vectors(users, progress)
-            assert encoder.encoded == 1, change
+            counted = counting(model, encoder, cache, 5 if change == "length" else 18)
+            counted.vectors(users, progress)
+            assert counted.encoded == 1, change
 
 
-def test_captions_longer_than_the_encoder_reads_are_refused(model: AgeClassifier, encoder_name: str) -> None:
+def test_captions_longer_than_the_encoder_reads_are_refused(model: AgeClassifier, encoder: str) -> None:
     with pytest.raises(InputError, match="at most 512 tokens"):
-        UserEncoder(model, load_tokenizer(encoder_name), 513, None)
+        UserEncoder(model, load_tokenizer(encoder), 513, None)
 
 
 def test_captions_that_only_look_alike_when_joined_are_different_users(
-    model: AgeClassifier, encoder_name: str, tmp_path: Path
+    model: AgeClassifier, encoder: str, tmp_path: Path
 ) -> None:
     with no_progress() as progress:
-        encoder = counting(model, encoder_name, VectorCache(tmp_path))
-        encoder.vectors([["ab", "c"], ["a", "bc"], ["abc"]], progress)
-    assert encoder.encoded == 3
+        counted = counting(model, encoder, VectorCache(tmp_path))
+        counted.vectors([["ab", "c"], ["a", "bc"], ["abc"]], progress)
+    assert counted.encoded == 3
 
 
 def test_the_cache_stays_within_its_bound_and_drops_the_oldest(tmp_path: Path) -> None:
@@ -149,8 +134,8 @@ def known(users: int, seed: int, cutoffs: int = 1) -> KnownUsers:
     return KnownUsers((vectors * scale + 3 * scale).astype(np.float32), at_least)
 
 
-def test_a_head_is_learnt_and_works_on_raw_vectors(encoder_name: str) -> None:
-    model = AgeClassifier(load_encoder(encoder_name), cutoffs=2)
+def test_a_head_is_learnt_and_works_on_raw_vectors(encoder: str) -> None:
+    model = AgeClassifier(load_encoder(encoder), cutoffs=2)
     everyone = known(3000, 1, cutoffs=2)
     train = KnownUsers(everyone.vectors[:2800], everyone.at_least[:2800])
     choose = KnownUsers(everyone.vectors[2800:], everyone.at_least[2800:])
@@ -162,10 +147,10 @@ def test_a_head_is_learnt_and_works_on_raw_vectors(encoder_name: str) -> None:
     assert history.best_auc == max(epoch["validation_auc"] for epoch in history.epochs) > 0.9
 
 
-def test_the_encoder_is_not_touched_and_the_same_seed_gives_the_same_head(encoder_name: str) -> None:
+def test_the_encoder_is_not_touched_and_the_same_seed_gives_the_same_head(encoder: str) -> None:
     heads = []
     for _ in range(2):
-        model = AgeClassifier(load_encoder(encoder_name))
+        model = AgeClassifier(load_encoder(encoder))
         before = {name: tensor.clone() for name, tensor in model.bert.state_dict().items()}
         with no_progress() as progress:
             train_head(model, known(50, 1), known(50, 2), HeadRecipe(seed=1, min_steps=4, min_epochs=2), progress)
@@ -177,10 +162,10 @@ def test_the_encoder_is_not_touched_and_the_same_seed_gives_the_same_head(encode
 # ---------------------------------------------------------------------------------- the command
 
 
-def test_train_frozen_makes_a_model_like_any_other(encoder_name: str, tmp_path: Path) -> None:
+def test_train_frozen_makes_a_model_like_any_other(encoder: str, tmp_path: Path) -> None:
     accounts, labels = study(tmp_path, accounts=120, posts=12)
     given = TrainArguments(
-        accounts, labels, tmp_path / "m", model_name_or_path=encoder_name, freeze_encoder=True, cache=False
+        accounts, labels, tmp_path / "m", model_name_or_path=encoder, freeze_encoder=True, cache=False
     )
     with no_progress() as progress:
         folder = train(given, progress)
@@ -189,12 +174,12 @@ def test_train_frozen_makes_a_model_like_any_other(encoder_name: str, tmp_path: 
     assert info.training["test"]["21"]["auc"]["value"] > 0.8
     predictor = load_predictor(folder)
     assert isinstance(predictor, EncoderPredictor)
-    before = load_encoder(encoder_name).state_dict()
+    before = load_encoder(encoder).state_dict()
     assert all(torch.equal(tensor, before[name]) for name, tensor in predictor.model.bert.state_dict().items())
 
 
 def test_other_cutoffs_and_seeds_need_no_new_encoding(
-    encoder_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.outcome.possible_numbers", lambda model: [])  # which would try the other numbers, too
     encoded: list[int] = []
@@ -208,7 +193,7 @@ def test_other_cutoffs_and_seeds_need_no_new_encoding(
     accounts, labels = study(tmp_path)
     for number, options in enumerate([{}, {"age_cutoff": 18}, {"seed": 3}, {"age_cutoff": (18, 21)}]):
         given = TrainArguments(
-            accounts, labels, tmp_path / f"m{number}", model_name_or_path=encoder_name, freeze_encoder=True, **options
+            accounts, labels, tmp_path / f"m{number}", model_name_or_path=encoder, freeze_encoder=True, **options
         )
         with no_progress() as progress:
             train(given, progress)
@@ -216,11 +201,9 @@ def test_other_cutoffs_and_seeds_need_no_new_encoding(
     assert sum(encoded) <= len(different)
 
 
-def test_stopping_while_encoding_keeps_what_was_encoded(
-    model: AgeClassifier, encoder_name: str, tmp_path: Path
-) -> None:
+def test_stopping_while_encoding_keeps_what_was_encoded(model: AgeClassifier, encoder: str, tmp_path: Path) -> None:
     users = [[f"caption {number}"] for number in range(200)]
-    first = counting(model, encoder_name, VectorCache(tmp_path))
+    first = counting(model, encoder, VectorCache(tmp_path))
     with Progress("", terminal=False) as progress, pytest.raises(AgeScopeError):
 
         def stop_then() -> object:
@@ -230,7 +213,7 @@ def test_stopping_while_encoding_keeps_what_was_encoded(
                 yield user
 
         first.vectors(stop_then(), progress)  # type: ignore[arg-type]
-    second = counting(model, encoder_name, VectorCache(tmp_path))
+    second = counting(model, encoder, VectorCache(tmp_path))
     with no_progress() as progress:
         second.vectors(users, progress)
     assert 0 < second.encoded < 200

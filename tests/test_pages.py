@@ -21,17 +21,14 @@ PAGES = ["overview", "collect", "posts", "train", "results", "jobs", "settings"]
 
 
 @pytest.fixture(autouse=True)
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty data folder of this test's own, and no store left open after it."""
-    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
-    get_settings.cache_clear()
+def study(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty data folder, and no store left open after it."""
     # AppTest would run a page of a folder named pages/ without app.py around it; see pages/shared.py.
     monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("PagesManager", (PagesManager,), {}))
-    yield tmp_path / "data"
+    yield data_dir
     st.cache_resource.clear()
     st.cache_data.clear()
-    get_settings.cache_clear()
 
 
 @pytest.fixture

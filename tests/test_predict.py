@@ -2,7 +2,6 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,25 +24,10 @@ from core.predict import PredictArguments, PredictSummary, Sample, predict
 from core.predictions import HEADER, PartialPredictions, plain_name, prediction, read_rows, safe_name
 from core.predictor import EncoderPredictor, load_predictor, usable_numbers, use_numbers
 from core.progress import Progress, no_progress
-from core.settings import get_settings
 from core.vectors import UserEncoder
-from tests.tiny_models import captions, study, tiny_encoder
+from tests.tiny_models import captions, study
 
 ALL: list[Numbers] = ["float32", "bfloat16", "int8"]
-
-
-@pytest.fixture(autouse=True)
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The cache of each test is its own."""
-    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,6 @@ from core.errors import InputError
 from core.settings import Settings, get_settings
 
 
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    get_settings.cache_clear()
-
-
 def test_everything_lies_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "study"))
     settings = get_settings()

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,28 +20,13 @@ from core.encoders import load_encoder, load_tokenizer
 from core.errors import InputError, Stopped
 from core.finetune import Examples, Recipe, finetune
 from core.labelled import read_labelled_accounts
-from core.model import AgeClassifier, binary_cross_entropy, read_weights
+from core.model import AgeClassifier, binary_cross_entropy, is_fast, read_weights
 from core.model_folder import ModelSettings, is_model_folder, list_models, read_model_info
 from core.posts import Account, Post, read_account, write_account
 from core.predictor import load_predictor
 from core.progress import Progress, no_progress
-from core.settings import get_settings
 from core.train import TrainArguments, train
-from tests.tiny_models import captions, study, tiny_encoder
-
-
-@pytest.fixture(autouse=True)
-def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The cache of each test is its own."""
-    monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
+from tests.tiny_models import captions, study
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +70,9 @@ def test_a_model_is_learnt_and_its_folder_says_how(data: tuple[Path, Path], enco
     card = (folder / "README.md").read_text()
     assert "at least 21" in card
     assert "Not for decisions about a single person" in card
+    losses = info.settings.auc_losses
+    assert all(f"{-loss:+.4f} in {numbers}" in card for numbers, loss in losses.items())
+    assert bool(losses) == is_fast(torch.device("cpu"))
     assert all(name not in card for name in info.training["split"]["test"])
 
     assert [event["step"] for event in events(job, "step")] == [20, 40, 62, 82, 104, 124]

@@ -11,12 +11,11 @@ from tests.stand_in.server import StandIn
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+def stand_in(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """A running stand-in, with every setting, folder and memory of this test's own."""
     with StandIn() as server:
         monkeypatch.setenv("AGESCOPE_INSTAGRAM_URL", server.url)
         monkeypatch.setenv("AGESCOPE_GRAPH_URL", server.url)
-        monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         for name in ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID"):
             monkeypatch.delenv(name, raising=False)
@@ -24,4 +23,3 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
         monkeypatch.setattr(os, "fsync", lambda handle: None)
         get_settings.cache_clear()
         yield server
-    get_settings.cache_clear()
