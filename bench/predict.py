@@ -155,7 +155,7 @@ def run_contestant(name: str, users_file: Path, folder: Path, output: Path) -> N
 def make_model(folder: Path, encoder: str, known: tuple[Captions, npt.NDArray[np.bool_]] | None) -> None:
     """The encoder with a head: learnt from ``known``, or a random one."""
     torch.manual_seed(2021)
-    tokenizer, bert = load_tokenizer(OFFLINE_ENCODER), _encoder(encoder)
+    tokenizer, bert = load_tokenizer(OFFLINE_ENCODER), make_encoder(encoder)
     model = AgeClassifier(bert)
     settings = ModelSettings(OFFLINE_ENCODER, WEIGHTS, MAX_SEQ_LEN)
     predictor = EncoderPredictor(model, tokenizer, settings)
@@ -190,7 +190,8 @@ def real_users(data: Path) -> tuple[list[list[str]], npt.NDArray[np.bool_]]:
     return captions, (labels["age"] >= 21).to_numpy()[:, None]
 
 
-def _encoder(name: str) -> Any:
+def make_encoder(name: str) -> Any:
+    """The encoder by the name that the command line gives it."""
     if name == "minilm":
         return load_encoder(OFFLINE_ENCODER)
     from transformers import BertConfig, BertModel

@@ -158,16 +158,16 @@ def _bert_layer(layer: Any, x: Tensor, rows: Tensor, groups: list[tuple[int, int
     """One layer: tokens ``x`` [T, H], of which ``rows`` ([T, H], or [N, H] for [CLS] only) are computed."""
     attention = layer.attention.self
     heads, dropout = attention.num_attention_heads, attention.dropout.p if layer.training else 0.0
-    query, key, value = attention.query(rows), attention.key(x), attention.value(x)
-    context, row, token = [], 0, 0
-    for captions, length in groups:
-        asked = length if len(rows) == len(x) else 1
-        q = _by_head(query[row : row + captions * asked], captions, heads)
-        k = _by_head(key[token : token + captions * length], captions, heads)
-        v = _by_head(value[token : token + captions * length], captions, heads)
+    asked = [captions * (length if len(rows) == len(x) else 1) for captions, length in groups]
+    tokens = [captions * length for captions, length in groups]
+    # split and not slices, whose gradients would each be as large as the whole
+    queries = attention.query(rows).split(asked)
+    pairs = zip(attention.key(x).split(tokens), attention.value(x).split(tokens), strict=True)
+    context = []
+    for (captions, _), query, (key, value) in zip(groups, queries, pairs, strict=True):
+        q, k, v = (_by_head(part, captions, heads) for part in (query, key, value))
         attended = scaled_dot_product_attention(q, k, v, dropout_p=dropout)  # [captions, heads, asked, H/heads]
-        context.append(attended.transpose(1, 2).reshape(captions * asked, -1))
-        row, token = row + captions * asked, token + captions * length
+        context.append(attended.transpose(1, 2).reshape(len(query), -1))
     rows = layer.attention.output(torch.cat(context), rows)
     output: Tensor = layer.output(layer.intermediate(rows), rows)
     return output

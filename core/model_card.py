@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from core.model_folder import MAX_AUC_LOSS
+
 _SHOWN = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
@@ -132,7 +134,19 @@ def _settings(record: dict[str, Any]) -> str:
     table = "\n".join(rows)
     return (
         f"## How it was made\n\n{best}It took {record['seconds']:.0f} s.\n\n| setting | value |\n|---|---|\n{table}"
-        f"\n\nVersions: {packages}."
+        f"{_auc_losses(record)}\n\nVersions: {packages}."
+    )
+
+
+def _auc_losses(record: dict[str, Any]) -> str:
+    """What computing in other numbers costs, where it was measured."""
+    losses = record["settings"]["auc_losses"]
+    if not losses:
+        return ""
+    changes = ", ".join(f"{-loss:+.4f} in {numbers}" for numbers, loss in losses.items())
+    return (
+        f"\n\nIt computes in {record['settings']['numbers']}. In other numbers, the AUC on the validation accounts "
+        f"changes: {changes}. `--precision fast` takes none that cost more than {MAX_AUC_LOSS:g}."
     )
 
 

@@ -29,6 +29,9 @@ CHECKPOINTS = ".training"
 
 DEFAULT_MAX_SEQ_LEN = 18
 DEFAULT_CUTOFF = 21.0
+MAX_AUC_LOSS = 0.002
+"""What a prediction in other numbers than the model's own may cost."""
+
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn")
 WEIGHT_SUFFIXES = (".pth", ".safetensors")
 

@@ -15,7 +15,7 @@ from core.calibration import Calibration
 from core.encoders import check_device, load_config, load_tokenizer
 from core.engines import possible_numbers, quickest
 from core.model import AgeClassifier, Numbers, Precision, load_weights, probabilities, read_weights, write_weights
-from core.model_folder import ModelSettings, locate_model, write_config
+from core.model_folder import MAX_AUC_LOSS, ModelSettings, locate_model, write_config
 from core.settings import get_settings
 from core.vectors import UserEncoder, VectorCache, Vectors
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
-
-MAX_AUC_LOSS = 0.002
-"""What a prediction at other numbers than the model's own may cost."""
 
 
 class Predictor(Protocol):
@@ -153,7 +150,13 @@ def use_numbers(predictor: "EncoderPredictor | CombinedPredictor", wanted: Preci
     encoder.numbers = numbers
     precision: Precision = "exact" if numbers == "float32" else "fast"
     if precision != wanted:
-        logger.warning("Predicting at --precision %s: this model or machine gains nothing by %s.", precision, wanted)
+        logger.warning(
+            "--precision %s is not used: this machine is not quicker by it, or this model would lose more than %g AUC, "
+            "or what it would lose was not measured. It computes in %s.",
+            wanted,
+            MAX_AUC_LOSS,
+            numbers,
+        )
     predictor.settings = replace(settings, precision=precision, numbers=numbers)
 
 
