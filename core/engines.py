@@ -341,18 +341,18 @@ def attention(qkv: Tensor, groups: Sequence[tuple[int, int]], heads: int) -> Ten
     found, first = [], 0
     for captions, length in groups:
         part = qkv[first : first + captions * length].view(captions, length, 3, heads, width // heads)
-        attended = _attend(*(part[:, :, index].transpose(1, 2) for index in range(3)))  # each [captions, heads, L, d]
+        parts = part.permute(2, 0, 3, 1, 4).reshape(3, captions * heads, length, width // heads)
+        attended = _attend(*parts).view(captions, heads, length, -1)
         found.append(attended.transpose(1, 2).reshape(captions * length, width))
         first += captions * length
     return torch.cat(found) if len(found) > 1 else found[0]
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    captions, heads, length, size = query.shape
-    if length > _SHORT:
-        return scaled_dot_product_attention(query, key, value, scale=1.0)
-    q, k, v = (part.reshape(captions * heads, length, size) for part in (query, key, value))
-    return torch.bmm(torch.softmax(torch.bmm(q, k.transpose(1, 2)), -1), v).view(captions, heads, length, size)
+    """Each [n, L, d]."""
+    if query.shape[1] > _SHORT:
+        return scaled_dot_product_attention(query[None], key[None], value[None], scale=1.0)[0]
+    return torch.bmm(torch.softmax(torch.bmm(query, key.transpose(1, 2)), -1), value)
 
 
 def _normal(x: Tensor, norm: Any) -> Tensor:

@@ -7,8 +7,10 @@ when it is full, the vectors that were written first make room.
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ CACHE_FILE = "vectors.sqlite"
 MAX_BYTES = 2_000_000_000
 
 _USERS_AT_ONCE = {"cpu": 64, "cuda": 1_024}
-_USERS_TOKENIZED = 64
+_USERS_TOKENIZED = 16
 _MAX_TOKENS = {"cpu": 2_048, "cuda": 65_536}  # at a time: large enough for full speed; on a processor no
 # larger, so that what passes between two products is still in its cache
 _LOCK_TIMEOUT_S = 60
@@ -151,10 +153,13 @@ class UserEncoder:
         engine, device = self._ready_engine(), self.model.device
         portions = in_batches(users, _USERS_TOKENIZED)
         tokens = (tokenize(self.tokenizer, some, self.max_seq_len) for some in portions)
-        prepared = ([pack.to(device) for pack in packs(some, _MAX_TOKENS[device.type])] for some in tokens)
-        with torch.inference_mode():
-            found = [_means(engine, some) for some in ahead(prepared)]
-            return np.asarray(torch.cat(found).cpu().numpy())  # the only wait for a GPU
+        with _workers(device) as pool:
+            coming = [
+                [pool.submit(_means, engine, pack.to(device)) for pack in packs(some, _MAX_TOKENS[device.type])]
+                for some in ahead(tokens)
+            ]
+            found = [torch.stack([part.result() for part in some]).sum(0) for some in coming]
+        return np.asarray(torch.cat(found).cpu().numpy())  # the only wait for a GPU
 
     def _ready_engine(self) -> Engine:
         """The engine for these numbers; a new one where the encoder's weights have changed."""
@@ -171,10 +176,31 @@ class UserEncoder:
         return digest.digest()
 
 
-def _means(engine: Engine, packs: Iterable[Pack]) -> torch.Tensor:
-    """The vectors u [U, 4H] of the users whose captions are in ``packs``."""
-    first, *rest = (pack.shares @ engine.encode(pack) for pack in packs)  # [U, N] @ [N, 4H]
-    return sum(rest, start=first)
+def _workers(device: torch.device) -> ThreadPoolExecutor:
+    """Threads that encode a pack each; one to feed a GPU.
+
+    A pack on one core is quicker than its products spread over all: no core waits for another at the
+    end of each, which matters most where something else runs on the machine as well.
+    """
+    if device.type == "cuda":
+        return ThreadPoolExecutor(1, "encoder")
+    cores = torch.get_num_threads()
+    pool = ThreadPoolExecutor(cores, "encoder", initializer=_use_one_core)
+    all_there = Barrier(cores)
+    wait([pool.submit(all_there.wait) for _ in range(cores)])
+    torch.set_num_threads(cores)  # or threads that begin later would have one core, too
+    return pool
+
+
+def _use_one_core() -> None:
+    torch.get_num_threads()  # which would otherwise undo the next line when first asked
+    torch.set_num_threads(1)
+
+
+def _means(engine: Engine, pack: Pack) -> torch.Tensor:
+    """What the captions of ``pack`` add to the vectors u [U, 4H] of its users."""
+    with torch.inference_mode():
+        return pack.shares @ engine.encode(pack)  # [U, N] @ [N, 4H]
 
 
 def encoder_fingerprint(model: AgeClassifier) -> str:

@@ -1,5 +1,6 @@
 """Engines: what the model's own code computes, only quicker, and in few bits still nearly that."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,18 @@ def test_weights_that_change_are_seen(tokenizer: Any) -> None:
     after = encoder.vectors(USERS)
     assert np.abs(after - before).max() > 0.1
     np.testing.assert_allclose(after, UserEncoder(tiny(seed=1), tokenizer, 18, None).vectors(USERS), atol=1e-5)
+
+
+def test_encoding_leaves_the_number_of_threads_as_it_was(tokenizer: Any) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        UserEncoder(tiny(), tokenizer, 18, None).vectors(USERS)
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_quickest_numbers_are_remembered(tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
