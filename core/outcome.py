@@ -26,6 +26,7 @@ from core.predictor import EncoderPredictor, Floats, Predictor, calibrated
 from core.splits import straddling
 
 _ACCOUNTS_AT_ONCE = 256
+_MAX_MOVE = 0.02  # of a probability, on average over accounts
 
 
 def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -82,14 +83,19 @@ def _auc_losses(predictor: EncoderPredictor | CombinedPredictor, study: Study, a
     """Numbers -> how much validation AUC is lost where the encoder computes in them instead of the model's own.
 
     Low precision shifts all vectors a little the same way, which the mean over posts does not even
-    out: a head learnt in some numbers may fail in others, and only trying tells.
+    out: a head learnt in some numbers may fail in others, and only trying tells. The AUC does not see
+    it when all probabilities move alike, but threshold and calibration would no longer hold: numbers
+    that move them are left out, and so are not used.
     """
     encoder, own, truth = predictor.encoder, predictor.encoder.numbers, study.at_least("validation").T
     losses: dict[str, float] = {}
     for numbers in possible_numbers(encoder.model):
         if numbers != own:
             encoder.numbers = numbers
-            pairs = zip(truth, at_own.T, part_probabilities(predictor, study, "validation").T, strict=True)
+            found = part_probabilities(predictor, study, "validation")
+            if np.abs(found - at_own).mean(0).max() > _MAX_MOVE:
+                continue
+            pairs = zip(truth, at_own.T, found.T, strict=True)
             losses[numbers] = max(float(roc_auc_score(y, p) - roc_auc_score(y, q)) for y, p, q in pairs)
     encoder.numbers = own
     return losses

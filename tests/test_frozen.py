@@ -217,3 +217,28 @@ def test_stopping_while_encoding_keeps_what_was_encoded(model: AgeClassifier, en
     with no_progress() as progress:
         second.vectors(users, progress)
     assert 0 < second.encoded < 200
+
+
+@pytest.mark.parametrize(("moved", "kept"), [(0.0, True), (0.1, False)])
+def test_numbers_that_move_all_probabilities_are_not_offered(
+    moved: float, kept: bool, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The AUC alone would not notice; the threshold would."""
+    monkeypatch.setattr("core.outcome.possible_numbers", lambda model: ["float32", "bfloat16"])
+    probabilities = EncoderPredictor.probabilities
+
+    def shifted(self: EncoderPredictor, captions: Sequence[Sequence[str]]) -> object:
+        low = self.encoder.numbers == "bfloat16"
+        self.encoder.numbers = "float32"  # the same everywhere, so that nothing but the shift differs
+        found = probabilities(self, captions) * 0.8 + moved * low
+        self.encoder.numbers = "bfloat16" if low else "float32"
+        return found
+
+    monkeypatch.setattr(EncoderPredictor, "probabilities", shifted)
+    accounts, labels = study(tmp_path)
+    given = TrainArguments(
+        accounts, labels, tmp_path / "m", model_name_or_path=encoder, freeze_encoder=True, cache=False
+    )
+    with no_progress() as progress:
+        settings = read_model_info(train(given, progress)).settings
+    assert settings.auc_losses == ({"bfloat16": 0.0} if kept else {})
