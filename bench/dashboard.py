@@ -75,6 +75,7 @@ class Person:
 
     def visit(self, name: str) -> None:
         """Click a page in the navigation and wait for its content."""
+        self.tab.bring_to_front()  # a browser draws what lies behind only now and then
         with self.timed(name):
             self.tab.get_by_role("link", name=name, exact=True).first.click()
             self.stands(name, CONTENT[name])
