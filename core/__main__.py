@@ -211,7 +211,9 @@ def predict(
     prediction_output_file: Annotated[Path, typer.Option(help="The CSV to write.", dir_okay=False)],
     max_seq_len: Annotated[int | None, typer.Option(help="Tokens of a caption. Default: the model's, or 18.")] = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
-    age_cutoff: Annotated[float | None, typer.Option(help="One of the model's cutoffs. Default: 21, or its lowest.")] = None,
+    age_cutoff: Annotated[
+        float | None, typer.Option(help="One of the model's cutoffs. Default: 21, or its lowest.")
+    ] = None,
     model_name_or_path: Annotated[
         str | None,
         typer.Option(help="Encoder of a bare state dict. Default: the model's, or bert-base-uncased."),
@@ -283,7 +285,9 @@ def evaluate(
 def prevalence(
     predictions: Annotated[Path, typer.Option(help="The CSV that predict wrote.", exists=True)],
     model: Annotated[Path, typer.Option(help="The folder of the model that made it.", exists=True, file_okay=False)],
-    age_cutoff: Annotated[float | None, typer.Option(help="One of the model's cutoffs. Default: 21, or its lowest.")] = None,
+    age_cutoff: Annotated[
+        float | None, typer.Option(help="One of the model's cutoffs. Default: 21, or its lowest.")
+    ] = None,
     threshold: Annotated[float | None, typer.Option(help="Count from here on. Default: the model's.")] = None,
 ) -> None:
     """Estimate the share at least at the cutoff, raw and corrected, with intervals, as JSON."""

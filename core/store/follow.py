@@ -170,7 +170,7 @@ class Follower:
         self.following = replace(self.following, done=self.following.done + len(files or stale))
         if self._thread is threading.current_thread():
             # a dashboard first, an index second: leave the processor to the pages
-            self._stop.wait((time.perf_counter() - started) / 2)
+            self._stop.wait((time.perf_counter() - started) / 4)
         if progress:
             progress.update(self.following.done, self.following.total, message="Taking in files")
             progress.check()
