@@ -256,6 +256,12 @@ def ask_why(key: str, rows: pd.DataFrame) -> None:
         st.query_params["why"] = rows["username"].iloc[row]
 
 
+def made_from(run: str) -> set[str]:
+    """The accounts that made the model of a run; none where that is gone."""
+    name = model_name(Path(str(runs.set_index("run").loc[run, "model"])))
+    return next((model.made_from for model in models if model.name == name), set())
+
+
 def show_comparison(view: RunView, names: list[str]) -> None:
     """Where another run disagrees, and which of the two is right more often."""
     others = [name for name in names if name != view.run]
@@ -274,9 +280,7 @@ def show_comparison(view: RunView, names: list[str]) -> None:
         f"({percent(len(differ) / len(table), 1)}). The correlation of the probabilities is "
         f"{number(table['first'].corr(table['second']), 2)}."
     )
-    judged = view.judged
-    fresh = set(judged.table["username"]) if judged and judged.source == "run" else set()
-    known = table[table["username"].isin(fresh)]
+    known = table[table["age"].notna() & ~table["username"].isin(made_from(view.run) | made_from(other))]
     if len(known):
         test = compare_predictions(
             (known["age"] >= view.cutoff).to_numpy(),
@@ -284,11 +288,10 @@ def show_comparison(view: RunView, names: list[str]) -> None:
             (known["second"] >= view.threshold).to_numpy(),
         )
         st.markdown(
-            f"On {count(test['accounts'], 'labelled account')} that did not make the first model, only the first is "
+            f"On {count(test['accounts'], 'labelled account')} that made neither model, only the first is "
             f"right on {number(test['only_first_right'])}, only the second on {number(test['only_second_right'])} "
             f"(McNemar's test, {test['method']}: p = {test['p_value']:.2g})."
         )
-        st.caption("If the other model learnt from some of these accounts, it has an advantage here.")
     shown = table if len(table) <= MOST_POINTS else table.sample(MOST_POINTS, random_state=0)
     left, right = st.columns(2)
     left.altair_chart(
