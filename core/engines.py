@@ -6,7 +6,9 @@ other makers than Intel are far quicker than what PyTorch calls by itself, in 32
 8-bit integers. What it cannot compute, and GPUs, take :class:`Eager`, the model's own code.
 
 Numbers of few bits move all vectors a little the same way, which a mean over posts does not even
-out. The mean of that move over made-up captions is therefore taken off again; what is left is why
+out. The mean of that move over made-up captions is therefore taken off again. [CLS] itself differs
+so little from caption to caption in the lower layers that steps of 8 bits are wider than what tells
+users apart, so its row, one of a dozen, stays in bfloat16. What is left of the errors is why
 a model is measured at each before it is used so, see :func:`core.predictor.usable_numbers`.
 """
 
@@ -28,6 +30,8 @@ from core.files import write_json
 from core.model import CLS_LAYERS, AgeClassifier, Numbers, Precision, is_fast
 
 SPEEDS_FILE = "speeds.json"
+EDITION = 2
+"""Raised with every change here that changes vectors or speed: what was kept of earlier ones is not used."""
 
 _ops: Any = torch.ops
 _ACTIVATIONS = {"gelu": ("gelu", "none"), "gelu_new": ("gelu", "tanh"), "relu": ("relu", "")}
@@ -91,7 +95,9 @@ def possible_numbers(model: AgeClassifier) -> list[Numbers]:
 
 def quickest(model: AgeClassifier, among: Sequence[Numbers], tokenizer: Any, folder: Path) -> Numbers:
     """The numbers in which this machine encodes quickest, by a short test that is remembered in ``folder``."""
-    test = f"{_machine(model.device)} {model.bert.config.to_json_string(use_diff=False)} {tokenizer.vocab_size}"
+    test = (
+        f"{EDITION} {_machine(model.device)} {model.bert.config.to_json_string(use_diff=False)} {tokenizer.vocab_size}"
+    )
     key = hashlib.sha256(test.encode()).hexdigest()
     file = folder / SPEEDS_FILE
     known = _read_speeds(file)
@@ -260,13 +266,14 @@ class _Lower:
 
 @dataclass
 class _Layer:
-    """The four products of a layer, and its two normalisations (weight, bias, epsilon)."""
+    """The four products of a layer, its two normalisations, and what computes [CLS] where that is another."""
 
     keys: Any
     context: Any
     up: Any
     down: Any
     norms: tuple[Any, Any]
+    of_cls: "_Layer | None" = None
 
 
 class PackedBert:
@@ -303,36 +310,46 @@ class PackedBert:
             x = self._embeddings(pack.ids[None], position_ids=pack.positions[None])[0].to(self._dtype)  # [T, H]
             states = [x[pack.starts]]
             for layer in self._layers[:-1]:
-                x = self._layer(layer, x, pack.groups)
+                x = self._layer(layer, x, pack)
                 states.append(x[pack.starts])
-            states.append(self._layer(self._layers[-1], x, pack.groups, pack.starts))
+            states.append(self._cls(self._layers[-1], x, self._context(self._layers[-1], x, pack), pack))
             return torch.cat(states[-CLS_LAYERS:], dim=-1).float() + self._shift  # [N, 4H]
 
-    def _layer(
-        self,
-        layer: _Layer,
-        x: Tensor,
-        groups: list[tuple[int, int]],
-        rows: Tensor | None = None,
-        watch: Callable[..., None] | None = None,
-    ) -> Tensor:
-        """One layer on tokens ``x`` [T, H]; of the last, nothing but the rows of [CLS] is computed further."""
-        context = attention(layer.keys(x), groups, self._heads)
-        if rows is not None:
-            context, x = context[rows], x[rows]
-        middle = _normal(layer.context.plus(context, x), layer.norms[0])
-        raised = layer.up(middle)
-        if watch:
-            watch(x, context, middle, raised)
-        return _normal(layer.down.plus(raised, middle), layer.norms[1])
+    def _layer(self, layer: _Layer, x: Tensor, pack: Pack, watch: Callable[..., None] | None = None) -> Tensor:
+        """One layer on the tokens ``x`` [T, H] of ``pack``."""
+        context = self._context(layer, x, pack)
+        found = _rest(layer, x, context, watch)
+        if layer.of_cls:
+            found[pack.starts] = self._cls(layer, x, context, pack)
+        return found
+
+    def _context(self, layer: _Layer, x: Tensor, pack: Pack) -> Tensor:
+        """What each token attends to [T, H]."""
+        qkv = layer.keys(x)
+        if layer.of_cls:
+            qkv[pack.starts] = layer.of_cls.keys(x[pack.starts])
+        return attention(qkv, pack.groups, self._heads)
+
+    def _cls(self, layer: _Layer, x: Tensor, context: Tensor, pack: Pack) -> Tensor:
+        """The layer's result for [CLS] alone [N, H]."""
+        return _rest(layer.of_cls or layer, x[pack.starts], context[pack.starts])
 
     def _watch(self, pack: Pack) -> list[list[_Seen]]:
         """For each layer the ranges of what its four products take in."""
         seen: list[list[_Seen]] = []
         x = self._embeddings(pack.ids[None], position_ids=pack.positions[None])[0]
         for layer in self._layers:
-            x = self._layer(layer, x, pack.groups, None, lambda *inputs: seen.append([_Seen(i) for i in inputs]))
+            x = self._layer(layer, x, pack, lambda *inputs: seen.append([_Seen(i) for i in inputs]))
         return seen
+
+
+def _rest(layer: _Layer, x: Tensor, context: Tensor, watch: Callable[..., None] | None = None) -> Tensor:
+    """A layer after its attention, on any rows."""
+    middle = _normal(layer.context.plus(context, x), layer.norms[0])
+    raised = layer.up(middle)
+    if watch:
+        watch(x, context, middle, raised)
+    return _normal(layer.down.plus(raised, middle), layer.norms[1])
 
 
 def attention(qkv: Tensor, groups: Sequence[tuple[int, int]], heads: int) -> Tensor:
@@ -388,7 +405,8 @@ def _int8_layer(layer: Any, seen: Sequence[_Seen], activation: tuple[str, str]) 
     keys, context, up, down = _weights(layer)
     inner = _int8_inner(up, down, seen[2], seen[3], activation)
     first, second = _Steps(seen[0], keys[0]), _Steps(seen[1], context[0])
-    return _Layer(_Int8(*keys, first), _Int8(*context, second), *inner, _norms(layer))
+    of_cls = _float_layer(layer, torch.bfloat16, activation)
+    return _Layer(_Int8(*keys, first), _Int8(*context, second), *inner, _norms(layer), of_cls)
 
 
 def _int8_inner(

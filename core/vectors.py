@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from core.batching import Pack, ahead, in_batches, packs, tokenize
-from core.engines import Engine, make_engine
+from core.engines import EDITION, Engine, make_engine
 from core.errors import AgeScopeError, InputError
 from core.model import AgeClassifier, Numbers
 from core.progress import Progress
@@ -169,7 +169,7 @@ class UserEncoder:
         return self._engine[1]
 
     def _key(self, captions: Sequence[str]) -> bytes:
-        digest = hashlib.sha256(f"{self._fingerprint} {self.numbers} {self.max_seq_len}".encode())
+        digest = hashlib.sha256(f"{EDITION} {self._fingerprint} {self.numbers} {self.max_seq_len}".encode())
         for caption in captions:
             text = caption.encode("utf-8", "surrogatepass")
             digest.update(len(text).to_bytes(4, "little") + text)
