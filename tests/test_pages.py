@@ -212,6 +212,13 @@ def test_a_list_with_ages_is_kept_as_labels_too(study: Path) -> None:
     assert (study / "labels" / "people.csv").read_text() == "username,age\nanna,20\n"
 
 
+def test_pages_under_test_leave_the_end_of_the_process_alone(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[object] = []
+    monkeypatch.setattr("atexit.register", lambda function, *arguments: registered.append(function))
+    run("overview")
+    assert "leave" not in [getattr(function, "__name__", "") for function in registered]
+
+
 def test_an_import_says_what_it_brought_and_what_it_did_not_understand(study: Path) -> None:
     brought = {"kind": "imported", "summary": ["2 accounts with 1 new post (0 were there already)."]}
     refused = {"kind": "not_understood", "name": "ab12/notes.dat", "reason": "it is *something* else"}

@@ -36,7 +36,7 @@ def store(folder: Path) -> Iterator[Store]:
         ("WITH a AS (SELECT * FROM accounts) SELECT * FROM a JOIN posts USING (account_id);  -- done", 240),
         ("SELECT 'a;b' UNION ALL SELECT 'COPY posts TO x'", 2),
         ("DESCRIBE posts", 10),
-        ("SUMMARIZE accounts", 14),
+        ("SUMMARIZE accounts", 15),
         ("VALUES (1), (2)", 2),
         ("SELECT unnest([1, 2, 3])", 3),
     ],
