@@ -161,16 +161,12 @@ class Follower:
         """Replace what the index holds of some files, in one short transaction."""
         if self._stop.is_set():
             return
-        started = time.perf_counter()
         rows = read_rows(self._settings.data_dir, files)
         with self._database.transaction() as cursor:
             delete_rows(cursor, stale)
             insert_rows(cursor, files, rows)
         self.version += 1
         self.following = replace(self.following, done=self.following.done + len(files or stale))
-        if self._thread is threading.current_thread():
-            # a dashboard first, an index second: leave the processor to the pages
-            self._stop.wait((time.perf_counter() - started) / 4)
         if progress:
             progress.update(self.following.done, self.following.total, message="Taking in files")
             progress.check()
