@@ -12,8 +12,18 @@ from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from core.batching import Pack, packs, tokenize
 from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
-from core.engines import SPEEDS_FILE, Eager, PackedBert, examples, is_packable, make_engine, possible_numbers, quickest
+from core.engines import (
+    SPEEDS_FILE,
+    Eager,
+    Engine,
+    examples,
+    is_packable,
+    make_engine,
+    possible_numbers,
+    quickest,
+)
 from core.model import CLS_LAYERS, AgeClassifier, Numbers
+from core.packed_bert import PackedBert
 from core.vectors import UserEncoder
 from tests.tiny_models import captions
 
@@ -34,7 +44,13 @@ def minilm() -> AgeClassifier:
 def tiny(seed: int = 0, **options: Any) -> AgeClassifier:
     torch.manual_seed(seed)
     sizes = {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 96}
-    return AgeClassifier(BertModel(BertConfig(initializer_range=0.2, **{**sizes, **options}))).eval()
+    return AgeClassifier(BertModel(BertConfig(**{"initializer_range": 0.2, **sizes, **options}))).eval()
+
+
+def engine_in(numbers: Numbers, model: AgeClassifier, tokenizer: Any) -> Engine:
+    if numbers not in possible_numbers(model):
+        pytest.skip("not on this processor")
+    return make_engine(model, numbers, tokenizer)
 
 
 def whole(tokenizer: Any, max_seq_len: int = 40) -> Pack:
@@ -54,12 +70,20 @@ def test_exact_is_what_the_models_own_code_computes(activation: str, tokenizer: 
     torch.testing.assert_close(found, plain(model, pack), atol=2e-5, rtol=0)
 
 
+def test_attention_that_looks_at_one_token_only_is_exact(tokenizer: Any) -> None:
+    """Scores whose exponentials are more than 32 bits hold."""
+    model, pack = tiny(), whole(tokenizer)
+    for layer in model.bert.encoder.layer:
+        layer.attention.self.query.weight.data *= 60
+    found = make_engine(model, "float32", tokenizer).encode(pack)
+    assert found.isfinite().all()
+    torch.testing.assert_close(found, plain(model, pack), atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize(("numbers", "tolerance"), [("bfloat16", 0.02), ("int8", 0.07)])
 def test_few_bits_are_nearly_exact(numbers: Numbers, tolerance: float, minilm: AgeClassifier, tokenizer: Any) -> None:
-    if numbers not in possible_numbers(minilm):
-        pytest.skip("not on this processor")
     pack = whole(tokenizer)
-    exact, found = plain(minilm, pack), make_engine(minilm, numbers, tokenizer).encode(pack)
+    exact, found = plain(minilm, pack), engine_in(numbers, minilm, tokenizer).encode(pack)
     assert found.dtype == torch.float32
     error, spread = (found - exact).norm(dim=0), (exact - exact.mean(0)).norm(dim=0)
     assert 0 < (error.mean() / spread.mean()) < tolerance
@@ -70,10 +94,8 @@ def test_few_bits_keep_what_tells_captions_apart_in_every_layer(
     numbers: Numbers, minilm: AgeClassifier, tokenizer: Any
 ) -> None:
     """In the lower layers [CLS] hardly differs between captions, yet a head uses these columns as well."""
-    if numbers not in possible_numbers(minilm):
-        pytest.skip("not on this processor")
     pack = whole(tokenizer)
-    exact, found = plain(minilm, pack), make_engine(minilm, numbers, tokenizer).encode(pack)
+    exact, found = plain(minilm, pack), engine_in(numbers, minilm, tokenizer).encode(pack)
     share = (found - exact).norm(dim=0) / (exact - exact.mean(0)).norm(dim=0)
     assert share.view(CLS_LAYERS, -1).nanmedian(1).values.max() < 0.2  # a column without spread is no number
 
@@ -82,18 +104,14 @@ def test_few_bits_keep_what_tells_captions_apart_in_every_layer(
 def test_what_few_bits_move_all_captions_by_is_taken_off(
     numbers: Numbers, minilm: AgeClassifier, tokenizer: Any
 ) -> None:
-    if numbers not in possible_numbers(minilm):
-        pytest.skip("not on this processor")
     pack = examples(tokenizer)
-    error = make_engine(minilm, numbers, tokenizer).encode(pack) - plain(minilm, pack)
+    error = engine_in(numbers, minilm, tokenizer).encode(pack) - plain(minilm, pack)
     assert error.mean(0).abs().max() < 1e-4 < error.abs().max()
 
 
 @pytest.mark.parametrize("numbers", ["float32", *LOW])
 def test_a_caption_has_the_same_vector_in_any_company(numbers: Numbers, minilm: AgeClassifier, tokenizer: Any) -> None:
-    if numbers not in possible_numbers(minilm):
-        pytest.skip("not on this processor")
-    engine = make_engine(minilm, numbers, tokenizer)
+    engine = engine_in(numbers, minilm, tokenizer)
     tokens = tokenize(tokenizer, USERS, 18)
     together = engine.encode(next(packs(tokens, 10_000))).sum(0)
     apart = torch.stack([engine.encode(pack).sum(0) for pack in packs(tokens, 20)]).sum(0)
