@@ -10,10 +10,13 @@ alone. What would be left of it is the schedule of the learning rate, and of acc
 ``autocast`` and ``to(device)``: a few lines each.
 """
 
+import ctypes
 import hashlib
 import io
 import os
+import platform
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +42,7 @@ _TRAINING_MEMORY = {"cpu": 1.5e9, "cuda": 12e9}
 _WEIGHT_DECAY = 0.01
 _VALIDATION_USERS = 32
 _VALIDATION_TOKENS = 16_384
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _CHECKPOINT, _BEST = "checkpoint.pt", "best.safetensors"
 
 
@@ -123,7 +127,21 @@ def finetune(
     if model.device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS adds up in any order
         torch.use_deterministic_algorithms(True, warn_only=True)
+    else:
+        _keep_freed_memory()
     return _Run(model, train, validation, recipe, checkpoints, progress).run()
+
+
+def _keep_freed_memory() -> None:
+    """Let this process keep what it frees, as far as the C library is glibc.
+
+    It gives large blocks back to the system at once, and the next step gets them page by page, each
+    cleared: that took a tenth to a third of the time of training.
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 class _Run:

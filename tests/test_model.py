@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.model import (
     AgeClassifier,
     binary_cross_entropy,
+    dropout,
     is_fast,
     load_weights,
     probabilities,
@@ -187,6 +188,18 @@ def test_dropout_is_the_same_when_a_piece_is_computed_again(users: list[UserToke
     assert bias.grad is not None
     slope = (loss(1e-2) - loss(-1e-2)).item() / 2e-2
     assert (bias.grad @ direction).item() == pytest.approx(slope, rel=0.02)
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
+    torch.manual_seed(3)
+    x = torch.ones(401, 251)
+    found = dropout(x, 0.1)
+    assert (found == 0).float().mean().item() == pytest.approx(0.1, abs=0.004)
+    assert found.mean().item() == pytest.approx(1, abs=0.005)
+    assert not torch.equal(dropout(x, 0.1), found)
+    torch.manual_seed(3)
+    assert torch.equal(dropout(x, 0.1), found)
+    assert torch.equal(dropout(x, 0.0), x)
 
 
 def test_several_cutoffs_never_contradict_each_other() -> None:
