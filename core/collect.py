@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.accounts import read_user_list, why_rejected
+from core.accounts import UserList, read_user_list, why_rejected
 from core.draft import Draft
 from core.errors import AgeScopeError, InputError
 from core.files import TEMPORARY_SUFFIX
@@ -220,14 +220,19 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
     return summary
 
 
-def estimate(arguments: CollectArguments, settings: Settings | None = None) -> Estimate:
+def estimate(arguments: CollectArguments, settings: Settings | None = None, users: UserList | None = None) -> Estimate:
     """What a run would cost, from the list, the limits and what is there already; makes no request.
+
+    Args:
+        arguments: of the run.
+        settings: None takes those of the environment.
+        users: the list, where it has been read already.
 
     Raises:
         InputError: the list cannot be used.
     """
     settings = settings or get_settings()
-    users = read_user_list(arguments.user_file)
+    users = users or read_user_list(arguments.user_file)
     with no_progress() as progress:
         ledger = Ledger(arguments.output_dir, progress)
     entries = [ledger.get(name) for name in users.usernames]

@@ -153,16 +153,17 @@ def choose_proxies() -> list[str]:
 
 
 @st.cache_data(max_entries=8, show_spinner="Looking at what is there …")
-def estimated(asked: CollectArguments, list_changed_ns: int, folder_changed_ns: int) -> Estimate:
-    return estimate(asked, SETTINGS)
+def estimated(asked: CollectArguments, list_changed_ns: int, folder_changed_ns: int, _users: UserList) -> Estimate:
+    return estimate(asked, SETTINGS, _users)
 
 
-def cost_of(path: Path, posts_per_user: int, **how: Any) -> Estimate | None:
+def cost_of(path: Path, users: UserList, posts_per_user: int, **how: Any) -> Estimate | None:
     """What the run would cost; None, with the reason on the page, where the settings cannot be used."""
     folder = SETTINGS.accounts_dir
     try:
         asked = CollectArguments(path, folder, posts_per_user, **how)
-        return estimated(asked, path.stat().st_mtime_ns, folder.stat().st_mtime_ns if folder.exists() else 0)
+        folder_changed_ns = folder.stat().st_mtime_ns if folder.exists() else 0
+        return estimated(asked, path.stat().st_mtime_ns, folder_changed_ns, users)
     except InputError as error:
         st.warning(plain(error))
         return None
@@ -415,7 +416,9 @@ if instagram.open:
                 *(("--refresh", f"{refresh:g}") if refresh is not None else ()),
                 *proxies,
             ]
-            cost = cost_of(path, posts_per_user, limits=limits, source=source, jitter=jitter, refresh_days=refresh)
+            cost = cost_of(
+                path, users, posts_per_user, limits=limits, source=source, jitter=jitter, refresh_days=refresh
+            )
             if cost:
                 show_cost(cost)
             busy = any(job.record["kind"] == "collect" for job in jobs.active_jobs(SETTINGS.jobs_dir))
