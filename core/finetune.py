@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import orjson
+import psutil
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
@@ -38,7 +39,7 @@ from core.progress import Progress
 
 CHECKPOINT_EVERY_S = 300.0
 
-_TRAINING_MEMORY = {"cpu": 1.5e9, "cuda": 12e9}
+_LEAST_MEMORY, _MOST_MEMORY = 1e9, 12e9  # for what a step keeps for its gradient
 _WEIGHT_DECAY = 0.01
 _VALIDATION_USERS = 32
 _VALIDATION_TOKENS = 16_384
@@ -144,6 +145,16 @@ def _keep_freed_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def _training_memory(device: torch.device) -> float:
+    """Bytes that a step may take: of a processor's an eighth, and no more than pays; of a GPU's a fixed part.
+
+    Whatever is free at the moment plays no part, so that a training taken up again computes the same.
+    """
+    if device.type == "cuda":
+        return _MOST_MEMORY
+    return min(max(float(psutil.virtual_memory().total) / 8, _LEAST_MEMORY), _MOST_MEMORY / 4)
+
+
 class _Run:
     def __init__(
         self,
@@ -165,7 +176,7 @@ class _Run:
         self.seconds = 0.0  # spent on this epoch
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(parameters, recipe.learn_rate, weight_decay=_WEIGHT_DECAY, fused=True)
-        self.max_tokens = model.max_tokens(_TRAINING_MEMORY[model.device.type])
+        self.max_tokens = model.max_tokens(_training_memory(model.device))
         self.fingerprint = _fingerprint(train, validation, recipe)
 
     def run(self) -> History:

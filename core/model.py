@@ -144,7 +144,7 @@ def binary_cross_entropy(logits: Tensor, at_least: Tensor, weights: Tensor | Non
 
 def _encode_bert(bert: Any, pack: Pack) -> Tensor:
     """BERT on a row of tokens without padding: only attention needs to know where a caption ends."""
-    x = bert.embeddings(pack.ids[None], position_ids=pack.positions[None])[0]  # [T, H]
+    x = _embed(bert.embeddings, pack)  # [T, H]
     states = [x[pack.starts]]
     for layer in bert.encoder.layer[:-1]:
         x = _bert_layer(layer, x, x, pack.groups)
@@ -152,6 +152,12 @@ def _encode_bert(bert: Any, pack: Pack) -> Tensor:
     # nothing but [CLS] is read from the last layer
     states.append(_bert_layer(bert.encoder.layer[-1], x, x[pack.starts], pack.groups))
     return torch.cat(states[-CLS_LAYERS:], dim=-1)  # [N, 4H]
+
+
+def _embed(embeddings: Any, pack: Pack) -> Tensor:
+    words = embeddings.word_embeddings(pack.ids) + embeddings.token_type_embeddings.weight[0]
+    normal = embeddings.LayerNorm(words + embeddings.position_embeddings(pack.positions))
+    return dropout(normal, embeddings.dropout.p if embeddings.training else 0.0)
 
 
 def _bert_layer(layer: Any, x: Tensor, rows: Tensor, groups: list[tuple[int, int]]) -> Tensor:

@@ -48,7 +48,7 @@ def test_a_model_is_learnt_and_its_folder_says_how(data: tuple[Path, Path], enco
     job = tmp_path / "job"
     job.mkdir()
     with Progress("accounts", job) as progress:
-        folder = train(arguments(data, encoder, tmp_path / "models" / "first"), progress)
+        folder = train(arguments(data, encoder, tmp_path / "models" / "first", learn_rate=4e-3), progress)
 
     info = read_model_info(folder)
     assert [model.folder for model in list_models(tmp_path / "models")] == [folder]
