@@ -158,7 +158,14 @@ def _different_captions(users: Sequence[UserTokens]) -> tuple[list[Ints], npt.ND
 
 
 def _portions(lengths: npt.NDArray[np.int64], max_tokens: int) -> npt.NDArray[np.int64]:
-    """For each caption the number of its pack, filled greedily in the given order."""
+    """For each caption the number of its pack, in the given order.
+
+    Packs are as few as ``max_tokens`` allows and about equally large: each keeps a core busy, and all
+    are to be done at the same time.
+    """
+    total = int(lengths.sum())
+    fewest = max(1, -(-total // max_tokens))
+    max_tokens = min(max_tokens, -(-total // fewest) + int(lengths.max(initial=1)) - 1)
     numbers = np.zeros(len(lengths), np.int64)
     number = tokens = 0
     for index, length in enumerate(lengths):

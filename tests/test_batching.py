@@ -62,6 +62,11 @@ def test_packs_hold_every_caption_once_within_the_budget(users: list[list[list[i
     assert shares.tolist() == pytest.approx([float(bool(captions)) for captions in users])
 
 
+def test_packs_are_as_few_as_can_be_and_about_equally_large() -> None:
+    made = list(packs([user(*([number] * 10 for number in range(25)))], max_tokens=100))
+    assert [len(pack.ids) for pack in made] == [90, 90, 70]
+
+
 @given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 20))
 def test_a_token_budget_keeps_order_and_users_whole(sizes: list[int], budget: int) -> None:
     users = [user([1] * size) if size else user() for size in sizes]

@@ -1,0 +1,72 @@
+"""How long an account's file takes to be read, beside tokenizing and encoding its captions.
+
+    python -m bench.make_store FOLDER && python -m bench.reading FOLDER [--accounts 20000] [--encoded 200]
+
+The files are read from the disk and not from the system's memory of it, where the system forgets
+them when asked to. Reading and tokenizing are timed on one core each; encoding, of the first few
+accounts only, takes all cores, as it does in a prediction.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from bench.predict import MAX_SEQ_LEN
+from core.batching import in_batches, tokenize
+from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.model import AgeClassifier
+from core.posts import account_files, read_account
+from core.settings import Settings
+from core.vectors import UserEncoder
+
+AT_ONCE = 16
+
+
+def forget(paths: Sequence[Path]) -> None:
+    """Ask the system to forget what it keeps of the files."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for path in paths:
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def main(folder: Path, accounts: int, encoded: int) -> None:
+    """Time each part, and print what an account takes."""
+    paths = [*islice(account_files(Settings(data_dir=folder).accounts_dir), accounts)]
+    size = sum(path.stat().st_size for path in paths)
+    forget(paths)
+    tokenizer = load_tokenizer(OFFLINE_ENCODER)
+    reading = tokenizing = 0.0
+    captions = 0
+    for some in in_batches(paths, AT_ONCE):
+        started = time.perf_counter()
+        users = [read_account(path).captions for path in some]
+        read = time.perf_counter()
+        tokenize(tokenizer, users, MAX_SEQ_LEN)
+        reading, tokenizing = reading + read - started, tokenizing + time.perf_counter() - read
+        captions += sum(map(len, users))
+    encoder = UserEncoder(AgeClassifier(load_encoder(OFFLINE_ENCODER)), tokenizer, MAX_SEQ_LEN, None)
+    some = [read_account(path).captions for path in paths[:encoded]]
+    encoder.vectors(some[:AT_ONCE])
+    started = time.perf_counter()
+    encoder.vectors(some)
+    encoding = (time.perf_counter() - started) / encoded
+    read, tokenized = reading / len(paths), tokenizing / len(paths)
+    print(f"{len(paths):,} accounts, {captions:,} captions, {size / 1e9:.2f} GB")
+    print(f"reading {reading:.1f} s, {1e3 * read:.2f} ms an account")
+    print(f"tokenizing {tokenizing:.1f} s, {1e3 * tokenized:.2f} ms an account")
+    print(f"tokenizing and encoding, 32 bits, {encoded} accounts: {1e3 * encoding:.1f} ms an account")
+    print(f"reading is {read / (read + tokenized):.1%} of both, {read / (read + encoding):.1%} of all three")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--accounts", type=int, default=20_000)
+    parser.add_argument("--encoded", type=int, default=200)
+    given = parser.parse_args()
+    main(given.folder, given.accounts, given.encoded)
