@@ -3,11 +3,17 @@
 import streamlit as st
 
 from core.errors import AgeScopeError
-from core.settings import PROJECT_DIR
+from core.settings import PROJECT_DIR, get_settings
 from pages.shared import running_work
+from pages.sign_in import may_see, sign_in
 
 st.set_page_config(page_title="AgeScope", page_icon=PROJECT_DIR / "docs" / "icon.svg", layout="wide")
 st.logo(PROJECT_DIR / "docs" / "logo.svg", size="large")
+try:
+    shown = may_see(get_settings())
+except AgeScopeError as error:
+    st.error(str(error), title="AgeScope cannot start", icon=":material/error:")
+    st.stop()
 
 page = st.navigation(
     [
@@ -55,8 +61,11 @@ page = st.navigation(
             help="Where things lie, what is installed, and a diagnostic file.",
         ),
     ],
-    position="top",
+    position="top" if shown else "hidden",
 )
+if not shown:
+    sign_in()
+    st.stop()
 
 st.session_state.framed = True  # see pages.shared.in_frame
 st.session_state.empty_at = None  # see pages.shared.empty_state

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     instagram_session: SecretStr | None = Field(None, description="secret: the value of the `sessionid` cookie")
     graph_token: SecretStr | None = Field(None, description="secret: an access token of the Graph API")
     graph_user_id: SecretStr | None = Field(None, description="secret: the Instagram user id the token belongs to")
+    people: str = Field("", description="mail addresses, with commas between, of those who may see the dashboard")
 
     @field_validator("data_dir")
     @classmethod

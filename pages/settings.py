@@ -7,6 +7,7 @@ from core.encoders import available_encoders, devices
 from core.settings import get_settings
 from core.wording import plain
 from pages.shared import in_frame, the_store
+from pages.sign_in import address, sign_out
 
 in_frame()
 
@@ -20,6 +21,12 @@ def gathered(version: int, folder: str) -> bytes:
 
 st.markdown("**Study folder**")
 st.code(str(SETTINGS.data_dir), language=None, wrap_lines=True)
+
+if st.user.get("is_logged_in"):
+    st.markdown("**Signed in**")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(address())
+        sign_out()
 
 st.subheader("Environment")
 st.caption(

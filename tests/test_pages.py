@@ -67,6 +67,24 @@ def test_every_page_opens_on_an_empty_study(page: str) -> None:
     assert not app.error
 
 
+def settings_from(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"AGESCOPE_{name.upper()}", value)
+    get_settings.cache_clear()
+
+
+def test_nobody_sees_a_study_that_names_people_who_cannot_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_from(monkeypatch, people="ada@example.org")
+    app = run("overview")
+    assert [element.value for element in app.title] == ["AgeScope"]
+    assert "has no [auth]" in app.error[0].value
+
+
+def test_a_setting_that_cannot_be_used_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_from(monkeypatch, graph_url="ftp://example.org")
+    assert "AGESCOPE_GRAPH_URL cannot be used" in run("overview").error[0].value
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_on_the_sample(sample: Path, page: str) -> None:
     assert not run(page).error

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +47,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_dashboard(data_dir: Path, instagram_url: str, log: Path, port: int | None = None) -> Dashboard:
+def start_dashboard(
+    data_dir: Path, instagram_url: str, log: Path, port: int | None = None, further: Mapping[str, str] | None = None
+) -> Dashboard:
+    """Start one and wait until it answers; ``further`` is added to its environment."""
     port = port or free_port()
-    environment = {**os.environ, "AGESCOPE_DATA_DIR": str(data_dir), "AGESCOPE_INSTAGRAM_URL": instagram_url}
+    own = {"AGESCOPE_DATA_DIR": str(data_dir), "AGESCOPE_INSTAGRAM_URL": instagram_url}
+    environment = {**os.environ, **own, **(further or {})}
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],

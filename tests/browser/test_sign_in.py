@@ -1,0 +1,123 @@
+"""Signing in at a provider on loopback: nobody sees the study before, nor anybody whom it does not name."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Dashboard, free_port, start_dashboard, stop_dashboard
+
+CLIENT = "agescope"
+
+
+class Provider(ThreadingHTTPServer):
+    """Vouches for one address, without asking for a password."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.key = RSAKey.generate_key(2048, {"kid": "one"})
+        self.claims = {"email": "ada@example.org"}
+        self.nonce = ""
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: Provider
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        if address.path == "/authorize":
+            asked = {name: values[0] for name, values in parse_qs(address.query).items()}
+            self.server.nonce = asked["nonce"]
+            self.send_response(302)
+            self.send_header("Location", f"{asked['redirect_uri']}?{urlencode({'code': '1', 'state': asked['state']})}")
+            self.end_headers()
+        elif address.path == "/keys":
+            self._answer({"keys": [self.server.key.as_dict(private=False)]})
+        else:
+            url = self.server.url
+            ends = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+            algorithms = {"id_token_signing_alg_values_supported": ["RS256"]}
+            self._answer({"issuer": url, **algorithms, **{name: f"{url}/{end}" for name, end in ends.items()}})
+
+    def do_POST(self) -> None:
+        now = int(time.time())
+        claims = {"iss": self.server.url, "aud": CLIENT, "sub": "1", "iat": now, "exp": now + 600}
+        claims |= {"nonce": self.server.nonce, **self.server.claims}
+        token = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.server.key)
+        self._answer({"access_token": "none", "token_type": "Bearer", "id_token": token})
+
+    def _answer(self, content: object) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(content).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with Provider() as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield serving
+        serving.shutdown()
+
+
+@contextmanager
+def dashboard_of(provider: Provider, folder: Path) -> Iterator[Dashboard]:
+    port = free_port()
+    secrets = folder / "secrets.toml"
+    secrets.write_text(
+        f'[auth]\nredirect_uri = "http://localhost:{port}/oauth2callback"\ncookie_secret = "{"x" * 32}"\n'
+        f'client_id = "{CLIENT}"\nclient_secret = "y"\nserver_metadata_url = "{provider.url}/openid"\n'
+    )
+    secret = {"STREAMLIT_SECRETS_FILES": str(secrets), "AGESCOPE_PEOPLE": "grace@example.org, Ada@example.org"}
+    running = start_dashboard(folder / "data", "http://127.0.0.1:9", folder / "streamlit.log", port, secret)
+    yield running
+    stop_dashboard(running)
+
+
+@pytest.fixture
+def tab(browser: Browser, provider: Provider, tmp_path: Path) -> Iterator[Page]:
+    with dashboard_of(provider, tmp_path) as dashboard:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{dashboard.url}/jobs")
+        yield page
+        context.close()
+
+
+def sign_in(tab: Page) -> None:
+    tab.get_by_role("button", name="Sign in").click()
+
+
+def test_who_is_named_signs_in_and_out(tab: Page) -> None:
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(tab.get_by_role("link", name="Posts")).to_have_count(0)
+    sign_in(tab)
+    expect(tab.get_by_role("heading", name="Overview")).to_be_visible()
+    tab.get_by_role("link", name="Settings").first.click()
+    expect(tab.get_by_text("ada@example.org")).to_be_visible()
+    tab.get_by_role("button", name="Sign out").click()
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "claims", [{"email": "eve@example.org"}, {"email": "ada@example.org", "email_verified": False}]
+)
+def test_others_see_nothing(tab: Page, provider: Provider, claims: dict[str, str]) -> None:
+    provider.claims = claims
+    sign_in(tab)
+    expect(tab.get_by_text(f"{claims['email']} may not see this study")).to_be_visible()
+    expect(tab.get_by_role("link", name="Posts")).to_have_count(0)
