@@ -17,6 +17,8 @@ from core.model import AgeClassifier, binary_cross_entropy, probabilities
 from core.progress import Progress
 from core.vectors import Vectors
 
+_LEAST_SPREAD = 1e-3  # of a column's mean
+
 Bools = npt.NDArray[np.bool_]
 
 
@@ -97,7 +99,8 @@ def _train_head(
     recipe: HeadRecipe,
     progress: Progress,
 ) -> History:
-    mean, scale = train.vectors.mean(0), train.vectors.std(0) + 1e-6
+    mean = train.vectors.mean(0)
+    scale = _scale(train.vectors, mean)
     head = _new_head(model)
     x, y = _tensors((train.vectors - mean) / scale, train.at_least)
     held_out = torch.from_numpy((validation.vectors - mean) / scale)
@@ -120,6 +123,15 @@ def _train_head(
     _fold_standardisation(head[0], mean, scale)
     model.classifier.load_state_dict(head.state_dict())
     return history
+
+
+def _scale(vectors: Vectors, mean: Vectors) -> Vectors:
+    """By what each column is divided: its standard deviation, where that is more than rounding.
+
+    A column that hardly differs between users would otherwise get a weight of many thousands, taken back
+    by the bias, and such sums in 32 bits are off by thousandths of a probability.
+    """
+    return np.maximum(vectors.std(0), _LEAST_SPREAD * np.abs(mean) + 1e-6)
 
 
 def _new_head(model: AgeClassifier) -> nn.Sequential:

@@ -149,6 +149,17 @@ def test_a_head_is_learnt_and_works_on_raw_vectors(encoder: str) -> None:
     assert history.best_auc == max(epoch["validation_auc"] for epoch in history.epochs) > 0.9
 
 
+def test_a_column_that_hardly_differs_leaves_the_probabilities_exact(encoder: str) -> None:
+    model = AgeClassifier(load_encoder(encoder))
+    everyone = known(200, 1)
+    everyone.vectors[:, 5] = np.random.default_rng(0).normal(0.7, 1e-7, 200)
+    with no_progress() as progress:
+        train_head(model, everyone, everyone, HeadRecipe(seed=1), progress)
+    in_32_bits = vector_probabilities(model, everyone.vectors)
+    in_64_bits = torch.sigmoid(model.classifier.double()(torch.from_numpy(everyone.vectors).double()))
+    assert np.abs(in_32_bits - in_64_bits.detach().numpy()).max() < 5e-5
+
+
 def test_the_encoder_is_not_touched_and_the_same_seed_gives_the_same_head(encoder: str) -> None:
     heads = []
     for _ in range(2):
