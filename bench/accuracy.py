@@ -22,18 +22,18 @@ import pandas as pd
 import torch
 from sklearn.model_selection import train_test_split
 
-from core.baselines import MajorityPredictor, TfidfPredictor
 from core.batching import tokenize
-from core.calibration import expected_calibration_error
-from core.combined import MAX_SEQ_LEN, CombinedPredictor
 from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
-from core.finetune import Examples, Recipe, finetune
-from core.frozen import HeadRecipe, KnownUsers, train_head
-from core.metrics import Estimate, metrics
+from core.methods.baselines import MajorityPredictor, TfidfPredictor
+from core.methods.combined import MAX_SEQ_LEN, CombinedPredictor
+from core.methods.finetune import Examples, Recipe, finetune
+from core.methods.frozen import HeadRecipe, KnownUsers, train_head
 from core.model import AgeClassifier
 from core.model_folder import ModelSettings
 from core.predictor import EncoderPredictor, Predictor
 from core.progress import Progress
+from core.statistics.calibration import expected_calibration_error
+from core.statistics.metrics import Estimate, metrics
 from core.vectors import UserEncoder, VectorCache, Vectors
 
 Bools = npt.NDArray[np.bool_]

@@ -36,7 +36,7 @@ from sklearn.metrics import roc_auc_score
 from bench.made_users import made_users
 from core.batching import tokenize
 from core.encoders import OFFLINE_ENCODER, load_config, load_encoder, load_tokenizer
-from core.frozen import HeadRecipe, KnownUsers, train_head
+from core.methods.frozen import HeadRecipe, KnownUsers, train_head
 from core.model import AgeClassifier, load_weights, read_weights
 from core.model_folder import TRAINING_FILE, ModelSettings
 from core.predictor import EncoderPredictor, load_predictor

@@ -1,4 +1,4 @@
-"""Do the intervals of core.prevalence hold? Draws labelled and predicted accounts many times over and counts.
+"""Do the intervals of core.statistics.prevalence hold? Draws labelled and predicted accounts many times, and counts.
 
     python bench/prevalence.py                              # made-up models, as in bench/README.md
     python bench/prevalence.py --scores MODEL/validation.csv --cutoff 21    # the probabilities of a real model
@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from core.calibration import best_threshold
-from core.prevalence import (
+from core.statistics.calibration import best_threshold
+from core.statistics.prevalence import (
     LabelledProbabilities,
     Share,
     expectation_maximisation,

@@ -29,8 +29,8 @@ from bench.made_users import made_users
 from bench.predict import MAX_SEQ_LEN, make_encoder
 from core.batching import tokenize
 from core.encoders import OFFLINE_ENCODER, load_tokenizer
-from core.finetune import Examples, Recipe, finetune
-from core.frozen import HeadRecipe, KnownUsers, train_head
+from core.methods.finetune import Examples, Recipe, finetune
+from core.methods.frozen import HeadRecipe, KnownUsers, train_head
 from core.model import AgeClassifier, Precision
 from core.progress import no_progress
 from core.vectors import UserEncoder, VectorCache
@@ -63,7 +63,7 @@ def plain(users: Captions, encoder: str, folder: Path) -> float:
 
 
 def ours(precision: Precision) -> Callable[[Captions, str, Path], float]:
-    """Seconds of a pass by :func:`core.finetune.finetune`, tokenizing included."""
+    """Seconds of a pass by :func:`core.methods.finetune.finetune`, tokenizing included."""
 
     def run(users: Captions, encoder: str, folder: Path) -> float:
         model, tokenizer = AgeClassifier(make_encoder(encoder)), load_tokenizer(OFFLINE_ENCODER)

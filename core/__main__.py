@@ -291,7 +291,7 @@ def prevalence(
     threshold: Annotated[float | None, typer.Option(help="Count from here on. Default: the model's.")] = None,
 ) -> None:
     """Estimate the share at least at the cutoff, raw and corrected, with intervals, as JSON."""
-    from core.prevalence import prevalence as run
+    from core.statistics.prevalence import prevalence as run
 
     print(json.dumps(run(predictions, model, age_cutoff, threshold), indent=2))
 

@@ -15,20 +15,20 @@ from typing import Any
 import numpy as np
 import orjson
 
-from core.calibration import Bools
 from core.encoders import check_device
 from core.errors import InputError, Stopped
 from core.files import write_atomically, write_json
-from core.finetune import forget_checkpoints
-from core.methods import METHODS, Method, Study, fit
-from core.metrics import compare_predictions, metrics
+from core.methods.finetune import forget_checkpoints
+from core.methods.fitting import METHODS, Method, Study, fit
 from core.model_folder import CHECKPOINTS, COMPARISON_FILE, TEST_FILE, is_model_folder, read_model_info, versions
 from core.outcome import choose, part_probabilities, write_model
 from core.predictions import plain_name
 from core.predictor import Floats
 from core.progress import Progress
 from core.settings import get_settings
-from core.splits import Parts, k_folds, split_accounts
+from core.statistics.calibration import Bools
+from core.statistics.metrics import compare_predictions, metrics
+from core.statistics.splits import Parts, k_folds, split_accounts
 from core.train import TrainArguments, check_parts, prepare, sides
 from core.vectors import open_cache
 

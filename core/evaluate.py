@@ -18,11 +18,11 @@ from sklearn.metrics import precision_recall_curve, roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
 from core.accounts import UserList, canonical_username, read_labels
-from core.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
 from core.errors import InputError
-from core.metrics import LEVEL, RESAMPLES, SEED, confusion, metrics, share_interval
 from core.model_folder import read_model_info
 from core.predictions import HEADER, plain_name, run_file
+from core.statistics.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
+from core.statistics.metrics import LEVEL, RESAMPLES, SEED, confusion, metrics, share_interval
 
 POSTS_GROUPS = (1, 2, 5, 10, 20, 50, 100)
 """Where the groups of the table by number of posts begin; the last is open."""

@@ -6,9 +6,9 @@ from typing import Literal
 import pandas as pd
 
 from core.errors import InputError
-from core.metrics import confusion, share_interval
 from core.model_folder import ModelInfo
-from core.prevalence import TEST_FILE, LabelledProbabilities, labelled_probabilities
+from core.statistics.metrics import confusion, share_interval
+from core.statistics.prevalence import TEST_FILE, LabelledProbabilities, labelled_probabilities
 from core.wording import count
 
 Source = Literal["run", "test", "validation"]

@@ -54,7 +54,7 @@ class ModelSettings:
         precision: at which it was trained, or, once loaded, at which it predicts: "exact" or "fast".
         numbers: in which the encoder computes; see :data:`core.model.Numbers`.
         auc_losses: numbers -> what AUC it loses with these instead of its own, on its validation accounts.
-        calibrations: one a cutoff, as :class:`core.calibration.Calibration` writes itself; none leaves
+        calibrations: one a cutoff, as :class:`core.statistics.calibration.Calibration` writes itself; none leaves
             the probabilities as they are.
     """
 

@@ -11,19 +11,19 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from core.batching import in_batches
-from core.calibration import Bools, Measure, best_threshold, fit_calibration
-from core.combined import CombinedPredictor
-from core.drift import training_profile, write_profile
 from core.engines import possible_numbers
 from core.evaluate import calibration_curve
 from core.files import write_atomically, write_json
-from core.methods import Study, Trained
-from core.metrics import metrics
+from core.methods.combined import CombinedPredictor
+from core.methods.fitting import Study, Trained
 from core.model_card import model_card
 from core.model_folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, ModelSettings, versions
 from core.predictions import DECIMALS, safe_name
 from core.predictor import EncoderPredictor, Floats, Predictor, calibrated
-from core.splits import straddling
+from core.statistics.calibration import Bools, Measure, best_threshold, fit_calibration
+from core.statistics.drift import training_profile, write_profile
+from core.statistics.metrics import metrics
+from core.statistics.splits import straddling
 
 _ACCOUNTS_AT_ONCE = 256
 _MAX_MOVE = 0.02  # of a probability, on average over accounts

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from core.accounts import why_not_a_name
 from core.batching import ahead, in_batches
-from core.drift import as_json, compare, read_profile
 from core.errors import InputError
 from core.files import write_json
 from core.model_folder import cutoff_index, is_model_folder, locate_model, versions
@@ -19,6 +18,7 @@ from core.predictions import PartialPredictions, Prediction, prediction, run_fil
 from core.predictor import Predictor, load_predictor
 from core.progress import Progress
 from core.settings import get_settings
+from core.statistics.drift import as_json, compare, read_profile
 from core.vectors import open_cache
 
 _ACCOUNTS_AT_ONCE = {"cpu": 64, "cuda": 1_024}

@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.calibration import Calibration
 from core.encoders import check_device, load_config, load_tokenizer
 from core.engines import possible_numbers, quickest
 from core.model import AgeClassifier, Numbers, Precision, load_weights, probabilities, read_weights, write_weights
 from core.model_folder import MAX_AUC_LOSS, ModelSettings, locate_model, write_config
 from core.settings import get_settings
+from core.statistics.calibration import Calibration
 from core.vectors import UserEncoder, VectorCache, Vectors
 
 if TYPE_CHECKING:
-    from core.combined import CombinedPredictor
+    from core.methods.combined import CombinedPredictor
 
 logger = logging.getLogger(__name__)
 
@@ -114,8 +114,8 @@ def load_predictor(
     Raises:
         InputError: there is no such model or device, or the weights do not fit the encoder.
     """
-    from core.baselines import MajorityPredictor, TfidfPredictor
-    from core.combined import CombinedPredictor
+    from core.methods.baselines import MajorityPredictor, TfidfPredictor
+    from core.methods.combined import CombinedPredictor
 
     check_device(device)
     found = locate_model(path, model_name_or_path)

@@ -10,13 +10,13 @@ import orjson
 import pandas as pd
 
 from core import charts
-from core.calibration import Band, abstention_band
 from core.errors import InputError
 from core.evaluate import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve, tables
 from core.judged import Judged, error_rates, judged_accounts
-from core.metrics import share_interval
 from core.model_folder import CARD_FILE, COMPARISON_FILE, ModelInfo
-from core.prevalence import prevalence_of
+from core.statistics.calibration import Band, abstention_band
+from core.statistics.metrics import share_interval
+from core.statistics.prevalence import prevalence_of
 from core.store import Counts
 from core.wording import count, moment, number, percent
 
@@ -88,7 +88,7 @@ class RunView:
 
     @cached_property
     def prevalence(self) -> dict[str, Any] | str:
-        """The shares as :func:`core.prevalence.prevalence` gives them, or why there are none."""
+        """The shares as :func:`core.statistics.prevalence.prevalence` gives them, or why there are none."""
         if self.model is None:
             return "The model's folder is gone, so its errors are unknown and the share cannot be corrected."
         try:

@@ -9,13 +9,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from core.calibration import Measure
 from core.encoders import DEFAULT_ENCODER, check_device
 from core.errors import InputError, Stopped
-from core.finetune import Recipe, forget_checkpoints
-from core.frozen import HeadRecipe
 from core.labelled import LabelledAccounts, check_both_classes, read_labelled_accounts
-from core.methods import Method, Study, fit
+from core.methods.finetune import Recipe, forget_checkpoints
+from core.methods.fitting import Method, Study, fit
+from core.methods.frozen import HeadRecipe
 from core.model import Precision, is_fast
 from core.model_folder import (
     CHECKPOINTS,
@@ -29,7 +28,8 @@ from core.model_folder import (
 from core.outcome import choose, write_model
 from core.progress import Progress
 from core.settings import get_settings
-from core.splits import PARTS, Parts, near_duplicates, read_split, split_accounts
+from core.statistics.calibration import Measure
+from core.statistics.splits import PARTS, Parts, near_duplicates, read_split, split_accounts
 from core.vectors import VectorCache, open_cache
 
 logger = logging.getLogger(__name__)

@@ -117,7 +117,7 @@ def figures_of(
 
 def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
     """The share that the latest predictions tell, and how good their model is."""
-    from core.metrics import share_interval  # here, so that the first page of all need not wait for scipy
+    from core.statistics.metrics import share_interval  # here, so that the first page of all need not wait for scipy
     from core.study import interval
 
     name = model_name(Path(str(latest["model"])))

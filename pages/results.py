@@ -10,9 +10,9 @@ from core import charts, jobs
 from core.encoders import devices
 from core.evaluate import arrays
 from core.judged import Judged
-from core.metrics import Estimate, compare_predictions, metrics, share_interval
 from core.model_folder import TEST_FILE, ModelInfo, list_models, model_name
 from core.settings import get_settings
+from core.statistics.metrics import Estimate, compare_predictions, metrics, share_interval
 from core.store import PredictionFilter
 from core.study import Chart, RunView, baselines
 from core.wording import count, moment, number, percent, plain

@@ -106,8 +106,8 @@ def show_drift(view: RunView, details: dict[str, Any]) -> None:
 
 @st.cache_data(max_entries=4, show_spinner="Comparing the accounts …")
 def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
-    """The comparison of :mod:`core.drift` on a sample of the collected accounts."""
-    from core.drift import as_json, compare, read_profile
+    """The comparison of :mod:`core.statistics.drift` on a sample of the collected accounts."""
+    from core.statistics.drift import as_json, compare, read_profile
 
     profile = read_profile(_model.folder)
     if profile is None:

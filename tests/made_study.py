@@ -9,10 +9,10 @@ import orjson
 
 from core.accounts import read_labels
 from core.files import write_atomically, write_json
-from core.metrics import METRICS
 from core.model_folder import ModelSettings
 from core.predictions import as_csv, prediction
 from core.settings import SAMPLE_DIR
+from core.statistics.metrics import METRICS
 
 RUNS = 2
 ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95, "note": None}

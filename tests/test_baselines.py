@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.baselines import MajorityPredictor, TfidfPredictor
-from core.calibration import Calibration
 from core.errors import InputError
+from core.methods.baselines import MajorityPredictor, TfidfPredictor
 from core.model_folder import ModelSettings, write_config
 from core.predict import PredictArguments, predict
 from core.predictions import read_rows
 from core.predictor import Predictor, load_predictor
 from core.progress import no_progress
+from core.statistics.calibration import Calibration
 from tests.tiny_models import captions, study
 
 AGES = [16, 40, 19, 50] * 10

@@ -8,7 +8,8 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from core.calibration import (
+from core.errors import InputError
+from core.statistics.calibration import (
     Bools,
     Calibration,
     Floats,
@@ -21,7 +22,6 @@ from core.calibration import (
     fit_platt,
     platt_parameters,
 )
-from core.errors import InputError
 
 
 def calibrated(number: int, seed: int = 1) -> tuple[Bools, Floats]:

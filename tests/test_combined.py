@@ -10,9 +10,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from core.combined import VOCABULARY_FILE, CombinedPredictor
 from core.encoders import OFFLINE_ENCODER, load_tokenizer
 from core.errors import InputError, Stopped
+from core.methods.combined import VOCABULARY_FILE, CombinedPredictor
 from core.model import AgeClassifier, write_weights
 from core.model_folder import ModelSettings
 from core.progress import Progress

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.drift import (
+from core.errors import InputError
+from core.statistics.drift import (
     as_json,
     compare,
     read_profile,
@@ -15,7 +16,6 @@ from core.drift import (
     training_profile,
     write_profile,
 )
-from core.errors import InputError
 
 COMMON = [
     "the",

@@ -10,7 +10,7 @@ import torch
 
 from core.encoders import load_encoder, load_tokenizer
 from core.errors import AgeScopeError, InputError
-from core.frozen import HeadRecipe, KnownUsers, train_head
+from core.methods.frozen import HeadRecipe, KnownUsers, train_head
 from core.model import AgeClassifier
 from core.model_folder import read_model_info
 from core.posts import read_account

@@ -8,7 +8,7 @@ import pytest
 
 from core.judged import error_rates, judged_accounts
 from core.model_folder import ModelInfo, ModelSettings
-from core.prevalence import LabelledProbabilities
+from core.statistics.prevalence import LabelledProbabilities
 
 
 def model(folder: Path, **parts: list[str]) -> ModelInfo:

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from core.calibration import Bools, Floats
 from core.errors import InputError
-from core.metrics import METRICS, compare_predictions, confusion, metric_differences, metrics, share_interval
+from core.statistics.calibration import Bools, Floats
+from core.statistics.metrics import METRICS, compare_predictions, confusion, metric_differences, metrics, share_interval
 
 
 def accounts(number: int, seed: int = 1, separation: float = 1.5, share: float = 0.6) -> tuple[Bools, Floats]:

@@ -11,10 +11,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core.files import write_atomically, write_json
-from core.metrics import METRICS
 from core.posts import Account, Post, write_account
 from core.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
+from core.statistics.metrics import METRICS
 from tests.made_study import add_ended_job, add_model, add_predictions
 
 PAGES = ["overview", "collect", "posts", "train", "results", "jobs", "settings"]

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.drift import training_profile, write_profile
 from core.encoders import load_config, load_tokenizer
 from core.errors import AgeScopeError, InputError, Stopped
 from core.evaluate import read_predictions
@@ -24,6 +23,7 @@ from core.predict import PredictArguments, PredictSummary, Sample, predict
 from core.predictions import HEADER, PartialPredictions, plain_name, prediction, read_rows, safe_name
 from core.predictor import EncoderPredictor, load_predictor, usable_numbers, use_numbers
 from core.progress import Progress, no_progress
+from core.statistics.drift import training_profile, write_profile
 from core.vectors import UserEncoder
 from tests.tiny_models import captions, study
 

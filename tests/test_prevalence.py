@@ -10,9 +10,9 @@ import pytest
 from scipy.special import expit, logit
 
 from bench.prevalence import MODELS, coverage, one_draw
-from core.calibration import Floats
 from core.errors import InputError
-from core.prevalence import (
+from core.statistics.calibration import Floats
+from core.statistics.prevalence import (
     LabelledProbabilities,
     Share,
     _most_likely_share,

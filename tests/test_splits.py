@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.splits import k_folds, near_duplicates, read_split, split_accounts, straddling, write_split
+from core.statistics.splits import k_folds, near_duplicates, read_split, split_accounts, straddling, write_split
 
 BLOGS = Path(__file__).parents[2] / "shared" / "data" / "blogs" / "posts.csv.gz"
 

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from core.model_folder import ModelInfo, ModelSettings
 from core.predictions import as_csv, prediction
-from core.prevalence import prevalence_of
+from core.statistics.prevalence import prevalence_of
 from core.store import Counts
 from core.study import RunView, report
 

@@ -13,18 +13,18 @@ import orjson
 import pytest
 import torch
 
-from core import finetune as finetune_module
 from core.batching import tokenize
-from core.drift import read_profile
 from core.encoders import load_encoder, load_tokenizer
 from core.errors import InputError, Stopped
-from core.finetune import Examples, Recipe, finetune
 from core.labelled import read_labelled_accounts
+from core.methods import finetune as finetune_module
+from core.methods.finetune import Examples, Recipe, finetune
 from core.model import AgeClassifier, binary_cross_entropy, is_fast, read_weights
 from core.model_folder import ModelSettings, is_model_folder, list_models, read_model_info
 from core.posts import Account, Post, read_account, write_account
 from core.predictor import load_predictor
 from core.progress import Progress, no_progress
+from core.statistics.drift import read_profile
 from core.train import TrainArguments, train
 from tests.tiny_models import captions, study
 

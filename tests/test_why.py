@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.calibration import Calibration
 from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
 from core.errors import InputError
 from core.model import AgeClassifier
 from core.model_folder import ModelSettings
 from core.predictor import EncoderPredictor
+from core.statistics.calibration import Calibration
 from core.why import explain
 from tests.tiny_models import captions, tiny_encoder
 

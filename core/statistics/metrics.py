@@ -16,8 +16,8 @@ from scipy.special import ndtr, ndtri
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from core.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
 from core.errors import InputError
+from core.statistics.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
 
 RESAMPLES = 2_000
 SEED = 2021

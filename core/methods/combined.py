@@ -25,13 +25,13 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
-from core.calibration import fit_platt
 from core.errors import InputError
 from core.files import write_json
 from core.model import AgeClassifier, load_weights, read_weights, write_weights
 from core.model_folder import ModelSettings, write_config
 from core.predictor import calibrated
 from core.progress import Progress
+from core.statistics.calibration import fit_platt
 from core.vectors import UserEncoder, VectorCache, Vectors
 
 Floats = npt.NDArray[np.float64]

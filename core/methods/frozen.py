@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from core.finetune import History, validation_figures
+from core.methods.finetune import History, validation_figures
 from core.model import AgeClassifier, binary_cross_entropy, probabilities
 from core.progress import Progress
 from core.vectors import Vectors
@@ -131,7 +131,7 @@ def _scale(vectors: Vectors, mean: Vectors) -> Vectors:
     A column that hardly differs between users would otherwise get a weight of many thousands, taken back
     by the bias, and such sums in 32 bits are off by thousandths of a probability.
     """
-    return np.maximum(vectors.std(0), _LEAST_SPREAD * np.abs(mean) + 1e-6)
+    return np.asarray(np.maximum(vectors.std(0), _LEAST_SPREAD * np.abs(mean) + 1e-6), dtype=np.float32)
 
 
 def _new_head(model: AgeClassifier) -> nn.Sequential:

@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.baselines import MajorityPredictor, TfidfPredictor
 from core.batching import UserTokens, in_batches, tokenize
-from core.combined import MAX_SEQ_LEN, CombinedPredictor
 from core.encoders import load_encoder, load_tokenizer
-from core.finetune import Examples, History, Recipe, finetune
-from core.frozen import HeadRecipe, KnownUsers, train_head
 from core.labelled import LabelledAccounts
+from core.methods.baselines import MajorityPredictor, TfidfPredictor
+from core.methods.combined import MAX_SEQ_LEN, CombinedPredictor
+from core.methods.finetune import Examples, History, Recipe, finetune
+from core.methods.frozen import HeadRecipe, KnownUsers, train_head
 from core.model import AgeClassifier
 from core.model_folder import ModelSettings
 from core.predictor import EncoderPredictor, Predictor
 from core.progress import Progress
-from core.splits import Parts
+from core.statistics.splits import Parts
 from core.vectors import UserEncoder, VectorCache
 
 Method = Literal["majority", "tfidf", "frozen", "finetuned", "combined"]

@@ -31,12 +31,12 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
 from scipy.stats import chi2
 
-from core.calibration import Bools, Floats, platt_parameters
 from core.errors import InputError
 from core.evaluate import read_predictions
 from core.files import read_text
-from core.metrics import LEVEL, share_interval
 from core.model_folder import VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
+from core.statistics.calibration import Bools, Floats, platt_parameters
+from core.statistics.metrics import LEVEL, share_interval
 
 TEST_FILE = "test.csv"
 FEWEST_PER_CLASS = 20
