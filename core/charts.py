@@ -4,8 +4,11 @@ Below the cutoff is amber, at least at the cutoff blue, unknown grey, everywhere
 colour-blind eyes can tell apart (Okabe and Ito, 2008).
 """
 
+from typing import Any
+
 import altair as alt
 import numpy as np
+import orjson
 import pandas as pd
 
 ACCENT = "#0F766E"
@@ -22,6 +25,21 @@ HEIGHT = 280
 OUTCOMES_HEIGHT = 180
 """With its legend and its axis."""
 BINS = 25
+
+
+def steady(chart: alt.TopLevelMixin) -> dict[str, Any]:
+    """The specification of a chart whose data are called alike however often they change.
+
+    Altair names data by their content. A page would draw the whole chart anew for a new name, and
+    only move what is in it for new data.
+    """
+    specification: dict[str, Any] = chart.to_dict()
+    specification.pop("config", None)  # Altair's own; the page has its colours and sizes
+    text = orjson.dumps(specification)
+    for number, name in enumerate(specification.get("datasets", {})):
+        text = text.replace(name.encode(), f"data-{number}".encode())
+    steadied: dict[str, Any] = orjson.loads(text)
+    return steadied
 
 
 def group_names(cutoff: float) -> tuple[str, str, str]:

@@ -96,7 +96,7 @@ def share_in_words(value: float | None, low: float | None, high: float | None) -
 def draw(chart: Chart) -> None:
     with st.container(border=True):
         st.markdown(f"**{chart.title}**")
-        st.altair_chart(chart.drawn, alt=chart.alt)
+        st.vega_lite_chart(charts.steady(chart.drawn), alt=chart.alt)
 
 
 def show_figures(view: RunView) -> None:
