@@ -125,9 +125,11 @@ def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
     lines: dict[str, list[tuple[int, str]]] = {}
     for line, row in _rows(source, name, need_age=True):
         username = canonical_username(row["username"])
-        reason = why_not_a_name(username) or why_not_an_age(row["age"])
+        reason, text = why_not_a_name(username), row["username"]
+        if not reason:
+            reason, text = why_not_an_age(row["age"]), f"{text}, {row['age']}"
         if reason:
-            users.rejected.append(Rejected(line, row["username"], reason))
+            users.rejected.append(Rejected(line, text, reason))
             continue
         age = float(row["age"])
         lines.setdefault(username, []).append((line, row["username"]))
@@ -166,11 +168,11 @@ def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | N
 
 
 def why_not_an_age(text: str) -> str | None:
-    """Why ``text`` cannot be an age in years, or None if it can."""
+    """Why ``text`` cannot be an age in years, or None if it can; does not repeat it, as it may be anything."""
     try:
         age = float(text)
     except ValueError:
-        return f"the age is not a number: {text[:40]!r}" if text.strip() else "no age on this line"
+        return "the age is not a number" if text.strip() else "no age on this line"
     if not AGE_RANGE[0] <= age <= AGE_RANGE[1]:
         return f"the age is outside {AGE_RANGE[0]} to {AGE_RANGE[1]}"
     return None

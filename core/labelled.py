@@ -13,6 +13,7 @@ from core.accounts import canonical_username, read_labels, why_rejected
 from core.errors import InputError
 from core.posts import account_files, file_name, read_account
 from core.progress import Progress
+from core.wording import count
 
 FEW_PER_CLASS = 20
 """With fewer accounts on a side of the cutoff, figures are mostly chance: said, but not refused."""
@@ -45,17 +46,17 @@ class LabelReport:
 
     def problems(self) -> list[str]:
         """What a person should know before training starts, each a sentence with its numbers."""
-        found = [f"{count} lines of the labels cannot be used: {why}." for why, count in self.rejected.items()]
+        found = [f"{count(lines, 'line')} of the labels cannot be used: {why}." for why, lines in self.rejected.items()]
         counts = {
             "have not been collected": self.not_collected,
             "have no caption": self.without_captions,
             "have a file that cannot be read": self.unreadable,
         }
-        found += [f"{count} of {self.labelled} labelled accounts {what}." for what, count in counts.items() if count]
-        for cutoff, count in self.at_least.items():
-            for what, number in ((f"at least {cutoff}", count), (f"under {cutoff}", self.usable - count)):
-                if number < FEW_PER_CLASS:
-                    found.append(f"Only {number} usable accounts are {what}; with fewer than 20, chance rules.")
+        found += [f"{some} of {self.labelled} labelled accounts {what}." for what, some in counts.items() if some]
+        for cutoff, old in self.at_least.items():
+            for what, group in ((f"at least {cutoff}", old), (f"under {cutoff}", self.usable - old)):
+                if group < FEW_PER_CLASS:
+                    found.append(f"Only {count(group, 'usable account')} {what}; with fewer than 20, chance rules.")
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -146,11 +147,11 @@ def check_both_classes(report: LabelReport) -> None:
     Raises:
         InputError: with the numbers.
     """
-    for cutoff, count in report.at_least.items():
-        under = report.usable - count
-        if min(count, under) < FEWEST_PER_CLASS:
+    for cutoff, at_least in report.at_least.items():
+        under = report.usable - at_least
+        if min(at_least, under) < FEWEST_PER_CLASS:
             raise InputError(
-                f"Of {report.usable} usable labelled accounts {count} are at least {cutoff} and {under} are under. "
+                f"Of {report.usable} usable labelled accounts {at_least} are at least {cutoff} and {under} are under. "
                 f"Training needs {FEWEST_PER_CLASS} of each at the very least, better hundreds. Label more accounts, "
                 "or choose another cutoff."
             )

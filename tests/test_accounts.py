@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.accounts import canonical_username, labels_in_list, read_labels, read_user_list, why_rejected, write_user_list
+from core.accounts import (
+    Rejected,
+    canonical_username,
+    labels_in_list,
+    read_labels,
+    read_user_list,
+    why_rejected,
+    write_user_list,
+)
 from core.errors import InputError
 from core.posts import file_name
 
@@ -85,6 +93,11 @@ def test_labels_that_make_no_sense_are_rejected_with_a_reason() -> None:
     assert labels.ages == {"eve": 30}
     assert labels.duplicates == 1
     assert [rejected.line for rejected in labels.rejected] == [2, 3, 4, 5, 6, 7]
+
+
+def test_the_reason_for_a_label_does_not_repeat_what_stood_there() -> None:
+    (rejected,) = read_labels(b"username,age\nann,**see** https://example.org\n").rejected
+    assert rejected == Rejected(2, "ann, **see** https://example.org", "the age is not a number")
 
 
 def test_labels_need_an_age_column() -> None:

@@ -486,7 +486,7 @@ def test_the_older_training_layout_becomes_accounts_and_labels(tmp_path: Path) -
     labels = read_labels(path)
     assert labels.ages == {"anna": 17, "bob_b": 30}
     assert labels.extra["anna"] == {"gender": "f"}
-    assert [item.reason for item in summary.not_understood] == ["the age is not a number: 'x'"]
+    assert [item.reason for item in summary.not_understood] == ["the age is not a number"]
 
 
 def test_ages_beside_the_posts_become_labels(tmp_path: Path) -> None:
