@@ -7,6 +7,7 @@ are those of the older program, whose state dicts load here and whose code loads
 """
 
 import io
+import os
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,6 +24,10 @@ from torch.utils.checkpoint import checkpoint
 from core.batching import Pack
 from core.errors import InputError
 from core.files import write_atomically
+
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
+# oneDNN keeps a program for every shape of product that it has seen, and packs differ in shape: with its own
+# 1,024 these take a gigabyte. This many hold those of two packs at work, in any numbers.
 
 Precision = Literal["exact", "fast"]
 """``exact`` computes in 32 bits, ``fast`` in fewer where the processor or GPU is quicker in them."""
