@@ -157,20 +157,28 @@ def estimated(asked: CollectArguments, list_changed_ns: int, folder_changed_ns: 
     return estimate(asked, SETTINGS, _users)
 
 
-def cost_of(path: Path, users: UserList, posts_per_user: int, **how: Any) -> Estimate | None:
-    """What the run would cost; None, with the reason on the page, where the settings cannot be used."""
-    folder = SETTINGS.accounts_dir
+def asked_for(path: Path, posts_per_user: int, **how: Any) -> CollectArguments | None:
+    """The run that the page describes; None, with the reason on the page, where the settings cannot be used."""
     try:
-        asked = CollectArguments(path, folder, posts_per_user, **how)
-        folder_changed_ns = folder.stat().st_mtime_ns if folder.exists() else 0
-        return estimated(asked, path.stat().st_mtime_ns, folder_changed_ns, users)
+        return CollectArguments(path, SETTINGS.accounts_dir, posts_per_user, **how)
     except InputError as error:
         st.warning(plain(error))
         return None
 
 
-def show_cost(cost: Estimate) -> None:
-    """How long it will take and why nobody can say it more exactly, and what is there already."""
+def show_cost(asked: CollectArguments, users: UserList) -> int | None:
+    """How long it will take and why nobody can say it more exactly, and what is there already.
+
+    Returns:
+        How many accounts are to be asked for; None where the list cannot be used.
+    """
+    list_file, folder = asked.user_file, asked.output_dir
+    folder_changed_ns = folder.stat().st_mtime_ns if folder.exists() else 0
+    try:
+        cost = estimated(asked, list_file.stat().st_mtime_ns, folder_changed_ns, users)
+    except InputError as error:
+        st.warning(plain(error))
+        return None
     st.markdown(plain(cost))
     if cost.todo:
         fewest, most = (requests // cost.todo for requests in cost.requests)
@@ -186,6 +194,7 @@ def show_cost(cost: Estimate) -> None:
             f"Asked before: {outcomes}. What is final is not asked for again; partial accounts go on where they were, "
             "failed ones are tried again."
         )
+    return cost.todo
 
 
 @st.fragment(run_every=2.0)
@@ -416,18 +425,15 @@ if instagram.open:
                 *(("--refresh", f"{refresh:g}") if refresh is not None else ()),
                 *proxies,
             ]
-            cost = cost_of(
-                path, users, posts_per_user, limits=limits, source=source, jitter=jitter, refresh_days=refresh
-            )
-            if cost:
-                show_cost(cost)
+            asked = asked_for(path, posts_per_user, limits=limits, source=source, jitter=jitter, refresh_days=refresh)
+            above = st.container()  # for what takes seconds with 100,000 accounts, and is filled last
             busy = any(job.record["kind"] == "collect" for job in jobs.active_jobs(SETTINGS.jobs_dir))
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button(
                     "Start collecting",
                     type="primary",
                     icon=":material/play_arrow:",
-                    disabled=busy or cost is None or not cost.todo,
+                    disabled=busy or asked is None or asked == st.session_state.get("nothing_left"),
                     help="A collection is running already." if busy else None,
                 ) and start_job("collect", f"Collection of {count(len(users.usernames), 'account')}", arguments):
                     st.rerun()
@@ -435,6 +441,12 @@ if instagram.open:
         running()
         st.divider()
         check_instagram()
+        if chosen and asked:
+            with above:
+                nothing_left = asked if show_cost(asked, users) == 0 else None
+            if st.session_state.get("nothing_left") != nothing_left:
+                st.session_state.nothing_left = nothing_left
+                st.rerun()
 
 if files.open:
     with files:
