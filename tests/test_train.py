@@ -369,7 +369,7 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from core import finetune
+from core.methods import finetune
 from core.progress import no_progress
 from core.train import TrainArguments, train
 finetune.CHECKPOINT_EVERY_S = 0.0
