@@ -1,6 +1,7 @@
 import itertools
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 from secrets import token_hex
 from typing import Any
@@ -33,6 +34,8 @@ in_frame()
 
 SETTINGS = get_settings()
 SHOWN = 500
+MANY = 10_000
+"""Accounts of a list from which on it takes seconds to see what is there of them."""
 SOURCES = {
     "web": "Instagram's own pages",
     "graph": "Graph API",
@@ -152,7 +155,7 @@ def choose_proxies() -> list[str]:
     return ["--proxy-list", str(path)]
 
 
-@st.cache_data(max_entries=8, show_spinner="Looking at what is there …")
+@st.cache_data(max_entries=8, show_spinner=False)
 def estimated(asked: CollectArguments, list_changed_ns: int, folder_changed_ns: int, _users: UserList) -> Estimate:
     return estimate(asked, SETTINGS, _users)
 
@@ -166,16 +169,33 @@ def asked_for(path: Path, posts_per_user: int, **how: Any) -> CollectArguments |
         return None
 
 
-def show_cost(asked: CollectArguments, users: UserList) -> int | None:
+def state_of(asked: CollectArguments) -> tuple[CollectArguments, int, int]:
+    """What the cost of a run depends on: the run, and when its list and the folder changed last (ns)."""
+    folder = asked.output_dir
+    return asked, asked.user_file.stat().st_mtime_ns, folder.stat().st_mtime_ns if folder.exists() else 0
+
+
+@st.fragment(run_every=0.5)
+def show_cost_later(asked: CollectArguments, users: UserList) -> None:
+    """Let the page stand first, then look at what is there, and draw the page with it."""
+    st.caption("Looking at what is there …")
+    if st.session_state.get("looking") == asked:
+        with suppress(InputError):  # which the page says
+            estimated(*state_of(asked), users)
+            estimated(*state_of(asked), users)  # the first may have put its notes beside the files
+        st.session_state.looked = state_of(asked)
+        st.rerun()
+    st.session_state.looking = asked
+
+
+def show_cost(state: tuple[CollectArguments, int, int], users: UserList) -> int | None:
     """How long it will take and why nobody can say it more exactly, and what is there already.
 
     Returns:
         How many accounts are to be asked for; None where the list cannot be used.
     """
-    list_file, folder = asked.user_file, asked.output_dir
-    folder_changed_ns = folder.stat().st_mtime_ns if folder.exists() else 0
     try:
-        cost = estimated(asked, list_file.stat().st_mtime_ns, folder_changed_ns, users)
+        cost = estimated(*state, users)
     except InputError as error:
         st.warning(plain(error))
         return None
@@ -442,8 +462,11 @@ if instagram.open:
         st.divider()
         check_instagram()
         if chosen and asked:
+            state = state_of(asked)
             with above:
-                nothing_left = asked if show_cost(asked, users) == 0 else None
+                is_known = len(users.usernames) <= MANY or st.session_state.get("looked") == state
+                todo = show_cost(state, users) if is_known else show_cost_later(asked, users)
+            nothing_left = asked if todo == 0 else None
             if st.session_state.get("nothing_left") != nothing_left:
                 st.session_state.nothing_left = nothing_left
                 st.rerun()

@@ -212,6 +212,17 @@ def test_options_become_the_command(sample: Path) -> None:
         assert option in command
 
 
+def test_a_long_list_is_looked_through_after_the_page_stands(sample: Path) -> None:
+    (sample / "lists" / "long.csv").write_text("username\n" + "\n".join(f"user_{n}" for n in range(10_001)))
+    app = run("collect", list="long")
+    assert "Looking at what is there" in words(app)
+    assert "An account takes" not in words(app)
+    assert "Start collecting" in [button.label for button in app.button]
+    app.run()
+    assert "Looking at what is there" not in words(app)
+    assert "An account takes" in words(app)
+
+
 def test_a_list_of_which_nothing_is_left_is_not_started(sample: Path) -> None:
     app = run("collect")
     assert "Nothing is left to collect" in words(app)
