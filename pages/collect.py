@@ -34,8 +34,7 @@ in_frame()
 
 SETTINGS = get_settings()
 SHOWN = 500
-MANY = 10_000
-"""Accounts of a list from which on it takes seconds to see what is there of them."""
+MANY = 10_000  # accounts of a list, from which on it takes seconds to see what is there of them
 SOURCES = {
     "web": "Instagram's own pages",
     "graph": "Graph API",
