@@ -119,23 +119,22 @@ class _SharedBucket(SQLiteBucket):
             tightest[rate.interval] = rate if known is None or rate.limit < known.limit else known
         self._rates = [tightest[interval] for interval in sorted(tightest)]
 
-    def reserve(self, token: str) -> int:
-        """Reserve a request under ``token``; return 0, or the milliseconds until one may be free."""
+    def reserve(self, token: str) -> Decision:
+        """Reserve a request under ``token`` if one is free."""
         with self.lock:
             now = self.now()
-            item = RateItem(token, now)
-            if not self.put(item):
-                return max(1, cast(int, self.waiting(item)))
-            self._move(token, token, now + int(IN_FLIGHT_S * 1000))
-            return 0
+            decision = cast(Decision, self.put_decision(RateItem(token, now)))
+            if decision.allowed:
+                self._move(token, token, now + int(IN_FLIGHT_S * 1000))
+            return decision
 
-    def free_in(self) -> int:
-        """Milliseconds until a request may be free; 0 for now. Reserves nothing."""
+    def look(self) -> Decision:
+        """What `reserve` would decide; reserves nothing."""
         with self.lock:
             now = self.now()
             query, values = self._build_full_count_query(now)
             counts = [count for _, count in self.conn.execute(query, values).fetchall()]
-            return self._algorithm.decide(self.rates, counts, 1, now, self._peek_timestamp).retry_after_ms or 0
+            return self._algorithm.decide(self.rates, counts, 1, now, self._peek_timestamp)
 
     def settle(self, token: str) -> None:
         """The reserved request has been answered, or has failed: from now on it counts as past."""
@@ -224,12 +223,11 @@ class SharedLimiter(Limiter):
         Raises:
             AgeScopeError: the file cannot be used.
         """
-        if self._jitter:
-            pause = random.uniform(0, self._jitter)  # noqa: S311
-            self._wait(self.free_in(name) + pause, "the limits and a short random pause")
         token = token_hex(8)
-        while wait := self._reserve(name, token):
-            self._wait(*wait)
+        if self._jitter:
+            self._wait_until_free(name, _SharedBucket.look)
+            self._wait(random.uniform(0, self._jitter), "a short random pause")  # noqa: S311
+        self._wait_until_free(name, lambda bucket: bucket.reserve(token))
         self._reserved = (name, token)
         self.granted += 1
         return True
@@ -237,7 +235,7 @@ class SharedLimiter(Limiter):
     def free_in(self, name: str) -> float:
         """Seconds until a request to ``name`` may be free; reserves nothing."""
         with self._usable_file():
-            return self._factory.bucket(name).free_in() / 1000
+            return (self._factory.bucket(name).look().retry_after_ms or 0) / 1000
 
     def settle(self) -> None:
         """Tell that the request reserved last has been answered or has failed."""
@@ -247,17 +245,23 @@ class SharedLimiter(Limiter):
             with self._usable_file():
                 self._factory.bucket(name).settle(token)
 
-    def _reserve(self, name: str, token: str) -> tuple[float, str] | None:
-        """Reserve a request; return None, or how long to wait for what before the next try."""
+    def _wait_until_free(self, name: str, ask: Callable[[_SharedBucket], Decision]) -> None:
+        """Wait until ``ask`` says that a request to ``name`` is free."""
+        while wait := self._next_wait(name, ask):
+            self._wait(*wait)
+
+    def _next_wait(self, name: str, ask: Callable[[_SharedBucket], Decision]) -> tuple[float, str] | None:
+        """How long to wait for what before ``ask`` is tried again; None when a request is free."""
         with self._usable_file():
             bucket = self._factory.bucket(name)
-            wait_ms = bucket.reserve(token)
-            if not wait_ms:
+            with bucket.lock:  # an answer that came between the two questions would be waited for in vain
+                decision = ask(bucket)
+                under_way = bucket.under_way()
+            if decision.failing_rate is None:
                 return None
-            rate = bucket.failing_rate
-            reason = f"the limit of {Limit(rate.limit, rate.interval / 1000)}" if rate else "the limits"
-            seconds = wait_ms / 1000
-            return (min(seconds, _RECHECK_S) if bucket.under_way() else seconds), reason
+            limit = Limit(decision.failing_rate.limit, decision.failing_rate.interval / 1000)
+            seconds = max(1, decision.retry_after_ms or 0) / 1000
+            return (min(seconds, _RECHECK_S) if under_way else seconds), f"the limit of {limit}"
 
     @contextmanager
     def _usable_file(self) -> Iterator[None]:
