@@ -33,7 +33,7 @@ def steady(chart: alt.TopLevelMixin) -> dict[str, Any]:
     Altair names data by their content. A page would draw the whole chart anew for a new name, and
     only move what is in it for new data.
     """
-    specification: dict[str, Any] = chart.to_dict()
+    specification: dict[str, Any] = chart.to_dict(validate=False)  # checking against the schema is half of the time
     specification.pop("config", None)  # Altair's own; the page has its colours and sizes
     text = orjson.dumps(specification)
     for number, name in enumerate(specification.get("datasets", {})):

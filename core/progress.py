@@ -21,6 +21,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 import orjson
+import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
@@ -45,8 +46,8 @@ class Progress:
 
     Attributes:
         state: what ``progress.json`` shows: ``done``, ``total``, ``unit``, ``message``,
-            ``waiting_until`` and ``waiting_reason``, ``seconds_left``, ``heartbeat``, and whatever
-            else the work reports.
+            ``waiting_until`` and ``waiting_reason``, ``seconds_left``, ``heartbeat``, ``peak_memory``
+            (bytes, the most seen at a heartbeat), and whatever else the work reports.
     """
 
     def __init__(self, unit: str, job_dir: Path | None = None, terminal: bool | None = None) -> None:
@@ -55,7 +56,7 @@ class Progress:
         self._stop = threading.Event()
         self._closed = threading.Event()
         self._marks: deque[tuple[float, float]] = deque(maxlen=_RATE_WINDOW)
-        self.state: dict[str, Any] = {"unit": unit, "done": 0, "total": None, "message": ""}
+        self.state: dict[str, Any] = {"unit": unit, "done": 0, "total": None, "message": "", "peak_memory": 0}
         show = terminal if terminal is not None else self._job_dir is None and sys.stderr.isatty()
         self._bar = _bar(unit) if show else None
         self._task = self._bar.add_task("", total=None) if self._bar else None
@@ -170,7 +171,9 @@ class Progress:
 
     def _write(self) -> None:
         assert self._job_dir is not None
+        memory = psutil.Process().memory_info().rss
         with self._lock:
+            self.state["peak_memory"] = max(memory, self.state["peak_memory"])
             state = {**self.state, "heartbeat": time.time()}
         try:
             write_json(self._job_dir / "progress.json", state)

@@ -16,7 +16,7 @@ from core.judged import Judged, error_rates, judged_accounts
 from core.model_folder import CARD_FILE, COMPARISON_FILE, ModelInfo
 from core.statistics.calibration import Band, abstention_band
 from core.statistics.metrics import share_interval
-from core.statistics.prevalence import prevalence_of
+from core.statistics.prevalence import PrevalenceSample, prevalence_sample
 from core.store import Counts
 from core.wording import count, moment, number, percent
 
@@ -41,29 +41,65 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class RunView:
-    """A prediction run at a threshold.
+class Run:
+    """A prediction run, and what of it does not depend on a threshold.
 
     Attributes:
-        run: its name.
+        name: of its folder.
         predictions: ``username``, ``probability``, ``prediction``, ``posts``, ``age``; a row an account.
         model: what made them, or None where it is gone.
         cutoff: the age in years.
-        threshold: from which probability on "at least" is predicted.
-        wanted: the accuracy below which an account is called uncertain; None calls none so.
     """
 
-    run: str
+    name: str
     predictions: pd.DataFrame
     model: ModelInfo | None
     cutoff: float
-    threshold: float
-    wanted: float | None = None
 
     @cached_property
     def judged(self) -> Judged | None:
         """The labelled accounts that say how good the model is."""
         return judged_accounts(self.predictions, self.model, self.cutoff)
+
+    @cached_property
+    def histogram(self) -> pd.DataFrame:
+        """Accounts by probability and labelled group."""
+        return charts.histogram(self.predictions, self.cutoff)
+
+    @cached_property
+    def sample(self) -> PrevalenceSample | str:
+        """What the corrected shares are estimated from, or why they cannot be."""
+        if self.model is None:
+            return "The model's folder is gone, so its errors are unknown and the share cannot be corrected."
+        try:
+            return prevalence_sample(self.predictions, self.model, self.cutoff)
+        except InputError as error:
+            return str(error)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A prediction run at a threshold.
+
+    Attributes:
+        run: what does not depend on the threshold.
+        threshold: from which probability on "at least" is predicted.
+        wanted: the accuracy below which an account is called uncertain; None calls none so.
+    """
+
+    run: Run
+    threshold: float
+    wanted: float | None = None
+
+    @property
+    def cutoff(self) -> float:
+        """The age in years."""
+        return self.run.cutoff
+
+    @property
+    def judged(self) -> Judged | None:
+        """The labelled accounts that say how good the model is."""
+        return self.run.judged
 
     @cached_property
     def band(self) -> Band | None:
@@ -75,7 +111,7 @@ class RunView:
     @cached_property
     def uncertain(self) -> "pd.Series[bool]":
         """Of each account, whether its probability lies inside the band."""
-        probability = self.predictions["probability"]
+        probability = self.run.predictions["probability"]
         if self.band is None:
             return pd.Series(False, index=probability.index)
         return (probability > self.band.low) & (probability < self.band.high)
@@ -83,16 +119,17 @@ class RunView:
     @property
     def counted(self) -> tuple[int, int]:
         """How many accounts are predicted to be at least at the cutoff, and how many are predicted at all."""
-        known = self.predictions["probability"].dropna()
+        known = self.run.predictions["probability"].dropna()
         return int((known >= self.threshold).sum()), len(known)
 
     @cached_property
     def prevalence(self) -> dict[str, Any] | str:
         """The shares as :func:`core.statistics.prevalence.prevalence` gives them, or why there are none."""
-        if self.model is None:
-            return "The model's folder is gone, so its errors are unknown and the share cannot be corrected."
+        sample = self.run.sample
+        if isinstance(sample, str):
+            return sample
         try:
-            return prevalence_of(self.predictions, self.model, self.cutoff, self.threshold)
+            return sample.at(self.threshold)
         except InputError as error:
             return str(error)
 
@@ -129,7 +166,7 @@ class RunView:
 
     def distribution(self) -> Chart:
         """Accounts by probability, with the threshold and the band."""
-        counts = charts.histogram(self.predictions, self.cutoff)
+        counts = self.run.histogram
         band = (self.band.low, self.band.high) if self.band and self.band.low < self.band.high else None
         drawn = charts.probabilities(counts, self.cutoff, self.threshold, band)
         at_least, predicted = self.counted
@@ -174,9 +211,9 @@ class RunView:
 
     def downloads(self) -> pd.DataFrame:
         """A row an account, with what the threshold and the band make of it."""
-        probability = self.predictions["probability"]
+        probability = self.run.predictions["probability"]
         predicted = (probability >= self.threshold).astype("Int8").where(probability.notna())
-        return self.predictions.assign(prediction=predicted, uncertain=self.uncertain)
+        return self.run.predictions.assign(prediction=predicted, uncertain=self.uncertain)
 
 
 def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
@@ -225,7 +262,7 @@ def report(view: RunView, counts: Counts, details: dict[str, Any]) -> str:
     if view.judged is not None:
         sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
     sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
-    card = view.model.folder / CARD_FILE if view.model else None
+    card = view.run.model.folder / CARD_FILE if view.run.model else None
     if card and card.is_file():
         sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
     sections.append(Section("How it was predicted", table=_pairs(_settings(view, details), "setting", "value")))
@@ -264,7 +301,13 @@ def _settings(view: RunView, details: dict[str, Any]) -> dict[str, Any]:
         known["created at"] = moment(str(known["created at"]))
     band = f"{view.band.low:.2f} to {view.band.high:.2f}" if view.band else "none"
     versions = {f"version of {name}": value for name, value in details.get("versions", {}).items()}
-    return {"run": view.run, "threshold": f"{view.threshold:.2f}", "band of uncertainty": band, **known, **versions}
+    return {
+        "run": view.run.name,
+        "threshold": f"{view.threshold:.2f}",
+        "band of uncertainty": band,
+        **known,
+        **versions,
+    }
 
 
 def _pairs(values: dict[str, Any], first: str, second: str) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def remove(job: Job) -> None:
 
 def figures(job: Job) -> str:
     """The figures worth a line: requests, memory, attempts."""
-    progress, memory = job.progress, job.memory_bytes()
+    progress = job.progress
     parts = [f"started {moment(job.record['created_at'])}"]
     took = job.duration_s()
     if took is not None:
@@ -59,8 +59,10 @@ def figures(job: Job) -> str:
         parts.append(count(progress["requests"], "request"))
     for outcome, accounts in progress.get("outcomes", {}).items():
         parts.append(f"{number(accounts)} {plain(outcome.replace('_', ' '))}")
-    if memory:
+    if job.state in ACTIVE and (memory := job.memory_bytes()):
         parts.append(f"{size(memory)} of memory")
+    elif peak := progress.get("peak_memory"):
+        parts.append(f"up to {size(peak)} of memory")
     if job.record["attempts"] > 1:
         parts.append(f"attempt {job.record['attempts']}")
     return " · ".join(parts)

@@ -109,9 +109,9 @@ def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None
 ) -> tuple[tuple[int, int], dict[str, Any] | str]:
     """How many accounts are predicted to be at least at the cutoff and how many at all; and the corrected share."""
-    from core.study import RunView
+    from core.study import Run, RunView
 
-    view = RunView(run, store.all_predictions(run), _model, cutoff, threshold)
+    view = RunView(Run(run, store.all_predictions(run), _model, cutoff), threshold)
     return view.counted, view.prevalence
 
 

@@ -14,7 +14,7 @@ from core.model_folder import TEST_FILE, ModelInfo, list_models, model_name
 from core.settings import get_settings
 from core.statistics.metrics import Estimate, compare_predictions, metrics, share_interval
 from core.store import PredictionFilter
-from core.study import Chart, RunView, baselines
+from core.study import Chart, Run, RunView, baselines
 from core.wording import count, moment, number, percent, plain
 from pages.results_more import show_account, show_downloads, show_drift
 from pages.shared import (
@@ -68,9 +68,10 @@ def wait_for_predictions() -> None:
         draw_progress(job)
 
 
-@st.cache_data(max_entries=4, show_spinner="Reading the predictions …")
-def predictions_of(run: str, version: int) -> pd.DataFrame:
-    return store.all_predictions(run)
+@st.cache_resource(max_entries=4, show_spinner="Reading the predictions …")
+def read_run(name: str, version: int, cutoff: float, _model: ModelInfo | None, made_at: str) -> Run:
+    """What does not depend on the threshold: shared by all who look at the run, and changed by nobody."""
+    return Run(name, store.all_predictions(name), _model, cutoff)
 
 
 @st.cache_data(max_entries=8, show_spinner="Computing intervals …")
@@ -190,7 +191,7 @@ def show_quality(view: RunView, judged: Judged) -> None:
 def show_baselines(view: RunView) -> None:
     """The model beside the baselines that learnt from the same accounts."""
     st.markdown("**Beside the baselines**")
-    table = baselines(view.model, view.cutoff) if view.model else pd.DataFrame()
+    table = baselines(view.run.model, view.cutoff) if view.run.model else pd.DataFrame()
     if table.empty:
         st.caption("Train with *compare all* to have the model measured beside the baselines, on the same accounts.")
         return
@@ -214,18 +215,18 @@ def show_accounts(view: RunView) -> None:
         max_probability=high if high < 1 else None,
         wrong=wrong,
     )
-    found = store.count_predictions(view.run, chosen)
+    found = store.count_predictions(view.run.name, chosen)
     st.markdown(f"**{count(found, 'account')}**")
     pages = max(1, -(-found // PAGE_ROWS))
     page = st.pagination(pages, key="results_page") if pages > 1 else 1
-    rows = store.predictions(view.run, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
+    rows = store.predictions(view.run.name, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
     below, at_least, _ = charts.group_names(view.cutoff)
     rows["prediction"] = (rows["probability"] >= view.threshold).map({True: at_least, False: below})
     if view.band:
         inside = (rows["probability"] > view.band.low) & (rows["probability"] < view.band.high)
         rows["prediction"] = rows["prediction"].where(~inside, "uncertain")
     rows["prediction"] = rows["prediction"].where(rows["probability"].notna(), "no captions")
-    key = table_key(f"predictions_{view.run}_{page}")
+    key = table_key(f"predictions_{view.run.name}_{page}")
     st.dataframe(
         rows,
         hide_index=True,
@@ -264,12 +265,12 @@ def made_from(run: str) -> set[str]:
 
 def show_comparison(view: RunView, names: list[str]) -> None:
     """Where another run disagrees, and which of the two is right more often."""
-    others = [name for name in names if name != view.run]
+    others = [name for name in names if name != view.run.name]
     if not others:
         st.info("There is only one prediction run. Predict with another model to compare the two.")
         return
     other = st.selectbox("Compare with", others, key="other", bind="query-params", width=480)
-    table = store.compare_runs(view.run, other)
+    table = store.compare_runs(view.run.name, other)
     if table.empty:
         st.info("No account has a probability in both runs.")
         return
@@ -280,7 +281,7 @@ def show_comparison(view: RunView, names: list[str]) -> None:
         f"({percent(len(differ) / len(table), 1)}). The correlation of the probabilities is "
         f"{number(table['first'].corr(table['second']), 2)}."
     )
-    known = table[table["age"].notna() & ~table["username"].isin(made_from(view.run) | made_from(other))]
+    known = table[table["age"].notna() & ~table["username"].isin(made_from(view.run.name) | made_from(other))]
     if len(known):
         test = compare_predictions(
             (known["age"] >= view.cutoff).to_numpy(),
@@ -340,7 +341,8 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
             help="Accounts too near to the threshold for this accuracy are called uncertain.",
             width=360,
         )
-    view = RunView(run, predictions_of(run, store.version), model, cutoff, threshold, wanted)
+    made_at = str(model.training.get("created_at")) if model else "gone"
+    view = RunView(read_run(run, store.version, cutoff, model, made_at), threshold, wanted)
     show_figures(view)
     draw(view.distribution())
     tabs = st.tabs(

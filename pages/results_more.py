@@ -59,12 +59,12 @@ def show_account(username: str, view: RunView) -> None:
                 query_params={"account": username},
             )
             st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=("why",))
-        if view.model is None:
+        if view.run.model is None:
             st.info("The model's folder is gone, so what moved the probability cannot be computed.")
             return
         try:
-            changed = (view.model.folder / TRAINING_FILE).stat().st_mtime_ns
-            probability, table = reasons(view.model.folder, changed, view.cutoff, username, the_store().version)
+            changed = (view.run.model.folder / TRAINING_FILE).stat().st_mtime_ns
+            probability, table = reasons(view.run.model.folder, changed, view.cutoff, username, the_store().version)
         except (AgeScopeError, OSError) as error:
             st.info(plain(error))
             return
@@ -91,8 +91,8 @@ def show_drift(view: RunView, details: dict[str, Any]) -> None:
     """Whether the predicted accounts look like those that the model learnt from."""
     st.markdown("**Do these accounts look like those that the model learnt from?**")
     known = details.get("drift")
-    if known is None and view.model is not None and st.button("Compare a sample", icon=":material/compare:"):
-        known = drift(view.model, view.model.folder, the_store().version)
+    if known is None and view.run.model is not None and st.button("Compare a sample", icon=":material/compare:"):
+        known = drift(view.run.model, view.run.model.folder, the_store().version)
     if known is None:
         st.caption("A model moves badly between kinds of text; where they differ, its errors are not those shown here.")
         return
@@ -149,7 +149,7 @@ def figures_of(_view: RunView, run: str, threshold: float, wanted: float | None,
 
 def show_downloads(view: RunView, details: dict[str, Any]) -> None:
     """Files made for the threshold that is set; data is given at once, never while a button is pressed."""
-    key = (view.run, view.threshold, view.wanted, the_store().version)
+    key = (view.run.name, view.threshold, view.wanted, the_store().version)
     st.caption(
         f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
         "and names no account."
@@ -158,7 +158,7 @@ def show_downloads(view: RunView, details: dict[str, Any]) -> None:
         st.download_button(
             "Download CSV",
             data=as_file(view, "csv", *key),
-            file_name=f"{view.run}.csv",
+            file_name=f"{view.run.name}.csv",
             mime="text/csv",
             icon=":material/table:",
             on_click="ignore",
@@ -166,7 +166,7 @@ def show_downloads(view: RunView, details: dict[str, Any]) -> None:
         st.download_button(
             "Download Parquet",
             data=as_file(view, "parquet", *key),
-            file_name=f"{view.run}.parquet",
+            file_name=f"{view.run.name}.parquet",
             mime="application/vnd.apache.parquet",
             icon=":material/database:",
             help="With label, uncertainty and captions used.",
@@ -175,7 +175,7 @@ def show_downloads(view: RunView, details: dict[str, Any]) -> None:
         st.download_button(
             "Download figures",
             data=figures_of(view, *key),
-            file_name=f"figures-{view.run}.zip",
+            file_name=f"figures-{view.run.name}.zip",
             mime="application/zip",
             icon=":material/bar_chart:",
             help="The figures behind every chart, a CSV each. A chart's own menu saves it as an image.",
@@ -196,7 +196,7 @@ def offer_report(view: RunView, details: dict[str, Any], key: tuple[object, ...]
     st.download_button(
         "Download report",
         data=report_of(view, details, *key),
-        file_name=f"report-{view.run}.html",
+        file_name=f"report-{view.run.name}.html",
         mime="text/html",
         icon=":material/description:",
         on_click="ignore",

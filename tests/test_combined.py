@@ -86,6 +86,19 @@ def test_the_encoder_tells_what_the_words_do_not() -> None:
     assert right.mean() > 0.95
 
 
+def test_rounding_in_a_column_that_hardly_differs_moves_nobody() -> None:
+    rng = np.random.default_rng(0)
+    at_least, texts = rng.random((100, 1)) < 0.5, noise(100, 1)
+    vectors = (rng.normal(size=(100, 64)) + at_least).astype(np.float32)
+    vectors[:, 5] = rng.normal(0.7, 1e-7, 100)
+    known = {user[0]: vector for user, vector in zip(texts, vectors, strict=True)}
+    model = CombinedPredictor.fit(texts, at_least, GivenVectors(known), SETTINGS, quiet())
+    before = model.probabilities(texts)
+    for vector in known.values():
+        vector[5] += 1e-6
+    assert np.abs(model.probabilities(texts) - before).max() < 1e-4
+
+
 def test_probabilities_stay_near_the_share_where_nothing_can_be_told() -> None:
     rng = np.random.default_rng(3)
     at_least = rng.random((200, 1)) < 0.7

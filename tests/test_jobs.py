@@ -93,6 +93,7 @@ def test_a_cancelled_job_ends_at_once_and_cleanly(endless: Callable[[], Job]) ->
     wait_until(lambda: job.state not in jobs.ACTIVE)
     assert job.state == "stopped"
     assert "go on" in job.result["message"]
+    assert job.progress["peak_memory"] > 10_000_000  # what it took is known after its end as well
 
 
 def test_a_killed_job_is_interrupted_and_can_be_resumed(endless: Callable[[], Job]) -> None:

@@ -12,7 +12,7 @@ from core.model_folder import ModelInfo, ModelSettings
 from core.predictions import as_csv, prediction
 from core.statistics.prevalence import prevalence_of
 from core.store import Counts
-from core.study import RunView, report
+from core.study import Run, RunView, report
 
 COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})
 
@@ -36,7 +36,7 @@ def view(tmp_path: Path) -> RunView:
     )
     table.loc[299, ["probability", "prediction"]] = np.nan
     model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), {"split": {}})
-    return RunView("run", table, model, 21, 0.5, 0.9)
+    return RunView(Run("run", table, model, 21), 0.5, 0.9)
 
 
 def test_counts_and_errors_follow_the_threshold(view: RunView) -> None:
@@ -47,15 +47,15 @@ def test_counts_and_errors_follow_the_threshold(view: RunView) -> None:
 
 
 def test_shares_are_those_of_the_command_line(view: RunView) -> None:
-    assert view.model is not None
-    expected = prevalence_of(view.predictions, view.model, 21, 0.5)
+    assert view.run.model is not None
+    expected = prevalence_of(view.run.predictions, view.run.model, 21, 0.5)
     assert view.prevalence == expected
     assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
 
 
 def test_the_band_holds_what_is_uncertain(view: RunView) -> None:
     assert view.band is not None and view.band.low < 0.5 < view.band.high
-    inside = view.predictions["probability"].between(view.band.low, view.band.high, inclusive="neither")
+    inside = view.run.predictions["probability"].between(view.band.low, view.band.high, inclusive="neither")
     assert view.uncertain.sum() == inside.sum() > 0
     assert replace(view, wanted=0.99).uncertain.sum() > view.uncertain.sum()
     assert replace(view, wanted=None).uncertain.sum() == 0
@@ -69,7 +69,7 @@ def test_downloads_say_what_is_uncertain_and_what_is_unknown(view: RunView) -> N
 
 
 def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunView) -> None:
-    bare = replace(view, predictions=view.predictions.assign(age=np.nan), model=None)
+    bare = replace(view, run=replace(view.run, predictions=view.run.predictions.assign(age=np.nan), model=None))
     assert bare.judged is None and bare.errors.empty and bare.band is None
     assert isinstance(bare.prevalence, str) and bare.shares.empty
     assert [*bare.quality_charts(), *bare.error_charts()] == []
@@ -77,8 +77,8 @@ def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunView) -> No
 
 
 def test_the_report_holds_the_figures_and_names_nobody(view: RunView) -> None:
-    assert view.model is not None
-    (view.model.folder / "README.md").write_text("# A card")
+    assert view.run.model is not None
+    (view.run.model.folder / "README.md").write_text("# A card")
     page = report(view, COUNTS, {"created_at": "2026-11-01T12:00:00Z", "encoder": "some-encoder"})
     assert "user_" not in page and "known_" not in page
     assert page.count("<svg") == 7

@@ -32,7 +32,7 @@ from core.model_folder import ModelSettings, write_config
 from core.predictor import calibrated
 from core.progress import Progress
 from core.statistics.calibration import fit_platt
-from core.vectors import UserEncoder, VectorCache, Vectors
+from core.vectors import UserEncoder, VectorCache, Vectors, spread
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -88,8 +88,8 @@ class Views:
             raise InputError(
                 f"No word is used by {_MIN_ACCOUNTS} of the accounts. Label more accounts, or use more of their posts."
             ) from error
-        spread = vectors.std(0) * np.sqrt(vectors.shape[1]) / _VECTOR_LENGTH
-        views = cls(vectorizers, vectors.mean(0), np.where(spread > 0, spread, 1).astype(np.float32))
+        scale = spread(vectors) * np.float32(np.sqrt(vectors.shape[1]) / _VECTOR_LENGTH)
+        views = cls(vectorizers, vectors.mean(0), scale)
         return views, views._side_by_side(text, vectors)
 
     def rows(self, captions: Sequence[Sequence[str]], vectors: Vectors) -> csr_matrix:

@@ -15,9 +15,7 @@ from torch import Tensor, nn
 from core.methods.finetune import History, validation_figures
 from core.model import AgeClassifier, binary_cross_entropy, probabilities
 from core.progress import Progress
-from core.vectors import Vectors
-
-_LEAST_SPREAD = 1e-3  # of a column's mean
+from core.vectors import Vectors, spread
 
 Bools = npt.NDArray[np.bool_]
 
@@ -100,7 +98,7 @@ def _train_head(
     progress: Progress,
 ) -> History:
     mean = train.vectors.mean(0)
-    scale = _scale(train.vectors, mean)
+    scale = spread(train.vectors)
     head = _new_head(model)
     x, y = _tensors((train.vectors - mean) / scale, train.at_least)
     held_out = torch.from_numpy((validation.vectors - mean) / scale)
@@ -123,15 +121,6 @@ def _train_head(
     _fold_standardisation(head[0], mean, scale)
     model.classifier.load_state_dict(head.state_dict())
     return history
-
-
-def _scale(vectors: Vectors, mean: Vectors) -> Vectors:
-    """By what each column is divided: its standard deviation, where that is more than rounding.
-
-    A column that hardly differs between users would otherwise get a weight of many thousands, taken back
-    by the bias, and such sums in 32 bits are off by thousandths of a probability.
-    """
-    return np.asarray(np.maximum(vectors.std(0), _LEAST_SPREAD * np.abs(mean) + 1e-6), dtype=np.float32)
 
 
 def _new_head(model: AgeClassifier) -> nn.Sequential:

@@ -21,7 +21,8 @@ accounts of that class got. :func:`mixture_p_value` tests what can be tested of 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -121,36 +122,39 @@ def prevalence_of(
 ) -> dict[str, Any]:
     """Like :func:`prevalence`, of predictions already read: ``username`` and ``probability``."""
     at = cutoff_index(info.settings, age_cutoff)
-    cutoff = info.settings.age_cutoffs[at]
     threshold = info.settings.thresholds[at] if threshold is None else threshold
+    return prevalence_sample(table, info, info.settings.age_cutoffs[at]).at(threshold)
+
+
+def prevalence_sample(table: pd.DataFrame, info: ModelInfo, cutoff: float) -> "PrevalenceSample":
+    """The predicted accounts that the model does not know, beside labelled ones that tell its errors.
+
+    Args:
+        table: ``username`` and ``probability``.
+        info: what made the probabilities.
+        cutoff: one of the model's, in years.
+
+    Raises:
+        InputError: the model's labelled accounts cannot be read, or no account is left.
+    """
     known, source = labelled_probabilities(info.folder, info.settings.age_cutoffs, cutoff)
     used = {name for part in info.training.get("split", {}).values() for name in part}
-    fresh = table[~table["username"].isin(used)]
-    probability = fresh["probability"].dropna().to_numpy(dtype=float)
+    is_used, is_predicted = table["username"].isin(used), table["probability"].notna()
+    probability = table["probability"][is_predicted & ~is_used].to_numpy(dtype=float)
     if not len(probability):
         raise InputError(
             "No predicted account is left: each has no caption, or took part in training. "
             "Predict accounts without a label, then ask again."
         )
-    result = estimate_prevalence(probability, known, threshold)
-    if source == VALIDATION_FILE:
-        result["warnings"].insert(
-            0,
-            "The error rates come from the accounts that also chose the model, which flatters it a little. "
-            "Train with a test part to be sure.",
-        )
-    return {
-        "age_cutoff": cutoff,
-        "threshold": threshold,
-        "accounts": {
-            "predicted": int(table["probability"].notna().sum()),
-            "without_captions": int(table["probability"].isna().sum()),
-            "left_out_known_to_the_model": int((table["probability"].notna() & table["username"].isin(used)).sum()),
-            "counted": len(probability),
-        },
-        "error_rates_from": source,
-        **result,
+    accounts = {
+        "predicted": int(is_predicted.sum()),
+        "without_captions": int((~is_predicted).sum()),
+        "left_out_known_to_the_model": int((is_predicted & is_used).sum()),
+        "counted": len(probability),
     }
+    return PrevalenceSample(
+        probability, known, {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}
+    )
 
 
 def estimate_prevalence(probability: Floats, known: LabelledProbabilities, threshold: float = 0.5) -> dict[str, Any]:
@@ -159,22 +163,58 @@ def estimate_prevalence(probability: Floats, known: LabelledProbabilities, thres
     Raises:
         InputError: there is no account, or the labelled ones are all of one class.
     """
-    if not len(probability):
-        raise InputError("There is no predicted account to count.")
-    if known.at_least.all() or not known.at_least.any():
-        raise InputError("The labelled accounts are all of one class, so the model's errors are unknown. Label more.")
-    shares = {
-        "raw": raw_share(probability, threshold),
-        "rogan_gladen": rogan_gladen(probability, known, threshold),
-        "expectation_maximisation": expectation_maximisation(probability, known),
-    }
-    p_value = mixture_p_value(probability, known)
-    return {
-        **{name: {**asdict(share), "impossible": share.impossible} for name, share in shares.items()},
-        "error_rates": _error_rates(known, threshold),
-        "mixture_p_value": p_value,
-        "warnings": _warnings(known, shares, p_value),
-    }
+    return PrevalenceSample(probability, known).at(threshold)
+
+
+@dataclass(frozen=True)
+class PrevalenceSample:
+    """What is known of the share before a threshold is chosen.
+
+    Attributes:
+        probability: (accounts,) of those whose share is asked for.
+        known: of labelled accounts that the model was not trained on.
+        about: what is told beside the estimates.
+    """
+
+    probability: Floats
+    known: LabelledProbabilities
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def maximised(self) -> Share:
+        """By :func:`expectation_maximisation`, which needs no threshold."""
+        return expectation_maximisation(self.probability, self.known)
+
+    @cached_property
+    def p_value(self) -> float | None:
+        """Of :func:`mixture_p_value`."""
+        return mixture_p_value(self.probability, self.known)
+
+    def at(self, threshold: float) -> dict[str, Any]:
+        """All three estimates at a threshold, with the error rates behind them and warnings.
+
+        Raises:
+            InputError: there is no account, or the labelled ones are all of one class.
+        """
+        if not len(self.probability):
+            raise InputError("There is no predicted account to count.")
+        if self.known.at_least.all() or not self.known.at_least.any():
+            raise InputError(
+                "The labelled accounts are all of one class, so the model's errors are unknown. Label more."
+            )
+        shares = {
+            "raw": raw_share(self.probability, threshold),
+            "rogan_gladen": rogan_gladen(self.probability, self.known, threshold),
+            "expectation_maximisation": self.maximised,
+        }
+        return {
+            **self.about,
+            "threshold": threshold,
+            **{name: {**asdict(share), "impossible": share.impossible} for name, share in shares.items()},
+            "error_rates": _error_rates(self.known, threshold),
+            "mixture_p_value": self.p_value,
+            "warnings": _warnings(self.known, shares, self.p_value, self.about.get("error_rates_from")),
+        }
 
 
 def raw_share(probability: Floats, threshold: float) -> Share:
@@ -379,9 +419,16 @@ def _error_rates(known: LabelledProbabilities, threshold: float) -> dict[str, An
     return rates
 
 
-def _warnings(known: LabelledProbabilities, shares: dict[str, Share], p_value: float | None) -> list[str]:
+def _warnings(
+    known: LabelledProbabilities, shares: dict[str, Share], p_value: float | None, source: str | None
+) -> list[str]:
     fewest = min(len(known.of_at_least), len(known.of_under))
     found = []
+    if source == VALIDATION_FILE:
+        found.append(
+            "The error rates come from the accounts that also chose the model, which flatters it a little. "
+            "Train with a test part to be sure."
+        )
     if fewest < FEWEST_PER_CLASS:
         found.append(f"One class has only {fewest} labelled accounts. Label at least {FEWEST_PER_CLASS} of each.")
     if any(share.impossible for share in shares.values()):
