@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 UNKNOWN = "unknown"
 
 _SURE = 0.5
@@ -33,4 +35,6 @@ def _beginning(captions: Iterable[str]) -> Iterator[str]:
 def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=_SURE)
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=_SURE)
+    identifier.nb_ptc = identifier.nb_ptc.astype(np.float32)  # from 16 bits once, and not for each account
+    return identifier
