@@ -6,17 +6,20 @@ from typing import Literal
 import pandas as pd
 
 from core.errors import InputError
-from core.model_folder import ModelInfo
+from core.model_folder import TEST_FILE, VALIDATION_FILE, ModelInfo
 from core.statistics.metrics import confusion, share_interval
-from core.statistics.prevalence import TEST_FILE, LabelledProbabilities, labelled_probabilities
+from core.statistics.prevalence import BOTH_FILES, LabelledProbabilities, labelled_probabilities
 from core.wording import count
 
-Source = Literal["run", "test", "validation"]
+Source = Literal["run", "test", "validation", "both"]
 
 _BASIS = {
     "test": "On {accounts} that the model was tested with, once, at the end of training.",
     "validation": "On {accounts} that also chose the model, which flatters it: label further accounts to be sure.",
+    "both": "On {accounts} that were kept for testing or also chose the model, which flatters it a little: "
+    "label further accounts to be sure.",
 }
+_SOURCES: dict[str, Source] = {TEST_FILE: "test", VALIDATION_FILE: "validation", BOTH_FILES: "both"}
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,6 @@ def _of_the_model(model: ModelInfo, cutoff: float) -> Judged | None:
         return None
     if known.at_least.all() or not known.at_least.any():
         return None
-    source: Source = "test" if file == TEST_FILE else "validation"
+    source = _SOURCES[file]
     table = pd.DataFrame({"probability": known.probability, "at_least": known.at_least})
     return Judged(table, source, _BASIS[source].format(accounts=count(len(table), "labelled account")))

@@ -63,11 +63,16 @@ def _head(record: dict[str, Any]) -> str:
         f"# Who is at least {cutoffs}?\n\n"
         f"A model that estimates from an account's public captions whether its owner is at least {cutoffs} years old, "
         f"made with AgeScope {record['versions']['agescope']} on {record['created_at'][:10]}. "
-        + _METHODS[record["method"]].format(**settings)
+        + method_in_words(record)
     )
     if record["stopped"]:
         text += "\n\n**Training was stopped before its end**; this is the best epoch until then."
     return text
+
+
+def method_in_words(record: dict[str, Any]) -> str:
+    """What a model is, in a sentence or two, from its ``training.json``."""
+    return _METHODS[record["method"]].format(**record["settings"])
 
 
 def _data(record: dict[str, Any]) -> str:

@@ -14,17 +14,21 @@ from core.errors import InputError
 from core.evaluate import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve, tables
 from core.judged import Judged, error_rates, judged_accounts
 from core.model_folder import CARD_FILE, COMPARISON_FILE, ModelInfo
-from core.statistics.calibration import Band, abstention_band
+from core.statistics.calibration import Band, Floats, abstention_band
 from core.statistics.metrics import share_interval
-from core.statistics.prevalence import PrevalenceSample, prevalence_sample
+from core.statistics.prevalence import PrevalenceSample, prevalence_sample, rogan_gladen
 from core.store import Counts
 from core.wording import count, moment, number, percent
 
 ESTIMATES = {
-    "raw": "Counted",
+    "raw": "Counted, with the model's errors",
     "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
     "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
 }
+
+_PARTS = {"train": "learnt from", "validation": "chose by", "test": "tested with"}
+_SHARE_COLUMNS = ["share", "95 % interval", "estimate", "note"]
+_FEWEST_SHOWN = 5  # accounts of an age or a number of posts; fewer could be told apart by those who know them
 
 COMPARED = ("auc", "accuracy", "average_precision", "calibration_error")
 """The figures by which methods are shown side by side."""
@@ -62,9 +66,31 @@ class Run:
         return judged_accounts(self.predictions, self.model, self.cutoff)
 
     @cached_property
+    def parts(self) -> dict[str, str]:
+        """What each account that made the model was used for."""
+        split = self.model.training.get("split", {}) if self.model else {}
+        return {username: _PARTS[part] for part, usernames in split.items() for username in usernames}
+
+    @cached_property
     def histogram(self) -> pd.DataFrame:
         """Accounts by probability and labelled group."""
         return charts.histogram(self.predictions, self.cutoff)
+
+    @cached_property
+    def counted(self) -> Floats:
+        """The probabilities of the accounts that shares are about: new to the model, where there are such."""
+        if isinstance(self.sample, str):
+            return self.predictions["probability"].dropna().to_numpy(dtype=float)
+        return self.sample.probability
+
+    @property
+    def counted_in_words(self) -> str:
+        """Which accounts these are, as a sentence."""
+        if isinstance(self.sample, str):
+            return f"Of all {count(len(self.counted), 'predicted account')}."
+        left_out = self.sample.about["accounts"]["left_out_known_to_the_model"]
+        known = f"; {number(left_out)} that made it or tell its errors are left out" if left_out else ""
+        return f"Of the {count(len(self.counted), 'account')} that the model had not seen{known}."
 
     @cached_property
     def sample(self) -> PrevalenceSample | str:
@@ -118,9 +144,8 @@ class RunView:
 
     @property
     def counted(self) -> tuple[int, int]:
-        """How many accounts are predicted to be at least at the cutoff, and how many are predicted at all."""
-        known = self.run.predictions["probability"].dropna()
-        return int((known >= self.threshold).sum()), len(known)
+        """How many accounts of the sample are predicted to be at least at the cutoff, and how many it has."""
+        return int((self.run.counted >= self.threshold).sum()), len(self.run.counted)
 
     @cached_property
     def prevalence(self) -> dict[str, Any] | str:
@@ -138,12 +163,30 @@ class RunView:
         """Each estimate of the share with its interval, in words: estimate, share, interval, note."""
         found = self.prevalence
         if isinstance(found, str):
-            return pd.DataFrame(columns=["estimate", "share", "95 % interval", "note"])
-        rows = [
-            (name, percent(found[key]["value"], 1), interval(found[key]["low"], found[key]["high"]), found[key]["note"])
-            for key, name in ESTIMATES.items()
-        ]
-        return pd.DataFrame(rows, columns=["estimate", "share", "95 % interval", "note"])
+            return pd.DataFrame(columns=_SHARE_COLUMNS)
+        rows = [_figures(name, found[key]) for key, name in ESTIMATES.items()]
+        if self.whole_list is not None:
+            rows.append(_figures("Of the whole list: known ages as known, the others corrected", self.whole_list))
+        return pd.DataFrame(rows, columns=_SHARE_COLUMNS)
+
+    @cached_property
+    def whole_list(self) -> dict[str, Any] | None:
+        """The share among all accounts with a known age or a probability; None where no age is known.
+
+        A known age is counted as it is; the share of the others is corrected after Rogan and Gladen.
+        """
+        table = self.run.predictions
+        ages = table["age"].dropna()
+        others = table["probability"][table["age"].isna()].dropna().to_numpy(dtype=float)
+        if isinstance(self.prevalence, str) or isinstance(self.run.sample, str) or ages.empty or not len(others):
+            return None
+        rest = rogan_gladen(others, self.run.sample.known, self.threshold)
+        if rest.value is None:
+            return None
+        at_least, total = int((ages >= self.cutoff).sum()), len(ages) + len(others)
+        shares = [(at_least + share * len(others)) / total for share in (rest.value, rest.low, rest.high)]
+        note = f"{count(len(ages), 'known age')}, {number(at_least)} of them at least; {number(len(others))} corrected"
+        return {"value": shares[0], "low": shares[1], "high": shares[2], "note": note}
 
     @property
     def errors(self) -> pd.DataFrame:
@@ -169,9 +212,11 @@ class RunView:
         counts = self.run.histogram
         band = (self.band.low, self.band.high) if self.band and self.band.low < self.band.high else None
         drawn = charts.probabilities(counts, self.cutoff, self.threshold, band)
-        at_least, predicted = self.counted
-        text = f"Accounts by probability of being at least {self.cutoff:g}; {at_least:,} of {predicted:,} at or above "
-        return Chart("Probabilities", drawn, f"{text}the threshold {self.threshold:.2f}", counts)
+        probability = self.run.predictions["probability"].dropna()
+        at_least = int((probability >= self.threshold).sum())
+        text = f"All predicted accounts by probability of being at least {self.cutoff:g}; "
+        text += f"{at_least:,} of {len(probability):,} at or above the threshold {self.threshold:.2f}"
+        return Chart("Probabilities", drawn, text, counts)
 
     def quality_charts(self) -> Iterator[Chart]:
         """Error rates by threshold, ROC, precision and recall, calibration; none where nothing is known."""
@@ -206,8 +251,17 @@ class RunView:
         found = tables(self.judged.table, self.threshold)
         for key, title in (("by_age", "labelled age"), ("by_posts", "captions used")):
             data = pd.DataFrame(found[key])
-            data["group"] = data["group"].astype(str)
+            data = data[data["accounts"] >= _FEWEST_SHOWN].assign(group=data["group"].astype(str))
+            if data.empty:
+                continue
             yield Chart(f"Accuracy by {title}", charts.accuracy_by(data, title), f"Accuracy by {title}", data)
+
+    @property
+    def counted_uncertain(self) -> int:
+        """How many of the accounts that shares are about lie inside the band."""
+        if self.band is None:
+            return 0
+        return int(((self.run.counted > self.band.low) & (self.run.counted < self.band.high)).sum())
 
     def downloads(self) -> pd.DataFrame:
         """A row an account, with what the threshold and the band make of it."""
@@ -239,6 +293,10 @@ def _with_interval(figure: dict[str, float | None]) -> str:
     return f"{number(figure['value'], 3)} ({number(figure['low'], 3)} to {number(figure['high'], 3)})"
 
 
+def _figures(name: str, share: dict[str, Any]) -> tuple[str, str, str, str | None]:
+    return percent(share["value"], 1), interval(share["low"], share["high"]), name, share["note"]
+
+
 def interval(low: float | None, high: float | None) -> str:
     """``54.0 to 69.0 %``; a dash where there is none."""
     return "–" if low is None or high is None else f"{number(100 * low, 1)} to {percent(high, 1)}"
@@ -252,6 +310,7 @@ def report(view: RunView, counts: Counts, details: dict[str, Any]) -> str:
         counts: where the study stands.
         details: the content of the run's ``predictions.run.json``.
     """
+    from core.methods_section import methods_section
     from core.report import Section, html_report
 
     sections = [
@@ -265,6 +324,7 @@ def report(view: RunView, counts: Counts, details: dict[str, Any]) -> str:
     card = view.run.model.folder / CARD_FILE if view.run.model else None
     if card and card.is_file():
         sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
+    sections.append(Section("For a methods section", [methods_section(view)]))
     sections.append(Section("How it was predicted", table=_pairs(_settings(view, details), "setting", "value")))
     return html_report(f"Accounts at least {view.cutoff:g}", sections)
 
@@ -287,9 +347,13 @@ def _share_in_words(view: RunView) -> list[str]:
     at_least, predicted = view.counted
     low, high = share_interval(at_least, predicted)
     counted = percent(at_least / predicted, 1) if predicted else "–"
-    text = [f"{at_least:,} of {predicted:,} accounts ({counted}, {interval(low, high)}) are at or above the threshold."]
+    text = [
+        view.run.counted_in_words,
+        f"{at_least:,} of {predicted:,} ({counted}, {interval(low, high)}) are at or above the threshold of "
+        f"{view.threshold:.2f}, that is, predicted to be at least {view.cutoff:g}.",
+    ]
     if view.band is not None:
-        text.append(f"{count(int(view.uncertain.sum()), 'account')} lie in the band of uncertainty.")
+        text.append(f"{count(view.counted_uncertain, 'account')} of these lie in the band of uncertainty.")
     found = view.prevalence
     return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
 

@@ -9,10 +9,12 @@ import streamlit as st
 from core import charts, jobs
 from core.encoders import devices
 from core.evaluate import arrays
+from core.jobs import Job
 from core.judged import Judged
-from core.model_folder import TEST_FILE, ModelInfo, list_models, model_name
+from core.methods_section import methods_section
+from core.model_folder import TEST_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
 from core.settings import get_settings
-from core.statistics.metrics import Estimate, compare_predictions, metrics, share_interval
+from core.statistics.metrics import Estimate, accuracy_interval, compare_predictions, metrics, share_interval
 from core.store import PredictionFilter
 from core.study import Chart, Run, RunView, baselines
 from core.wording import count, moment, number, percent, plain
@@ -33,6 +35,7 @@ in_frame()
 SETTINGS = get_settings()
 PAGE_ROWS = 50
 MOST_POINTS = 5_000
+TABLE_HEIGHT = 420
 LABELS = {"any": "any", "labelled": "has a label", "unlabelled": "no label", "at_least": "at least", "under": "under"}
 store = the_store()
 
@@ -55,17 +58,29 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
         command_to_copy(arguments)
 
 
+def predictions_under_way() -> list[Job]:
+    return [job for job in jobs.active_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "predict"]
+
+
 @st.fragment(run_every=2.0)
 def wait_for_predictions() -> None:
     """Follow a prediction that runs, and show its results as soon as they are there."""
-    active = [job for job in jobs.active_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "predict"]
+    active = predictions_under_way()
     if st.session_state.get("predicting") and not active:
         st.session_state.predicting = False
         store.refresh()
+        show_the_latest()
         st.rerun()
     st.session_state.predicting = bool(active)
     for job in active:
         draw_progress(job)
+
+
+def show_the_latest() -> None:
+    """Forget which run was chosen, and its threshold."""
+    for key in ("run", "threshold"):
+        st.session_state.pop(key, None)
+    st.query_params.pop("run", None)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the predictions …")
@@ -110,8 +125,8 @@ def show_figures(view: RunView) -> None:
             f"Share at least {view.cutoff:g}, counted",
             share_in_words(at_least / predicted if predicted else None, low, high),
             border=True,
-            help=f"{number(at_least)} of {number(predicted)} accounts. The interval is that of sampling alone; "
-            "the model's errors come on top.",
+            help=f"{number(at_least)} of {count(predicted, 'account')} at or above the threshold. The interval is "
+            "that of sampling alone; the model's errors come on top.",
         )
         corrected = None if isinstance(found, str) else found["rogan_gladen"]
         st.metric(
@@ -124,12 +139,12 @@ def show_figures(view: RunView) -> None:
         )
         st.metric(
             "Uncertain",
-            percent(view.uncertain.sum() / predicted) if view.band and predicted else "–",
+            percent(view.counted_uncertain / predicted) if view.band and predicted else "–",
             border=True,
-            help=f"Between {view.band.low:.2f} and {view.band.high:.2f}; outside of it "
+            help=f"Between {view.band.low:.2f} and {view.band.high:.2f}. Outside of it "
             f"{share_in_words(view.band.accuracy, view.band.accuracy_low, view.band.accuracy_high)} "
-            "of the labelled accounts are right."
-            if view.band
+            f"of the labelled accounts are right; only {number(len(view.judged.table))} tell, so the band can jump."
+            if view.band and view.judged
             else "No band reaches the accuracy that is asked for, or no labelled account can tell.",
         )
         right = None if view.judged is None else (view.judged.known.probability >= view.threshold)
@@ -137,14 +152,18 @@ def show_figures(view: RunView) -> None:
         accounts = 0 if view.judged is None else len(view.judged.table)
         st.metric(
             "Accuracy",
-            share_in_words(hits / accounts if accounts else None, *share_interval(hits, accounts)),
+            share_in_words(hits / accounts if accounts else None, *accuracy_interval(hits, accounts)),
             border=True,
-            help=view.judged.basis if view.judged else "No labelled account was kept from training, so nobody knows.",
+            help=f"{number(hits)} of {number(accounts)} right. {view.judged.basis}"
+            if view.judged
+            else "No labelled account was kept from training, so nobody knows.",
         )
+    st.caption(f"Shares: {plain(in_small(view.run.counted_in_words))}")
     if isinstance(found, str):
         st.caption(plain(found))
     else:
-        st.caption(plain(errors_known_from(found, view.cutoff)))
+        note = f" No corrected share: {corrected['note']}." if corrected and corrected["value"] is None else ""
+        st.caption(plain(errors_known_from(found, view.cutoff) + note))
         for warning in found["warnings"]:
             st.warning(plain(warning))
 
@@ -153,11 +172,15 @@ def errors_known_from(found: dict[str, Any], cutoff: float) -> str:
     """On how many accounts that were kept aside the correction's error rates rest."""
     rates = found["error_rates"]
     at_least, under = rates["labelled_at_least"], rates["labelled_under"]
-    part = "testing" if found["error_rates_from"] == TEST_FILE else "choosing"
+    part = {TEST_FILE: "testing", VALIDATION_FILE: "choosing"}.get(found["error_rates_from"], "testing or choosing")
     return (
         f"The correction knows the model's errors from {count(at_least + under, 'labelled account')} kept aside for "
         f"{part} it: {number(at_least)} at least {cutoff:g}, {number(under)} under."
     )
+
+
+def in_small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def show_quality(view: RunView, judged: Judged) -> None:
@@ -216,7 +239,9 @@ def show_accounts(view: RunView) -> None:
         wrong=wrong,
     )
     found = store.count_predictions(view.run.name, chosen)
-    st.markdown(f"**{count(found, 'account')}**")
+    if st.query_params.get("why"):
+        show_account(st.query_params["why"], view)
+    st.markdown(f"**{count(found, 'account')}** · click one to see which of its captions moved its probability")
     pages = max(1, -(-found // PAGE_ROWS))
     page = st.pagination(pages, key="results_page") if pages > 1 else 1
     rows = store.predictions(view.run.name, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
@@ -226,10 +251,12 @@ def show_accounts(view: RunView) -> None:
         inside = (rows["probability"] > view.band.low) & (rows["probability"] < view.band.high)
         rows["prediction"] = rows["prediction"].where(~inside, "uncertain")
     rows["prediction"] = rows["prediction"].where(rows["probability"].notna(), "no captions")
+    rows.insert(len(rows.columns), "part", rows["username"].map(view.run.parts))
     key = table_key(f"predictions_{view.run.name}_{page}")
     st.dataframe(
         rows,
         hide_index=True,
+        height=TABLE_HEIGHT,
         on_select=lambda: ask_why(key, rows),
         selection_mode="single-cell",
         key=key,
@@ -240,14 +267,14 @@ def show_accounts(view: RunView) -> None:
             "probability": st.column_config.ProgressColumn(
                 f"probability of at least {view.cutoff:g}", format="%.3f", min_value=0, max_value=1
             ),
-            "age": st.column_config.NumberColumn("label", help="known age in years"),
+            "age": st.column_config.NumberColumn("known age", help="in years"),
             "posts": st.column_config.NumberColumn("captions used", format="localized"),
+            "part": st.column_config.TextColumn(
+                "part in the model",
+                help="What the model learnt from it knows by heart: that it is right there says little.",
+            ),
         },
     )
-    if st.query_params.get("why"):
-        show_account(st.query_params["why"], view)
-    elif found:
-        st.caption("Click an account to see which of its captions moved its probability, and by how much.")
 
 
 def ask_why(key: str, rows: pd.DataFrame) -> None:
@@ -261,6 +288,14 @@ def made_from(run: str) -> set[str]:
     """The accounts that made the model of a run; none where that is gone."""
     name = model_name(Path(str(runs.set_index("run").loc[run, "model"])))
     return next((model.made_from for model in models if model.name == name), set())
+
+
+def show_shares(view: RunView) -> None:
+    """Every estimate of the share, whom it is about, and what to write of it."""
+    st.markdown(f"The share of accounts at least {view.cutoff:g}. {plain(view.run.counted_in_words)}")
+    st.dataframe(view.shares, hide_index=True, placeholder="", alt="Estimates of the share with intervals")
+    with st.expander("Text for a methods section", icon=":material/edit_note:"):
+        st.code(methods_section(view), language=None, wrap_lines=True)
 
 
 def show_comparison(view: RunView, names: list[str]) -> None:
@@ -360,8 +395,7 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
                 st.info("No labelled account was kept from training, so nothing says how good the model is on others.")
     if share.open:
         with share:
-            st.markdown(f"The share of accounts at least {cutoff:g}, in three ways. All but the first need the model.")
-            st.dataframe(view.shares, hide_index=True, placeholder="", alt="Estimates of the share with intervals")
+            show_shares(view)
             show_drift(view, orjson.loads(about["details"] or "{}"))
     if compare.open:
         with compare:
@@ -377,8 +411,22 @@ def own_threshold(about: pd.Series) -> float:
 
 
 def begin_at_its_threshold(runs: pd.DataFrame) -> None:
-    """Another run begins at the threshold of its own model."""
+    """Another run begins at the threshold of its own model, and is the one in the address."""
     st.session_state.threshold = own_threshold(runs.set_index("run").loc[st.session_state.run])
+    st.query_params["run"] = st.session_state.run
+
+
+def choose_run(runs: pd.DataFrame) -> str:
+    """The run of the address, else the latest; it stands in the address, so that a link keeps showing it."""
+    names = runs["run"].tolist()
+    if st.query_params.get("run") in names:
+        st.session_state.run = st.query_params["run"]
+    elif st.session_state.get("run") not in names:
+        st.session_state.run = names[0]
+    run: str = st.selectbox("Predictions", names, key="run", width=480, on_change=begin_at_its_threshold, args=(runs,))
+    if st.query_params.get("run") != run:
+        st.query_params["run"] = run
+    return run
 
 
 models = list_models(SETTINGS.models_dir)
@@ -388,25 +436,17 @@ if not models and runs.empty:
     st.stop()
 
 if runs.empty:
-    st.info("No predictions yet. Choose a model and press *Predict now*.")
-    predict_now(models, busy=bool(st.session_state.get("predicting")))
+    if not predictions_under_way():
+        st.info("No predictions yet. Choose a model and press *Predict now*.")
+        predict_now(models, busy=False)
     wait_for_predictions()
     st.stop()
 
-names = runs["run"].tolist()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    run = st.selectbox(
-        "Predictions",
-        names,
-        key="run",
-        bind="query-params",
-        width=480,
-        on_change=begin_at_its_threshold,
-        args=(runs,),
-    )
+    run = choose_run(runs)
     if models:
         with st.popover("Predict again", icon=":material/insights:"):
-            predict_now(models, busy=bool(st.session_state.get("predicting")))
+            predict_now(models, busy=bool(predictions_under_way()))
 wait_for_predictions()
 about = runs.set_index("run").loc[run]
 used_model = model_name(Path(str(about["model"])))
@@ -415,4 +455,4 @@ st.caption(
     f"{count(int(about['predicted']), 'account')} predicted, "
     f"{number(int(about['accounts'] - about['predicted']))} without captions · model {plain(used_model)}{created}"
 )
-results(run, about, next((model for model in models if model.name == used_model), None), names)
+results(run, about, next((model for model in models if model.name == used_model), None), runs["run"].tolist())

@@ -8,7 +8,15 @@ from sklearn import metrics as sklearn_metrics
 
 from core.errors import InputError
 from core.statistics.calibration import Bools, Floats
-from core.statistics.metrics import METRICS, compare_predictions, confusion, metric_differences, metrics, share_interval
+from core.statistics.metrics import (
+    METRICS,
+    accuracy_interval,
+    compare_predictions,
+    confusion,
+    metric_differences,
+    metrics,
+    share_interval,
+)
 
 
 def accounts(number: int, seed: int = 1, separation: float = 1.5, share: float = 0.6) -> tuple[Bools, Floats]:
@@ -173,3 +181,11 @@ def test_a_model_does_not_differ_from_itself() -> None:
     at_least, probability = accounts(50)
     model = (probability, probability >= 0.5)
     assert metric_differences(at_least, model, model, resamples=50)["accuracy"].value == 0
+
+
+@pytest.mark.parametrize(("right", "total"), [(6, 7), (0, 5), (9, 9), (40, 61), (431, 500)])
+def test_the_interval_of_an_accuracy_needs_no_draws(right: int, total: int) -> None:
+    at_least, predicted = np.arange(total) % 2 == 0, np.arange(total) % 2 == 0
+    predicted[right:] = ~predicted[right:]
+    drawn = metrics(at_least, predicted.astype(float), predicted, resamples=20_000)["accuracy"]
+    assert accuracy_interval(right, total) == pytest.approx((drawn.low, drawn.high), abs=0.5 / total)

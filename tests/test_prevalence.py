@@ -203,18 +203,21 @@ def test_accounts_the_model_knows_by_heart_are_left_out(study: tuple[Path, Path]
 def test_a_large_enough_test_part_is_preferred_and_its_absence_is_said(study: tuple[Path, Path]) -> None:
     before = prevalence(*study)
     assert before["error_rates_from"] == "validation.csv"
-    assert "chose the model" in before["warnings"][0]
+    assert "chose it" in before["warnings"][0]
     labelled_file(study[1] / "test.csv", 19, 60)
-    assert prevalence(*study)["error_rates_from"] == "validation.csv"
+    small = prevalence(*study)
+    assert small["error_rates_from"] == "test.csv and validation.csv"
+    assert small["error_rates"]["labelled_at_least"] == 80 + 19
+    assert "About 270 accounts of known age" in small["warnings"][0]
     labelled_file(study[1] / "test.csv", 20, 60)
     after = prevalence(*study)
     assert after["error_rates_from"] == "test.csv"
-    assert not any("chose the model" in warning for warning in after["warnings"])
+    assert not any("chose" in warning for warning in after["warnings"])
 
 
 def test_few_labelled_accounts_are_warned_about(study: tuple[Path, Path]) -> None:
     labelled_file(study[1] / "validation.csv", 12, 60)
-    assert any("only 12 labelled accounts" in warning for warning in prevalence(*study)["warnings"])
+    assert any("only 12 labelled accounts on one side" in warning for warning in prevalence(*study)["warnings"])
 
 
 def test_the_threshold_is_the_models_or_the_callers(study: tuple[Path, Path], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from core.methods_section import methods_section
 from core.model_folder import ModelInfo, ModelSettings
 from core.predictions import as_csv, prediction
 from core.statistics.prevalence import prevalence_of
@@ -51,6 +52,55 @@ def test_shares_are_those_of_the_command_line(view: RunView) -> None:
     expected = prevalence_of(view.run.predictions, view.run.model, 21, 0.5)
     assert view.prevalence == expected
     assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
+
+
+def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunView) -> None:
+    assert view.run.model is not None
+    seen = [f"user_{at}" for at in range(100, 180)]
+    model = replace(view.run.model, training={"split": {"train": seen[:60], "validation": [], "test": seen[60:]}})
+    run = replace(view.run, model=model)
+    fresh = replace(view, run=run)
+    assert fresh.counted[1] == 299 - 80 == fresh.prevalence["accounts"]["counted"]  # type: ignore[index]
+    assert run.counted_in_words == (
+        "Of the 219 accounts that the model had not seen; 80 that made it or tell its errors are left out."
+    )
+    assert run.parts["user_100"] == "learnt from" and run.parts["user_179"] == "tested with"
+    gone = replace(view, run=replace(view.run, model=None))
+    assert gone.counted[1] == 299 and gone.run.counted_in_words == "Of all 299 predicted accounts."
+
+
+def test_the_whole_list_counts_known_ages_as_they_are(view: RunView) -> None:
+    ages = view.run.predictions["age"]
+    known = int((ages >= 21).sum())
+    rest = replace(view, run=replace(view.run, predictions=view.run.predictions[ages.isna()]))
+    corrected = rest.prevalence["rogan_gladen"]  # type: ignore[index]
+    whole = view.whole_list
+    assert whole is not None
+    for edge in ("value", "low", "high"):
+        assert whole[edge] == pytest.approx((known + corrected[edge] * 199) / 299)
+    assert whole["low"] < whole["value"] < whole["high"]
+    assert whole["high"] - whole["low"] < corrected["high"] - corrected["low"]
+    assert rest.whole_list is None
+
+
+def test_the_text_for_a_paper_holds_the_figures(view: RunView) -> None:
+    text = methods_section(view)
+    rates = view.prevalence["error_rates"]  # type: ignore[index]
+    assert f"{view.counted[0]} (" in text and "299 accounts that the model had not seen" in text
+    assert f"{100 * rates['sensitivity']['value']:.1f} %" in text and "Rogan and Gladen" in text
+    assert "cannot" not in text and "not known well enough" in methods_section(
+        replace(view, run=replace(view.run, model=None))
+    )
+
+
+def test_ages_of_hardly_anybody_are_not_drawn(view: RunView) -> None:
+    table = view.run.predictions.copy()
+    table.loc[0, "age"] = 77
+    drawn = {
+        chart.title: chart.data for chart in replace(view, run=replace(view.run, predictions=table)).error_charts()
+    }
+    assert "77" not in drawn["Accuracy by labelled age"]["group"].tolist()
+    assert drawn["Accuracy by labelled age"]["accounts"].min() >= 5
 
 
 def test_the_band_holds_what_is_uncertain(view: RunView) -> None:

@@ -35,13 +35,17 @@ from scipy.stats import chi2
 from core.errors import InputError
 from core.evaluate import read_predictions
 from core.files import read_text
-from core.model_folder import VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
+from core.model_folder import TEST_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
 from core.statistics.calibration import Bools, Floats, platt_parameters
 from core.statistics.metrics import LEVEL, share_interval
+from core.statistics.splits import SHARES
 
-TEST_FILE = "test.csv"
+BOTH_FILES = f"{TEST_FILE} and {VALIDATION_FILE}"
 FEWEST_PER_CLASS = 20
 """With fewer labelled accounts in a class, the corrections come with a warning."""
+
+ENOUGH_LABELS = 10 * round(2 * FEWEST_PER_CLASS / SHARES["test"] / 10)
+"""So many labelled accounts give a test part that measures the errors by itself."""
 
 _Z = float(ndtri((1 + LEVEL) / 2))
 _SMALLEST = 1e-6
@@ -107,7 +111,7 @@ def prevalence(
     Args:
         predictions: the CSV that ``predict`` wrote.
         model: the model's folder. Its errors are measured on ``test.csv`` where that is there with
-            at least 20 accounts of each class, else on ``validation.csv``.
+            at least 20 accounts of each class, else on ``validation.csv`` as well.
         age_cutoff: one of the model's; None for 21 where it has it, else its lowest.
         threshold: from which probability on to count; None for the model's.
 
@@ -369,17 +373,22 @@ def _logit(probability: Floats) -> Floats:
 
 
 def labelled_probabilities(model: Path, cutoffs: Sequence[float], cutoff: float) -> tuple[LabelledProbabilities, str]:
-    """The test accounts where they are enough, else the validation accounts, and the name of their file.
+    """The test accounts where they are enough, else the validation accounts as well; and where they are from.
 
     Raises:
-        InputError: the file is missing or damaged, or has no probabilities for the cutoff.
+        InputError: a file is missing or damaged, or has no probabilities for the cutoff.
     """
-    test = model / TEST_FILE
-    if test.is_file():
-        known = read_labelled(test, cutoff, cutoffs)
-        if min(len(known.of_at_least), len(known.of_under)) >= FEWEST_PER_CLASS:
-            return known, TEST_FILE
-    return read_labelled(model / VALIDATION_FILE, cutoff, cutoffs), VALIDATION_FILE
+    if not (model / TEST_FILE).is_file():
+        return read_labelled(model / VALIDATION_FILE, cutoff, cutoffs), VALIDATION_FILE
+    tested = read_labelled(model / TEST_FILE, cutoff, cutoffs)
+    if min(len(tested.of_at_least), len(tested.of_under)) >= FEWEST_PER_CLASS:
+        return tested, TEST_FILE
+    chosen_by = read_labelled(model / VALIDATION_FILE, cutoff, cutoffs)
+    known = LabelledProbabilities(
+        np.concatenate([tested.at_least, chosen_by.at_least]),
+        np.concatenate([tested.probability, chosen_by.probability]),
+    )
+    return known, BOTH_FILES
 
 
 def read_labelled(path: Path, cutoff: float, cutoffs: Sequence[float] = ()) -> LabelledProbabilities:
@@ -426,11 +435,20 @@ def _warnings(
     found = []
     if source == VALIDATION_FILE:
         found.append(
-            "The error rates come from the accounts that also chose the model, which flatters it a little. "
-            "Train with a test part to be sure."
+            "The model's errors are known only from the accounts that also chose it, which flatters it a little. "
+            "Train with a part that is kept for testing to be sure."
+        )
+    if source == BOTH_FILES:
+        found.append(
+            f"The part kept for testing has fewer than {FEWEST_PER_CLASS} accounts on a side, so the accounts that "
+            f"chose the model count as well, which flatters it a little. About {ENOUGH_LABELS} accounts of known "
+            "age, half of them on each side, give a test part that is large enough."
         )
     if fewest < FEWEST_PER_CLASS:
-        found.append(f"One class has only {fewest} labelled accounts. Label at least {FEWEST_PER_CLASS} of each.")
+        found.append(
+            f"The model's errors are known from only {fewest} labelled accounts on one side; {FEWEST_PER_CLASS} on "
+            "each are the least to rely on. Label more accounts and train again."
+        )
     if any(share.impossible for share in shares.values()):
         found.append("A corrected share was impossible (below 0 or above 100 %): the share is near that end.")
     if p_value is not None and p_value < _ALARM:

@@ -1,0 +1,62 @@
+"""The paragraph that a paper's methods section needs, with the figures of one run at one threshold."""
+
+from typing import Any
+
+from core import __version__
+from core.model_card import method_in_words
+from core.model_folder import ModelInfo
+from core.statistics.metrics import accuracy_interval
+from core.study import RunView, interval
+from core.wording import count, number, percent
+
+
+def methods_section(view: RunView) -> str:
+    """Sentences to copy into a paper: the model, how it was tested, and the share that it gives."""
+    parts = [_model(view.run.model, view.cutoff), _errors(view), _share(view)]
+    return " ".join(part for part in parts if part)
+
+
+def _model(model: ModelInfo | None, cutoff: float) -> str:
+    aim = f"Whether an account's owner is at least {cutoff:g} years old was estimated from its public captions"
+    if model is None or "method" not in model.training:
+        return f"{aim} with AgeScope {__version__}."
+    split = model.training["split"]
+    method = method_in_words({**model.training, "settings": model.settings.as_dict()}).replace("`", "")
+    return (
+        f"{aim} with AgeScope {__version__}. {method} It learnt from {count(len(split['train']), 'account')} of known "
+        f"age; {number(len(split['validation']))} others chose its settings, and "
+        f"{number(len(split['test']))} more were kept for testing."
+    )
+
+
+def _errors(view: RunView) -> str:
+    if view.judged is None:
+        return ""
+    known = view.judged.known
+    right, total = int(((known.probability >= view.threshold) == known.at_least).sum()), len(known.at_least)
+    accuracy = f"{percent(right / total, 1)}; 95 % interval {interval(*accuracy_interval(right, total))}"
+    return (
+        f"{view.judged.basis.removesuffix('.')}, it was right on {number(right)} of {number(total)} ({accuracy}) at a "
+        f"threshold of {view.threshold:.2f}."
+    )
+
+
+def _share(view: RunView) -> str:
+    at_least, counted = view.counted
+    found = view.prevalence
+    text = (
+        f"Of {count(counted, 'account')} that the model had not seen, {number(at_least)} "
+        f"({percent(at_least / counted if counted else None, 1)}) were predicted to be at least {view.cutoff:g}."
+    )
+    if isinstance(found, str) or found["rogan_gladen"]["value"] is None:
+        return f"{text} The model's errors are not known well enough to correct this share for them."
+    rates, corrected = found["error_rates"], found["rogan_gladen"]
+    return (
+        f"{text} Corrected for its sensitivity ({_rate(rates['sensitivity'])}) and specificity "
+        f"({_rate(rates['specificity'])}) after Rogan and Gladen, the share is {percent(corrected['value'], 1)} (95 % "
+        f"interval of Lang and Reiczigel: {interval(corrected['low'], corrected['high'])})."
+    )
+
+
+def _rate(rate: dict[str, Any]) -> str:
+    return f"{percent(rate['value'], 1)}; {interval(rate['low'], rate['high'])}"
