@@ -21,6 +21,10 @@ from core.settings import SAMPLE_DIR
 SEED = 21
 LATEST = datetime(2026, 11, 1, tzinfo=UTC)
 UNLIKE_THEIR_AGE = 0.12
+ROUNDS = 7  # accounts of each name: so many that a test part of them tells a model's errors
+POSTS = (8, 24)
+SILENT = {True: 4, False: 4}  # by whether under 21
+UNLABELLED = {True: 28, False: 52}
 
 NAMES = re.findall(
     r"\w+",
@@ -303,10 +307,10 @@ class Person:
 
 def people(rng: random.Random) -> list[Person]:
     """The account holders, in an order that tells nothing of their ages."""
-    ages = UNDER_21 + FROM_21
+    ages = (UNDER_21 + FROM_21) * ROUNDS
     rng.shuffle(ages)
     found = []
-    for number, (name, age) in enumerate(zip(NAMES, ages, strict=True), start=1):
+    for number, (name, age) in enumerate(zip(NAMES * ROUNDS, ages, strict=True), start=1):
         manner = rng.choice(ages) if rng.random() < UNLIKE_THEIR_AGE else age + rng.gauss(0, 1.5)
         language = rng.choice(["en"] * 8 + list(OTHER_LANGUAGES))
         found.append(Person(f"sample_{name}_{number:02}", age, manner, rng.choice("fmfmx"), language))
@@ -345,10 +349,10 @@ def _in_the_manner_of(age: float, text: str, rng: random.Random) -> str:
 
 
 def posts(person: Person, rng: random.Random) -> list[dict[str, object]]:
-    """20 to 60 posts of a person, newest first."""
+    """Some posts of a person, newest first."""
     moment = LATEST - timedelta(minutes=rng.randrange(30_000))
     rows = []
-    for number in range(rng.randint(20, 60), 0, -1):
+    for number in range(rng.randint(*POSTS), 0, -1):
         rows.append(
             {
                 "username": person.username,
@@ -367,13 +371,9 @@ def main(folder: Path = SAMPLE_DIR) -> None:
     """Write the sample's three tables."""
     rng = random.Random(SEED)
     everybody = people(rng)
-    silent = {person.username for side in (True, False) for person in rng.sample(_side(everybody, side), 2)}
+    silent = _chosen(everybody, SILENT, rng)
     speaking = [person for person in everybody if person.username not in silent]
-    unlabelled = {
-        person.username
-        for side, count in ((True, 2), (False, 3))
-        for person in rng.sample(_side(speaking, side), count)
-    }
+    unlabelled = _chosen(speaking, UNLABELLED, rng)
     _write(folder / "users.csv", ({"username": person.username} for person in everybody))
     _write(
         folder / "labels.csv",
@@ -386,8 +386,10 @@ def main(folder: Path = SAMPLE_DIR) -> None:
     _write(folder / "posts.csv", (row for person in speaking for row in posts(person, rng)))
 
 
-def _side(everybody: Iterable[Person], under: bool) -> list[Person]:
-    return [person for person in everybody if (person.age < 21) == under]
+def _chosen(everybody: Iterable[Person], counts: dict[bool, int], rng: random.Random) -> set[str]:
+    """So many names from each side of 21."""
+    sides = {under: [person for person in everybody if (person.age < 21) == under] for under in counts}
+    return {person.username for under, count in counts.items() for person in rng.sample(sides[under], count)}
 
 
 def _write(path: Path, rows: Iterable[dict[str, object]]) -> None:

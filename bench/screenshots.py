@@ -1,18 +1,20 @@
 """Draw the README's screenshots anew: ``python -m bench.screenshots``; the synthetic sample only, never real accounts.
 
-It starts a dashboard of its own on the sample, with a made-up model and predictions, and writes
+It walks the sample's way (load, train, predict), starts a dashboard of its own on it, and writes
 ``docs/overview.png``, ``docs/posts.png`` and ``docs/results.png``.
 """
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
+from core.encoders import OFFLINE_ENCODER
 from core.sample import load_sample
 from core.settings import PROJECT_DIR, Settings
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, start_dashboard, stop_dashboard
-from tests.made_study import add_model, add_predictions
 
 PAGES = {
     "overview": ("", "Study folder", "light"),
@@ -28,13 +30,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         study = Settings(data_dir=Path(folder) / "study")
         load_sample(study)
-        add_model(study.models_dir / "model-of-the-sample")
-        add_predictions(study.data_dir, study.models_dir / "model-of-the-sample")
+        make_predictions(study)
         dashboard = start_dashboard(study.data_dir, "http://127.0.0.1:9", Path(folder) / "log")
         try:
             draw(dashboard.url)
         finally:
             stop_dashboard(dashboard)
+
+
+def make_predictions(study: Settings) -> None:
+    """What the pages do with the sample where nothing is changed."""
+    model, predictions = study.models_dir / "at-least-21", study.predictions_dir / "first" / "predictions.csv"
+    train = f"train --input-dir {study.accounts_dir} --labels {study.labels_dir}/sample.csv --model-output-dir {model}"
+    predict = f"predict --input-dir {study.accounts_dir} --finetuned-model-path {model}"
+    for command in (
+        f"{train} --model-name-or-path {OFFLINE_ENCODER} --recipe best",
+        f"{predict} --prediction-output-file {predictions}",
+    ):
+        subprocess.run([sys.executable, "-m", "core", *command.split()], cwd=PROJECT_DIR, check=True)
 
 
 def draw(url: str) -> None:

@@ -161,7 +161,7 @@ def test_a_query_is_answered_or_its_mistake_is_said(sample: Path) -> None:
     app = run("posts", show="SQL")
     app.text_area(key="query").set_value("SELECT count(*) AS accounts FROM accounts")
     app.button[-1].click().run()
-    assert app.dataframe[-1].value["accounts"].tolist() == [60]
+    assert app.dataframe[-1].value["accounts"].tolist() == [420]
     app.text_area(key="query").set_value("DROP TABLE accounts")
     app.button[-1].click().run()
     assert "Only one SELECT" in words(app) and not app.exception
@@ -169,7 +169,7 @@ def test_a_query_is_answered_or_its_mistake_is_said(sample: Path) -> None:
 
 def test_a_link_opens_an_account(sample: Path) -> None:
     app = run("posts", account="sample_dov_04")
-    assert "sample" in words(app) and metric(app, "Labelled age") == "32"
+    assert "sample" in words(app) and metric(app, "Labelled age") == "20"
     assert "not in this study" in words(run("posts", account="nobody"))
 
 
@@ -284,5 +284,5 @@ def test_settings_show_no_secret(sample: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_overview_tells_where_the_study_stands(predicted: Path) -> None:
     app = run("overview")
     steps = ("Listed", "Collected", "With posts", "Labelled", "Models", "Predicted")
-    assert [metric(app, step) for step in steps] == ["60", "60", "56", "55", "1", "56"]
+    assert [metric(app, step) for step in steps] == ["420", "420", "412", "340", "1", "412"]
     assert "%" in metric(app, "Corrected") and metric(app, "AUC") == "0.90"

@@ -16,6 +16,7 @@ from core.posts import account_files, read_account
 from core.readers import read
 from core.sample import load_sample
 from core.settings import SAMPLE_DIR, Settings
+from core.statistics.prevalence import FEWEST_PER_CLASS
 from core.store import Filter, Store
 
 
@@ -29,15 +30,15 @@ def test_the_sample_has_what_its_readme_says() -> None:
     users = read_user_list(SAMPLE_DIR / "users.csv")
     labels = read_labels(SAMPLE_DIR / "labels.csv")
     accounts = list(read(SAMPLE_DIR / "posts.csv"))
-    assert (len(users.usernames), len(labels.ages), len(accounts)) == (60, 55, 56)
+    assert (len(users.usernames), len(labels.ages), len(accounts)) == (420, 340, 412)
     assert not users.rejected
     assert not labels.rejected
     assert all(name.startswith("sample_") for name in users.usernames)
-    assert all(20 <= len(account.posts) <= 60 for account in accounts)
+    assert all(8 <= len(account.posts) <= 24 for account in accounts)
     with_posts = {account.username for account in accounts}
     under = [age < 21 for name, age in labels.ages.items() if name in with_posts]
-    assert min(sum(under), len(under) - sum(under)) >= 20
-    assert sum(18 <= age <= 24 for age in labels.ages.values()) >= 15
+    assert 0.15 * min(sum(under), len(under) - sum(under)) >= FEWEST_PER_CLASS  # so that the test part is enough
+    assert sum(18 <= age <= 24 for age in labels.ages.values()) >= 100
 
 
 def test_loading_it_fills_an_empty_study(tmp_path: Path) -> None:
@@ -46,10 +47,10 @@ def test_loading_it_fills_an_empty_study(tmp_path: Path) -> None:
     with Store(settings) as store:
         store.refresh()
         counts = store.counts()
-        assert (counts.listed, counts.missing, counts.collected, counts.with_posts) == (60, 0, 60, 56)
-        assert (counts.labelled, counts.labelled_with_posts, counts.damaged) == (55, 51, 0)
-        assert counts.outcomes == {"collected": 56, "empty": 4}
-        assert store.count_accounts(Filter(sources=("sample",))) == 60
+        assert (counts.listed, counts.missing, counts.collected, counts.with_posts) == (420, 0, 420, 412)
+        assert (counts.labelled, counts.labelled_with_posts, counts.damaged) == (340, 332, 0)
+        assert counts.outcomes == {"collected": 412, "empty": 8}
+        assert store.count_accounts(Filter(sources=("sample",))) == 420
     before = {path: read_account(path).posts for path in account_files(settings.accounts_dir)}
     load_sample(settings)
     assert {path: read_account(path).posts for path in account_files(settings.accounts_dir)} == before

@@ -229,4 +229,4 @@ def test_the_diagnostic_file_is_gathered(tab: Page, predicted: Dashboard) -> Non
     tab.goto(f"{predicted.url}/settings")
     drawn(tab, "Settings")
     tab.get_by_role("button", name="Gather a diagnostic file").click()
-    assert orjson.loads(downloaded(tab, "Diagnostic file"))["counts"]["labelled"] == 55
+    assert orjson.loads(downloaded(tab, "Diagnostic file"))["counts"]["labelled"] == 340
