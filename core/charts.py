@@ -11,10 +11,10 @@ import numpy as np
 import orjson
 import pandas as pd
 
-ACCENT = "#0F766E"
+ACCENT = "#0D9488"  # strong enough on white and on the dark theme
 BELOW, AT_LEAST, UNKNOWN = "#E69F00", "#0072B2", "#8A9499"
 OUTCOME_COLORS = {
-    "collected": "#0F766E",
+    "collected": ACCENT,
     "partial": "#56B4E9",
     "empty": "#B8C4C8",
     "private": "#CC79A7",

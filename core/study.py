@@ -21,7 +21,7 @@ from core.store import Counts
 from core.wording import count, moment, number, percent
 
 ESTIMATES = {
-    "raw": "Counted, with the model's errors",
+    "raw": "Counted",
     "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
     "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
 }
@@ -216,7 +216,7 @@ class RunView:
         at_least = int((probability >= self.threshold).sum())
         text = f"All predicted accounts by probability of being at least {self.cutoff:g}; "
         text += f"{at_least:,} of {len(probability):,} at or above the threshold {self.threshold:.2f}"
-        return Chart("Probabilities", drawn, text, counts)
+        return Chart("Probabilities of all predicted accounts", drawn, text, counts)
 
     def quality_charts(self) -> Iterator[Chart]:
         """Error rates by threshold, ROC, precision and recall, calibration; none where nothing is known."""

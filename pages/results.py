@@ -158,25 +158,23 @@ def show_figures(view: RunView) -> None:
             if view.judged
             else "No labelled account was kept from training, so nobody knows.",
         )
-    st.caption(f"Shares: {plain(in_small(view.run.counted_in_words))}")
+    st.caption(plain(f"Shares: {in_small(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
+    for warning in [] if isinstance(found, str) else found["warnings"]:
+        st.warning(plain(warning))
+
+
+def errors_known_from(found: dict[str, Any] | str, cutoff: float) -> str:
+    """On how many accounts that were kept aside the correction's error rates rest, or why there is no correction."""
     if isinstance(found, str):
-        st.caption(plain(found))
-    else:
-        note = f" No corrected share: {corrected['note']}." if corrected and corrected["value"] is None else ""
-        st.caption(plain(errors_known_from(found, view.cutoff) + note))
-        for warning in found["warnings"]:
-            st.warning(plain(warning))
-
-
-def errors_known_from(found: dict[str, Any], cutoff: float) -> str:
-    """On how many accounts that were kept aside the correction's error rates rest."""
+        return found
     rates = found["error_rates"]
     at_least, under = rates["labelled_at_least"], rates["labelled_under"]
     part = {TEST_FILE: "testing", VALIDATION_FILE: "choosing"}.get(found["error_rates_from"], "testing or choosing")
+    corrected = found["rogan_gladen"]
     return (
         f"The correction knows the model's errors from {count(at_least + under, 'labelled account')} kept aside for "
         f"{part} it: {number(at_least)} at least {cutoff:g}, {number(under)} under."
-    )
+    ) + (f" There is no corrected share: {corrected['note']}." if corrected["value"] is None else "")
 
 
 def in_small(sentence: str) -> str:

@@ -122,82 +122,65 @@ def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
     return as_json(compare(profile, captions))
 
 
-@st.cache_data(max_entries=4, show_spinner="Making the file …")
-def as_file(_view: RunView, kind: str, run: str, threshold: float, wanted: float | None, version: int) -> bytes:
-    """The run as the command line writes it, with the predictions at the threshold that is set; or as Parquet."""
-    table = _view.downloads()
-    if kind == "csv":
-        rows = table.itertuples()
-        return as_csv(prediction(row.username, row.probability, threshold, int(row.posts)) for row in rows).encode()
+def as_csv_file(view: RunView) -> bytes:
+    """The run as the command line writes it, with the predictions at the threshold that is set."""
+    rows = view.downloads().itertuples()
+    return as_csv(prediction(row.username, row.probability, view.threshold, int(row.posts)) for row in rows).encode()
+
+
+def as_parquet_file(view: RunView) -> bytes:
     buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
+    view.downloads().to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
-@st.cache_data(max_entries=4, show_spinner="Drawing the report …")
-def report_of(_view: RunView, _details: dict[str, Any], run: str, threshold: float, wanted: float, version: int) -> str:
-    return report(_view, the_store().counts(), _details)
+def figures_of(view: RunView) -> bytes:
+    from core.report import tables_as_zip  # here, so that no page waits for the renderer of reports
 
-
-@st.cache_data(max_entries=4)
-def figures_of(_view: RunView, run: str, threshold: float, wanted: float | None, version: int) -> bytes:
-    from core.report import tables_as_zip
-
-    drawn = [_view.distribution(), *_view.quality_charts(), *_view.error_charts()]
+    drawn = [view.distribution(), *view.quality_charts(), *view.error_charts()]
     return tables_as_zip({chart.title.lower().replace(" ", "_"): chart.data for chart in drawn})
 
 
 def show_downloads(view: RunView, details: dict[str, Any]) -> None:
-    """Files made for the threshold that is set; data is given at once, never while a button is pressed."""
-    key = (view.run.name, view.threshold, view.wanted, the_store().version)
+    """Files for the threshold that is set, made when somebody asks for them."""
     st.caption(
         f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
-        "and names no account."
+        "and names no account; it takes some seconds to draw."
     )
+    counts, name = the_store().counts(), view.run.name
     with st.container(horizontal=True):
         st.download_button(
             "Download CSV",
-            data=as_file(view, "csv", *key),
-            file_name=f"{view.run.name}.csv",
+            data=lambda: as_csv_file(view),
+            file_name=f"{name}.csv",
             mime="text/csv",
             icon=":material/table:",
             on_click="ignore",
         )
         st.download_button(
             "Download Parquet",
-            data=as_file(view, "parquet", *key),
-            file_name=f"{view.run.name}.parquet",
+            data=lambda: as_parquet_file(view),
+            file_name=f"{name}.parquet",
             mime="application/vnd.apache.parquet",
             icon=":material/database:",
-            help="With label, uncertainty and captions used.",
+            help="With known age, uncertainty and captions used.",
             on_click="ignore",
         )
         st.download_button(
-            "Download figures",
-            data=figures_of(view, *key),
-            file_name=f"figures-{view.run.name}.zip",
+            "Download the charts' figures",
+            data=lambda: figures_of(view),
+            file_name=f"figures-{name}.zip",
             mime="application/zip",
             icon=":material/bar_chart:",
-            help="The figures behind every chart, a CSV each. A chart's own menu saves it as an image.",
+            help="A CSV for each chart. A chart's own menu saves it as an image.",
             on_click="ignore",
         )
-        offer_report(view, details, key)
-
-
-def offer_report(view: RunView, details: dict[str, Any], key: tuple[object, ...]) -> None:
-    """Drawing takes seconds, which moving the threshold must not; so it is done when somebody wants it."""
-    if st.session_state.get("report") != key and not st.button(
-        "Draw the report",
-        icon=":material/description:",
-        help="The whole study as one HTML file that needs nothing else and prints well.",
-    ):
-        return
-    st.session_state.report = key
-    st.download_button(
-        "Download report",
-        data=report_of(view, details, *key),
-        file_name=f"report-{view.run.name}.html",
-        mime="text/html",
-        icon=":material/description:",
-        on_click="ignore",
-    )
+        st.download_button(
+            "Download report",
+            data=lambda: report(view, counts, details),
+            file_name=f"report-{name}.html",
+            mime="text/html",
+            icon=":material/description:",
+            help="The whole study as one HTML file that needs nothing else and prints well.",
+            on_click="ignore",
+        )
