@@ -1,7 +1,7 @@
 """One prediction run seen at one threshold: every figure and chart of it, and the report of the study."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from core.statistics.calibration import Band, Floats, abstention_band
 from core.statistics.metrics import share_interval
 from core.statistics.prevalence import PrevalenceSample, prevalence_sample, rogan_gladen
 from core.store import Counts
-from core.wording import count, moment, number, percent
+from core.wording import count, day, moment, number, percent
 
 ESTIMATES = {
     "raw": "Counted",
@@ -302,25 +302,33 @@ def interval(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"{number(100 * low, 1)} to {percent(high, 1)}"
 
 
-def report(view: RunView, counts: Counts, details: dict[str, Any]) -> str:
+def report(view: RunView, counts: Counts, details: dict[str, Any], per_day: pd.DataFrame | None = None) -> str:
     """The study as one HTML page; it names no account.
 
     Args:
         view: the run.
         counts: where the study stands.
         details: the content of the run's ``predictions.run.json``.
+        per_day: how many accounts were collected on which ``day``, in order.
     """
     from core.methods_section import methods_section
     from core.report import Section, html_report
 
     sections = [
-        Section("The study", [_study_in_words(counts)], _pairs(asdict(counts)["outcomes"], "outcome", "accounts")),
+        Section(
+            "The study",
+            [_study_in_words(counts), *_days_in_words(per_day)],
+            _pairs(counts.outcomes, "outcome"),
+        ),
         Section(f"Share at least {view.cutoff:g}", _share_in_words(view), view.shares),
         _section(view.distribution()),
     ]
     if view.judged is not None:
         sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
     sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
+    if "drift" in details:
+        title = "Do these accounts look like those that the model learnt from?"
+        sections.append(Section(title, drift_in_words(details["drift"])))
     card = view.run.model.folder / CARD_FILE if view.run.model else None
     if card and card.is_file():
         sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
@@ -341,6 +349,19 @@ def _study_in_words(counts: Counts) -> str:
         f"{number(counts.with_posts)} with captions ({count(counts.posts, 'post')} in all), "
         f"{number(counts.labelled)} with a known age."
     )
+
+
+def _days_in_words(per_day: pd.DataFrame | None) -> list[str]:
+    if per_day is None or per_day.empty:
+        return []
+    first, last = (day(per_day["day"].iloc[at].to_pydatetime()) for at in (0, -1))
+    return [f"Collected on {first}." if first == last else f"Collected from {first} to {last}."]
+
+
+def drift_in_words(found: dict[str, Any]) -> list[str]:
+    """What :mod:`core.statistics.drift` found, as sentences."""
+    said = [*found.get("warnings", []), *([found["note"]] if found.get("note") else [])]
+    return said or ["In length, number, language and vocabulary of their captions they do."]
 
 
 def _share_in_words(view: RunView) -> list[str]:
@@ -374,5 +395,5 @@ def _settings(view: RunView, details: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pairs(values: dict[str, Any], first: str, second: str) -> pd.DataFrame:
+def _pairs(values: Mapping[str, Any], first: str, second: str = "accounts") -> pd.DataFrame:
     return pd.DataFrame([(key.replace("_", " "), str(value)) for key, value in values.items()], columns=[first, second])

@@ -12,7 +12,7 @@ from core.model_folder import TRAINING_FILE, ModelInfo, cutoff_index
 from core.posts import account_files, file_name, read_account
 from core.predictions import as_csv, prediction
 from core.settings import get_settings
-from core.study import RunView, report
+from core.study import RunView, drift_in_words, report
 from core.wording import count, number, percent, plain
 from pages.shared import close, the_store
 
@@ -96,12 +96,9 @@ def show_drift(view: RunView, details: dict[str, Any]) -> None:
     if known is None:
         st.caption("A model moves badly between kinds of text; where they differ, its errors are not those shown here.")
         return
-    for warning in known.get("warnings", []):
-        st.warning(plain(warning))
-    if known.get("note"):
-        st.caption(plain(known["note"]))
-    elif not known.get("warnings"):
-        st.success("In length, number, language and vocabulary of their captions they do.")
+    show = st.warning if known.get("warnings") else st.caption if known.get("note") else st.success
+    for sentence in drift_in_words(known):
+        show(plain(sentence))
 
 
 @st.cache_data(max_entries=4, show_spinner="Comparing the accounts …")
@@ -147,7 +144,7 @@ def show_downloads(view: RunView, details: dict[str, Any]) -> None:
         f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
         "and names no account; it takes some seconds to draw."
     )
-    counts, name = the_store().counts(), view.run.name
+    counts, per_day, name = the_store().counts(), the_store().collected_per_day(), view.run.name
     with st.container(horizontal=True):
         st.download_button(
             "Download CSV",
@@ -177,7 +174,7 @@ def show_downloads(view: RunView, details: dict[str, Any]) -> None:
         )
         st.download_button(
             "Download report",
-            data=lambda: report(view, counts, details),
+            data=lambda: report(view, counts, details, per_day),
             file_name=f"report-{name}.html",
             mime="text/html",
             icon=":material/description:",

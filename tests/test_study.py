@@ -129,8 +129,18 @@ def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunView) -> No
 def test_the_report_holds_the_figures_and_names_nobody(view: RunView) -> None:
     assert view.run.model is not None
     (view.run.model.folder / "README.md").write_text("# A card")
-    page = report(view, COUNTS, {"created_at": "2026-11-01T12:00:00Z", "encoder": "some-encoder"})
+    details = {"created_at": "2026-11-01T12:00:00Z", "encoder": "some-encoder", "drift": {"warnings": ["They differ."]}}
+    days = pd.DataFrame({"day": pd.to_datetime(["2026-03-01", "2026-11-02"]), "accounts": [3, 4]})
+    page = report(view, COUNTS, details, days)
     assert "user_" not in page and "known_" not in page
     assert page.count("<svg") == 7
-    for expected in (view.shares["share"].iloc[1], view.errors["in error"].iloc[0], "A card", "some-encoder"):
+    for expected in (
+        view.shares["share"].iloc[1],
+        view.errors["in error"].iloc[0],
+        "A card",
+        "some-encoder",
+        "They differ.",
+        "1 Mar 2026",
+        "Lang",
+    ):
         assert expected in page
