@@ -3,11 +3,19 @@
 from typing import Any
 
 from core import __version__
+from core.judged import Source
 from core.model_card import method_in_words
 from core.model_folder import ModelInfo
 from core.statistics.metrics import accuracy_interval
 from core.study import RunView, interval
 from core.wording import count, number, percent
+
+_JUDGED_ON: dict[Source, str] = {
+    "run": "of known age that it had not learnt from",
+    "test": "kept for testing",
+    "validation": "that had also chosen its settings",
+    "both": "kept for testing or used to choose its settings",
+}
 
 
 def methods_section(view: RunView) -> str:
@@ -36,8 +44,8 @@ def _errors(view: RunView) -> str:
     right, total = int(((known.probability >= view.threshold) == known.at_least).sum()), len(known.at_least)
     accuracy = f"{percent(right / total, 1)}; 95 % interval {interval(*accuracy_interval(right, total))}"
     return (
-        f"{view.judged.basis.removesuffix('.')}, it was right on {number(right)} of {number(total)} ({accuracy}) at a "
-        f"threshold of {view.threshold:.2f}."
+        f"At a threshold of {view.threshold:.2f} it was right on {number(right)} of {count(total, 'account')} "
+        f"{_JUDGED_ON[view.judged.source]} ({accuracy})."
     )
 
 
@@ -46,7 +54,8 @@ def _share(view: RunView) -> str:
     found = view.prevalence
     text = (
         f"Of {count(counted, 'account')} that the model had not seen, {number(at_least)} "
-        f"({percent(at_least / counted if counted else None, 1)}) were predicted to be at least {view.cutoff:g}."
+        f"({percent(at_least / counted if counted else None, 1)}) were predicted to be at least {view.cutoff:g}"
+        f"{_silent(view)}."
     )
     if isinstance(found, str) or found["rogan_gladen"]["value"] is None:
         return f"{text} The model's errors are not known well enough to correct this share for them."
@@ -56,6 +65,11 @@ def _share(view: RunView) -> str:
         f"({_rate(rates['specificity'])}) after Rogan and Gladen, the share is {percent(corrected['value'], 1)} (95 % "
         f"interval of Lang and Reiczigel: {interval(corrected['low'], corrected['high'])})."
     )
+
+
+def _silent(view: RunView) -> str:
+    silent = int(view.run.predictions["probability"].isna().sum())
+    return f"; {count(silent, 'account')} without captions could not be predicted" if silent else ""
 
 
 def _rate(rate: dict[str, Any]) -> str:
