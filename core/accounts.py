@@ -5,13 +5,15 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from core.errors import InputError
 from core.files import decode_text, read_text, write_atomically
+from core.predictions import plain_name, safe_name
 
 INSTAGRAM_USERNAME = re.compile(r"[a-z0-9._]{1,30}")
 MAX_NAME_LENGTH = 64
@@ -20,6 +22,7 @@ AGE_RANGE = (5, 120)
 _USER_COLUMNS = ("username", "user", "user.name", "user_name", "handle", "account")
 _AGE_COLUMNS = ("age", "labeled age", "labelled age", "labeled_age", "labelled_age")
 _PROFILE_HOSTS = ("instagram.com", "www.instagram.com", "m.instagram.com")
+_NOT_CLOSED = "a quotation mark is not closed"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,15 @@ class UserList:
     duplicates: int = 0
     ages: dict[str, float] = field(default_factory=dict)
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+class Row(NamedTuple):
+    """A line of a list or a table: its number, its text, its cells by column, and why these cannot be read."""
+
+    line: int
+    text: str
+    cells: dict[str, str]
+    fault: str | None
 
 
 def canonical_username(text: str) -> str:
@@ -98,12 +110,10 @@ def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
     """
     users = UserList()
     seen: set[str] = set()
-    for line, row in _rows(source, name):
-        text = row["username"]
-        username = canonical_username(text)
-        reason = why_not_instagram(username)
-        if reason:
-            users.rejected.append(Rejected(line, text, reason))
+    for row in _rows(source, name):
+        username = "" if row.fault else canonical_username(row.cells["username"])
+        if reason := row.fault or why_not_instagram(username):
+            users.rejected.append(Rejected(row.line, row.text if row.fault else row.cells["username"], reason))
         elif username in seen:
             users.duplicates += 1
         else:
@@ -121,33 +131,39 @@ def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
     Raises:
         InputError: the file as a whole cannot be used, or it has no age column.
     """
+    return _labels(_rows(source, name, need_age=True), why_not_a_name)
+
+
+def _labels(rows: Iterable[Row], why_not: Callable[[str], str | None]) -> UserList:
+    """The labels of ``rows``, whose names ``why_not`` judges; see :func:`read_labels`."""
     users = UserList()
-    lines: dict[str, list[tuple[int, str]]] = {}
-    for line, row in _rows(source, name, need_age=True):
-        username = canonical_username(row["username"])
-        reason, text = why_not_a_name(username), row["username"]
-        if not reason:
-            reason, text = why_not_an_age(row["age"]), f"{text}, {row['age']}"
-        if reason:
-            users.rejected.append(Rejected(line, text, reason))
+    lines: dict[str, list[Row]] = {}
+    for row in rows:
+        username = "" if row.fault else canonical_username(row.cells["username"])
+        if reason := row.fault or why_not(username) or why_not_an_age(row.cells["age"]):
+            users.rejected.append(Rejected(row.line, _as_written(row), reason))
             continue
-        age = float(row["age"])
-        lines.setdefault(username, []).append((line, row["username"]))
+        age = float(row.cells["age"])
+        lines.setdefault(username, []).append(row)
         if username not in users.ages:
             users.usernames.append(username)
             users.ages[username] = age
-            users.extra[username] = {k: v for k, v in row.items() if k not in (*_USER_COLUMNS, *_AGE_COLUMNS, "")}
+            users.extra[username] = {k: v for k, v in row.cells.items() if k not in (*_USER_COLUMNS, *_AGE_COLUMNS, "")}
         elif users.ages[username] == age:
             users.duplicates += 1
         else:
             users.ages[username] = float("nan")
     for username in [u for u, age in users.ages.items() if age != age]:
-        for line, text in lines[username]:
-            users.rejected.append(Rejected(line, text, "this account is labelled with different ages"))
+        for row in lines[username]:
+            users.rejected.append(Rejected(row.line, _as_written(row), "this account is labelled with different ages"))
         users.usernames.remove(username)
         del users.ages[username], users.extra[username]
     users.rejected.sort(key=lambda rejected: rejected.line)
     return users
+
+
+def _as_written(row: Row) -> str:
+    return row.text if row.fault else f"{row.cells['username']}, {row.cells['age']}"
 
 
 class NoAgeColumn(InputError):
@@ -155,16 +171,24 @@ class NoAgeColumn(InputError):
 
 
 def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | None:
-    """The labels that a user list holds in an age column; None where it has no such column or no usable age.
+    """The labels that a user list holds in an age column, and its ages that cannot be used.
+
+    Only accounts that :func:`read_user_list` takes are looked at, which tells of the others; an
+    account without an age is no fault in a list.
+
+    Returns:
+        None where there is no such column, or nothing in it.
 
     Raises:
         InputError: as :func:`read_user_list`.
     """
     try:
-        labels = read_labels(source, name)
+        rows = _rows(source, name, need_age=True)
     except NoAgeColumn:
         return None
-    return labels if labels.usernames else None
+    listed = (row for row in rows if not row.fault and not why_not_instagram(canonical_username(row.cells["username"])))
+    labels = _labels((row for row in listed if row.cells["age"]), why_not_instagram)
+    return labels if labels.usernames or labels.rejected else None
 
 
 def why_not_an_age(text: str) -> str | None:
@@ -184,27 +208,33 @@ def why_rejected(users: UserList) -> dict[str, int]:
 
 
 def write_user_list(path: Path, users: UserList) -> None:
-    """Write the usable part of a list as a CSV that :func:`read_user_list` reads back, atomically."""
+    """Write the usable part of a list as a CSV that :func:`read_user_list` reads back, atomically.
+
+    The names and further columns of labels may be anything; none of them runs as a formula in a spreadsheet.
+    """
     buffer = io.StringIO()
     columns = sorted({key for extra in users.extra.values() for key in extra})
     header = ["username"] + (["age", *columns] if users.ages else [])
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
+    writer.writerow(map(safe_name, header))
     for username in users.usernames:
         row = [username]
         if users.ages:
             row += [f"{users.ages[username]:g}", *(users.extra[username].get(column, "") for column in columns)]
-        writer.writerow(row)
+        writer.writerow(map(safe_name, row))
     write_atomically(path, buffer.getvalue())
 
 
-def _rows(source: Path | bytes, name: str, need_age: bool = False) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a list or table as (line number, {"username": ..., "age": ..., ...})."""
+def _rows(source: Path | bytes, name: str, need_age: bool = False) -> Iterator[Row]:
+    """The lines of a list or a table, without its header and without blank ones."""
     text = decode_text(source, name) if isinstance(source, bytes) else read_text(source)
     name = name if isinstance(source, bytes) else source.name
-    first = next(line for line in text.splitlines() if line.strip())
+    lines = io.StringIO(text, newline=None).read().split("\n")  # as an editor numbers them
+    at = next(at for at, line in enumerate(lines) if line.strip())
+    first = lines[at]
     delimiter = max(",;\t", key=first.count)
-    header = [column.strip().strip('"').lower() for column in first.split(delimiter)]
+    cells, end = _record(lines, at, delimiter) or (first.split(delimiter), at + 1)
+    header = [plain_name(cell.strip().strip('"')).lower() for cell in cells]
     columns = {
         "username": next((header.index(column) for column in _USER_COLUMNS if column in header), None),
         "age": next((header.index(column) for column in _AGE_COLUMNS if column in header), None),
@@ -218,24 +248,53 @@ def _rows(source: Path | bytes, name: str, need_age: bool = False) -> Iterator[t
     if without_age:
         raise NoAgeColumn(f"{name} has no age column. Name the column with the age in years 'age'.")
     if columns["username"] is None:
-        lines = enumerate(text.splitlines(), start=1)
-        return ((number, {"username": line.strip().strip('"')}) for number, line in lines if line.strip())
-    return _table_rows(text, name, delimiter, header, {k: v for k, v in columns.items() if v is not None})
+        return (_name_alone(at, line.strip()) for at, line in enumerate(lines, start=1) if line.strip())
+    return _table_rows(lines, end, delimiter, header, {k: v for k, v in columns.items() if v is not None})
 
 
-def _table_rows(
-    text: str, name: str, delimiter: str, header: list[str], columns: dict[str, int]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+def _name_alone(at: int, line: str) -> Row:
+    """A line of a list without columns."""
+    is_open = line.startswith('"') and (len(line) == 1 or not line.endswith('"'))
+    return Row(at, line, {"username": plain_name(line.strip('"'))}, _NOT_CLOSED if is_open else None)
+
+
+def _table_rows(lines: list[str], at: int, delimiter: str, header: list[str], columns: dict[str, int]) -> Iterator[Row]:
+    """The records of a table from line ``at`` on; one whose quotation mark is not closed is its line alone."""
+    further = set(range(len(header))) - set(columns.values())
+    while at < len(lines):
+        line, number = lines[at], at + 1
+        found = _record(lines, at, delimiter, further)
+        cells, at = found or ([line], number)
+        if not any(cell.strip() for cell in cells):
+            continue
+        row = {column: plain_name(cell.strip()) for column, cell in zip(header, cells, strict=False)}
+        row |= {key: plain_name(cells[place].strip()) if place < len(cells) else "" for key, place in columns.items()}
+        yield Row(number, line.strip(), row, None if found else _NOT_CLOSED)
+
+
+def _record(lines: list[str], at: int, delimiter: str, may_break: Collection[int] = ()) -> tuple[list[str], int] | None:
+    """The cells of the record that begins at line ``at``, and where the next one begins.
+
+    Returns:
+        None where a quotation mark is not closed: neither before the end of the file, nor in one of
+        the cells that ``may_break`` into several lines, so that it would swallow the records after it.
+    """
+    if '"' not in lines[at]:
+        return lines[at].split(delimiter), at + 1
+    whole = _first_record((f"{lines[further]}\n" for further in range(at, len(lines))), delimiter, strict=True)
+    if whole and not any("\n" in cell for place, cell in enumerate(whole[0]) if place not in may_break):
+        return whole[0], at + whole[1]
+    alone = _first_record((lines[at], ""), delimiter, strict=False)  # as people write them: "anna"_k
+    return (alone[0], at + 1) if alone and alone[1] == 1 else None
+
+
+def _first_record(lines: Iterable[str], delimiter: str, strict: bool) -> tuple[list[str], int] | None:
+    """The first record of ``lines`` and how many of them it takes; None where it cannot be read."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
     try:
-        rows = (cells for cells in reader if any(cell.strip() for cell in cells))
-        next(rows)  # the header
-        for cells in rows:
-            row = {column: cell.strip() for column, cell in zip(header, cells, strict=False)}
-            row |= {key: cells[at].strip() if at < len(cells) else "" for key, at in columns.items()}
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise InputError(f"{name}, line {reader.line_num}: not a valid CSV file ({error}).") from error
+        return next(reader), reader.line_num
+    except csv.Error:
+        return None
 
 
 def _name_of_profile_url(text: str) -> str:

@@ -1,5 +1,6 @@
 """User lists and labels: what is used, what is not, and why."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,32 @@ def test_a_list_with_ages_holds_labels_as_well() -> None:
     assert labels.extra == {"anna": {"group": "a"}}
 
 
+def test_only_the_names_of_a_list_that_are_used_are_labelled() -> None:
+    content = """username,age
+someone@example.com,30
+\U0001f642smile,25
+name with space,25
+=cmd|'/c calc'!A1,25
+anna,20
+"""
+    labels = labels_in_list(content.encode())
+    assert labels is not None
+    assert labels.ages == {"anna": 20}
+    assert not labels.rejected  # the list tells of these lines already
+
+
+def test_ages_of_a_list_that_are_not_used_are_told() -> None:
+    labels = labels_in_list(b"username,age\nanna,150\nbob,-3\ncarla,20\ncarla,30\ndan,\ndan,25\neve,\n")
+    assert labels is not None
+    assert labels.ages == {"dan": 25}
+    assert [(rejected.line, rejected.text) for rejected in labels.rejected] == [
+        (2, "anna, 150"),
+        (3, "bob, -3"),
+        (4, "carla, 20"),
+        (5, "carla, 30"),
+    ]
+
+
 @pytest.mark.parametrize("content", [b"anna\nbob\n", b"username,city\nanna,Bern\n", b"username,age\nanna,\n"])
 def test_a_list_without_ages_holds_no_labels(content: bytes) -> None:
     assert labels_in_list(content) is None
@@ -110,6 +137,49 @@ def test_a_written_list_reads_back_the_same(tmp_path: Path) -> None:
     write_user_list(tmp_path / "labels.csv", labels)
     again = read_labels(tmp_path / "labels.csv")
     assert (again.ages, again.extra) == (labels.ages, labels.extra)
+
+
+def test_what_is_written_runs_in_no_spreadsheet_and_reads_back_the_same(tmp_path: Path) -> None:
+    labels = read_labels(b"username,age,note\n=cmd|'/c calc'!A1,25,+1\n@P 7,30,-\n")
+    write_user_list(tmp_path / "labels.csv", labels)
+    assert not re.search(r"(^|,)[=+@-]", (tmp_path / "labels.csv").read_text(), re.MULTILINE)
+    again = read_labels(tmp_path / "labels.csv")
+    assert (again.ages, again.extra) == (labels.ages, labels.extra)
+
+
+@pytest.mark.parametrize("header", ["", "username\n", "username,city\n"])
+def test_a_stray_quotation_mark_costs_its_own_line(header: str) -> None:
+    first = header.count("\n") + 1
+    users = read_user_list((header + 'anna\n"oops\n' + "\n".join(f"user{n}" for n in range(30))).encode())
+    assert users.usernames == ["anna", *(f"user{n}" for n in range(30))]
+    assert users.rejected == [Rejected(first + 1, '"oops', "a quotation mark is not closed")]
+
+
+def test_a_quotation_mark_that_another_line_closes_costs_no_line_between() -> None:
+    users = read_user_list(b'username,city\n"anna,Bern\nbob,Bern\ncarla"\ndan,"Bern\neve,"Basel"\n')
+    assert users.usernames == ["bob", "eve"]
+    assert [rejected.line for rejected in users.rejected] == [2, 4, 5]
+
+
+def test_quoted_cells_with_commas_quotes_and_line_breaks_are_read() -> None:
+    labels = read_labels(
+        b'"username","age","note"\r\n"anna","24","tall, ""very"" old"\r\n'
+        b'bob,16,"two\r\nlines"\r\n"carla",three,x\r\n"dan"_d,30,\r\n'
+    )
+    assert labels.ages == {"anna": 24, "bob": 16, "dan_d": 30}
+    assert labels.extra["anna"] == {"note": 'tall, "very" old'}
+    assert labels.extra["bob"] == {"note": "two\nlines"}
+    assert [rejected.line for rejected in labels.rejected] == [5]
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=8)), st.data())
+def test_no_line_takes_another_with_it(junk: list[str], data: st.DataObject) -> None:
+    lines = data.draw(st.permutations([*junk, '"', ',"', 'x",', "anna", "bob_1", '"carla"']))
+    users = read_user_list("\n".join(["username", *lines]).encode())
+    assert {"anna", "bob_1", "carla"} <= set(users.usernames)
+    written = sum(any(cell.strip() for cell in line.split(",")) for line in lines)
+    assert len(users.usernames) + users.duplicates + len(users.rejected) == written
+    assert all(lines[rejected.line - 2].strip() for rejected in users.rejected)
 
 
 @given(st.text(min_size=1, max_size=64))
