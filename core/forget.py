@@ -21,9 +21,9 @@ from core.settings import Settings
 def forget(usernames: Iterable[str], settings: Settings) -> list[str]:
     """Remove accounts from the account files, lists, labels, predictions and the reports of jobs.
 
-    Caches are emptied, because they hold uploads and vectors of texts, and the index is deleted, to
-    be made anew from the files. A model cannot unlearn: models that learnt from an account are
-    named, to be trained again or deleted.
+    Caches are emptied, because they hold uploads and vectors of texts, and the index, where it held
+    anything of them, is deleted, to be made anew from the files. A model cannot unlearn: models that
+    learnt from an account are named, to be trained again or deleted.
 
     Returns:
         One sentence for each thing that was removed, or could not be.
@@ -32,7 +32,8 @@ def forget(usernames: Iterable[str], settings: Settings) -> list[str]:
         AgeScopeError: a file cannot be written.
     """
     names = {canonical_username(username) for username in usernames}
-    removed = [_delete(settings.accounts_dir / file_name(name), name) for name in sorted(names)]
+    absent = [name for name in sorted(names) if not (settings.accounts_dir / file_name(name)).is_file()]
+    removed = [_delete(settings.accounts_dir / file_name(name), name) for name in sorted(names.difference(absent))]
     files = {file_name(name) for name in names}
     ledger = settings.accounts_dir / LEDGER_NAME
     _keep_lines(ledger, lambda line: _read(line).get("file") not in files)
@@ -51,8 +52,10 @@ def forget(usernames: Iterable[str], settings: Settings) -> list[str]:
                 "train it again, and delete it."
             )
     clear_caches(settings)
-    removed.append(_delete_index(settings))
-    return [sentence for sentence in removed if sentence]
+    removed = [sentence for sentence in removed if sentence]
+    if removed:
+        removed.append(_delete_index(settings))
+    return [f"There is no file of {name}." for name in absent] + [sentence for sentence in removed if sentence]
 
 
 def _delete_index(settings: Settings) -> str:
@@ -72,8 +75,6 @@ def _delete_index(settings: Settings) -> str:
 
 
 def _delete(path: Path, name: str) -> str:
-    if not path.is_file():
-        return f"There is no file of {name}."
     path.unlink()
     return f"The file of {name} was removed."
 

@@ -67,4 +67,10 @@ def test_uploads_and_the_index_hold_nothing_of_it_either(tmp_path: Path) -> None
 
 
 def test_an_account_that_is_not_there_is_said(tmp_path: Path) -> None:
-    assert forget(["carla"], study(tmp_path)) == ["There is no file of carla."]
+    settings = study(tmp_path)
+    with Store(settings) as store:
+        store.refresh()
+    assert forget(["carla"], settings) == ["There is no file of carla."]
+    assert settings.index_file.exists()
+    said = forget(["carla", "anna"], settings)
+    assert said[0] == "There is no file of carla." and "index was removed" in said[-1]
