@@ -147,7 +147,7 @@ class Estimate:
         if not self.todo:
             return "Nothing is left to collect."
         low, high = (duration(seconds) for seconds in self.seconds)
-        time = f"about {low}" if low == high else f"about {low} to {high}"
+        time = f"about {low}" if low == high else f"at least {low}, at most {high}"
         return f"{count(self.todo, 'account')} at {self.requests_per_hour:,.0f} requests an hour: {time}"
 
 

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from core.collect import CollectArguments, CollectSummary, collect
 from core.errors import InputError
 from core.instagram import errors
 from core.instagram.check import RouteCheck, check_instagram
 from core.instagram.limits import Limit
+from core.instagram.sources import why_not
 from core.posts import Account, read_account
 from core.progress import Progress, no_progress
-from core.settings import get_settings
+from core.settings import Settings, get_settings
 from tests.stand_in import GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn
 
 FAST = {"limits": ((1000, 1),), "backoff_mult": 0.001, "backoff_exp": 1.0}
@@ -135,6 +137,16 @@ def test_instaloader_need_not_be_installed(stand_in: StandIn, tmp_path: Path, mo
     monkeypatch.setitem(sys.modules, "instaloader", None)
     with pytest.raises(InputError, match="pip install instaloader"):
         run(tmp_path, "instaloader", "anna")
+
+
+def test_what_a_source_lacks_is_known_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "instaloader", None)
+    bare, half = Settings(), Settings(graph_user_id=SecretStr(GRAPH_USER_ID), instagram_session=SecretStr(SESSION))
+    assert "AGESCOPE_GRAPH_USER_ID and AGESCOPE_GRAPH_TOKEN" in (why_not("graph", bare) or "")
+    assert "needs AGESCOPE_GRAPH_TOKEN." in (why_not("graph", half) or "")
+    assert "pip install" in (why_not("instaloader", bare) or "")
+    assert "flagged" in (why_not("web", half, useproxies=True) or "")
+    assert why_not("web", half) is why_not("web", bare, useproxies=True) is None
 
 
 def test_instaloader_leaves_other_users_of_requests_alone(stand_in: StandIn, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The sources by name, and what each costs."""
 
 import math
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -49,20 +50,38 @@ def open_source(
 
     data = load_routes(settings.data_dir)
     base_url = settings.graph_url if name == "graph" else settings.instagram_url
-    if useproxies and not proxy_list and settings.instagram_session and name != "graph":
-        raise InputError(
-            "A session that shows up at many addresses is flagged at once. Collect without --useproxies, "
-            "or without AGESCOPE_INSTAGRAM_SESSION."
-        )
+    if reason := why_not(name, settings, useproxies=useproxies and not proxy_list):
+        raise InputError(reason)
     line = Line(pace, progress, _open_proxies(useproxies, proxy_list, data.proxies.list_url, base_url))
     if name == "graph":
-        if not (settings.graph_user_id and settings.graph_token):
-            raise InputError("The source 'graph' needs AGESCOPE_GRAPH_USER_ID and AGESCOPE_GRAPH_TOKEN.")
+        assert settings.graph_user_id and settings.graph_token  # see why_not
         return GraphSource(line, base_url, data, settings.graph_user_id, settings.graph_token)
     cookie = clean_cookie(settings.instagram_session)
     if name == "instaloader":
         return InstaloaderSource(line, base_url, cookie)
     return WebSource(line, base_url, data, cookie)
+
+
+def why_not(name: SourceName, settings: Settings, *, useproxies: bool = False) -> str | None:
+    """Why a source cannot be asked from here, with what to do about it; None where it can.
+
+    Args:
+        name: which.
+        settings: the secrets.
+        useproxies: go through public proxies.
+    """
+    if name == "graph":
+        secrets = {"AGESCOPE_GRAPH_USER_ID": settings.graph_user_id, "AGESCOPE_GRAPH_TOKEN": settings.graph_token}
+        missing = " and ".join(variable for variable, value in secrets.items() if not value)
+        return f"The source 'graph' needs {missing}. Set it in the environment, then start again." if missing else None
+    if useproxies and settings.instagram_session:
+        return (
+            "A session that shows up at many addresses is flagged at once. Collect without public proxies "
+            "(--useproxies), or without AGESCOPE_INSTAGRAM_SESSION."
+        )
+    if name == "instaloader" and find_spec("instaloader") is None:
+        return "The source 'instaloader' needs the package: pip install instaloader."
+    return None
 
 
 def _open_proxies(useproxies: bool, proxy_list: Path | None, list_url: str, target: str) -> "ProxyPool | None":
