@@ -8,15 +8,17 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pydantic import SecretStr
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import charts, jobs
-from core.accounts import UserList, labels_in_list, read_user_list, write_user_list
-from core.collect import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate
+from core.accounts import UserList, labels_in_list, read_labels, read_user_list, write_user_list
+from core.collect import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate, parse_limit
 from core.errors import AgeScopeError, InputError
 from core.files import write_atomically
+from core.instagram.sources import why_not
 from core.jobs import Job
-from core.settings import get_settings
+from core.settings import Settings, get_settings
 from core.tables import safe_csv
 from core.wording import count, moment, number, plain
 from pages.shared import (
@@ -49,8 +51,9 @@ SOURCE_NOTES = {
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the list …")
-def read_upload(content: bytes, name: str) -> UserList:
-    return read_user_list(content, name)
+def read_upload(content: bytes, name: str) -> tuple[UserList, UserList | None]:
+    """The list, and the labels that an age column of it holds."""
+    return read_user_list(content, name), labels_in_list(content, name)
 
 
 @st.cache_data(max_entries=8)
@@ -58,12 +61,18 @@ def read_saved(path: Path, changed_ns: int) -> UserList:
     return read_user_list(path)
 
 
-def choose_list() -> tuple[Path, UserList] | None:
+@st.cache_data(max_entries=8)
+def read_saved_ages(path: Path, changed_ns: int) -> dict[str, float]:
+    return read_labels(path).ages
+
+
+def choose_list(busy: bool) -> tuple[Path, UserList] | None:
     """The list to collect: the one that was uploaded last, or an earlier one."""
     upload = st.file_uploader(
         "User list",
         type=["csv", "txt", "tsv"],
         max_upload_size=100,
+        key=f"user_list_{st.session_state.get('lists_removed', 0)}",
         help="One username per line, or a CSV with a column `username`. "
         "@ before a name, profile addresses, blank lines and duplicates are understood.",
     )
@@ -71,48 +80,107 @@ def choose_list() -> tuple[Path, UserList] | None:
     saved = sorted(SETTINGS.lists_dir.glob("*.csv"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not saved:
         return None
-    name = st.selectbox("List to collect", [path.stem for path in saved], key="list", bind="query-params")
+    choose_none_after(upload.file_id if upload is not None and uploaded is None else None, saved[0])
+    name = st.selectbox(
+        "List to collect",
+        [path.stem for path in saved],
+        key="list",
+        bind="query-params",
+        placeholder="Choose a list",
+    )
+    if name is None:
+        return None
     path = SETTINGS.lists_dir / f"{name}.csv"
-    users = uploaded[1] if uploaded and uploaded[0] == path else read_saved(path, path.stat().st_mtime_ns)
-    show_what_was_found(users)
+    is_uploaded = uploaded is not None and uploaded[0] == path
+    users = uploaded[1] if uploaded and is_uploaded else read_saved(path, path.stat().st_mtime_ns)
+    labels = uploaded[2] if uploaded and is_uploaded else None
+    show_what_was_found(users, known_ages(path, users), labels)
+    offer_to_remove(path, users, busy)
     return path, users
 
 
-def save_upload(upload: UploadedFile) -> tuple[Path, UserList] | None:
-    """Keep an uploaded list and choose it; say so where it cannot be used."""
+def choose_none_after(refused: str | None, latest: Path) -> None:
+    """Choose no list where an upload has just been refused, lest an earlier one be collected in its place."""
+    if refused is None and st.session_state.get("list", "") is None:
+        st.session_state.list = latest.stem
+    elif refused is not None and st.session_state.get("refused_list") != refused:
+        st.session_state.list = None
+    st.session_state.refused_list = refused
+
+
+def save_upload(upload: UploadedFile) -> tuple[Path, UserList, UserList | None] | None:
+    """Keep an uploaded list and choose it, and its ages as labels; say so where it cannot be used."""
     try:
-        users = read_upload(upload.getvalue(), upload.name)
+        users, labels = read_upload(upload.getvalue(), upload.name)
     except InputError as error:
-        st.error(plain(error))
+        st.error(f"{plain(error)} Mend it and upload it again, or choose an earlier list.")
         return None
     if not users.usernames:
         show_rejected(users)
-        st.error("None of the lines holds a usable username.")
+        st.error("None of the lines holds a usable username. Upload another list, or choose an earlier one.")
         return None
     path = SETTINGS.lists_dir / f"{safe_stem(upload.name, 'accounts')}.csv"
     if st.session_state.get("saved_list") != upload.file_id:
         write_user_list(path, users)
-        keep_labels(upload)
+        if labels and labels.usernames:
+            write_user_list(SETTINGS.labels_dir / path.name, labels)
+            the_store().refresh()
         st.session_state.saved_list = upload.file_id
         st.session_state.list = path.stem
-    return path, users
+    return path, users, labels
 
 
-def keep_labels(upload: UploadedFile) -> None:
-    """Keep the ages that a list holds as labels."""
-    labels = labels_in_list(upload.getvalue(), upload.name)
-    if labels is not None:
-        write_user_list(SETTINGS.labels_dir / f"{safe_stem(upload.name, 'labels')}.csv", labels)
-        the_store().refresh()
-        st.toast(f"The list holds {count(len(labels.usernames), 'usable age')}: kept as labels for training.")
+def known_ages(path: Path, users: UserList) -> int:
+    """How many accounts of a list have an age in the labels that it brought."""
+    labels = SETTINGS.labels_dir / path.name
+    with suppress(InputError, FileNotFoundError):  # the index tells of a file that cannot be read
+        ages = read_saved_ages(labels, labels.stat().st_mtime_ns)
+        return sum(username in ages for username in users.usernames)
+    return 0
 
 
-def show_what_was_found(users: UserList) -> None:
+def show_what_was_found(users: UserList, with_age: int, labels: UserList | None) -> None:
+    """How many accounts a list names, of how many the age is known, and what of it cannot be used."""
     parts = [f"**{count(len(users.usernames), 'usable account')}**"]
     if users.duplicates:
         parts.append(count(users.duplicates, "duplicate"))
+    if with_age or labels:
+        parts.append(f"{number(with_age)} with a known age")
     st.markdown(" · ".join(parts))
     show_rejected(users)
+    if labels:
+        show_rejected(labels, "age")
+
+
+def offer_to_remove(path: Path, users: UserList, busy: bool) -> None:
+    """Take a list out of the study, after a word on what that leaves."""
+    with st.popover("Remove this list", icon=":material/delete:", type="tertiary", key=f"remove_{path.stem}"):
+        st.markdown(
+            f"The list **{plain(path.stem)}** names {count(len(users.usernames), 'account')}. "
+            "What was collected of them stays, and so do known ages."
+        )
+        st.button(
+            "Remove it",
+            key=f"remove_now_{path.stem}",
+            on_click=remove_list,
+            args=(path,),
+            disabled=busy,
+            help="A collection is running." if busy else None,
+        )
+        st.caption(
+            "To remove single accounts with all that is known of them: `python -m core forget USERNAME`, in a shell."
+        )
+
+
+def remove_list(path: Path) -> None:
+    """Delete a list, and begin with an empty uploader, which may still hold it."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        st.error(f"{plain(path)} cannot be removed: {error.strerror}. Correct the permissions of its folder.")
+        return
+    st.session_state.lists_removed = st.session_state.get("lists_removed", 0) + 1
+    st.session_state.pop("list", None)
 
 
 def choose_limits() -> list[Limit]:
@@ -138,7 +206,10 @@ def choose_proxies() -> list[str]:
         "Proxies", ["none", "public", "own list"], default="none", key="proxies", persist_state="session", required=True
     )
     if kind == "public":
-        st.caption("Public proxies rarely help: most are slow, and Instagram knows them.")
+        st.caption(
+            "Public proxies are strangers' machines: they see what is fetched and may change it, "
+            "and most are slow or blocked."
+        )
         return ["--useproxies"]
     if kind == "none":
         return []
@@ -156,7 +227,13 @@ def choose_proxies() -> list[str]:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def estimated(asked: CollectArguments, list_changed_ns: int, folder_changed_ns: int, _users: UserList) -> Estimate:
-    return estimate(asked, SETTINGS, _users)
+    return estimate(asked, with_secrets(), _users)
+
+
+def with_secrets() -> Settings:
+    """The settings that a job will have."""
+    given = {name.removeprefix("AGESCOPE_").lower(): SecretStr(value) for name, value in secret_environment().items()}
+    return SETTINGS.model_copy(update=given)
 
 
 def asked_for(path: Path, posts_per_user: int, **how: Any) -> CollectArguments | None:
@@ -202,8 +279,9 @@ def show_cost(state: tuple[CollectArguments, int, int], users: UserList) -> int 
     if cost.todo:
         fewest, most = (requests // cost.todo for requests in cost.requests)
         st.caption(
-            f"An account takes {number(fewest)} to {count(most, 'request')}: few where one answer holds many captions, "
-            "many where each post has to be asked for by itself. Refusals and their waits come on top."
+            f"An account takes {number(fewest)} to {count(most, 'request')}: few where it has few posts, many where it "
+            "has as many as you ask for and each has to be asked for by itself. Nobody knows which before the first "
+            "accounts are there; from then on the run tells how long is left. Refusals and their waits come on top."
             if fewest < most
             else f"An account takes {count(most, 'request')}. Refusals and their waits come on top."
         )
@@ -216,13 +294,22 @@ def show_cost(state: tuple[CollectArguments, int, int], users: UserList) -> int 
     return cost.todo
 
 
-@st.fragment(run_every=2.0)
-def running() -> None:
-    """The collection that runs now, or the latest one, as a person would ask after it."""
+def latest_collection() -> Job | None:
+    """The collection that runs, or else the one that was started last."""
     collections = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "collect"]
-    if not collections:
+    return next((job for job in collections if job.state in jobs.ACTIVE), collections[0] if collections else None)
+
+
+@st.fragment(run_every=2.0)
+def running(arguments: Sequence[str] | None) -> None:
+    """The collection that runs now, or the latest one, as a person would ask after it.
+
+    Args:
+        arguments: what the button above starts, if there is one.
+    """
+    job = latest_collection()
+    if job is None:
         return
-    job = collections[0]
     is_active = job.state in jobs.ACTIVE
     if st.session_state.get("collecting", is_active) != is_active:
         st.session_state.collecting = is_active
@@ -231,17 +318,17 @@ def running() -> None:
     st.subheader("Running" if is_active else "The latest run")
     if not is_active:
         draw_progress(job)
-        st.caption(f"{job.state}. {plain(job.result.get('message', ''))}")
+        show_end(job)
     tallies = job.progress.get("outcomes", {})
     if tallies:
         st.altair_chart(charts.outcomes(tallies), alt="Accounts of the list by outcome")
+    if not is_active and job.record["arguments"] != arguments:
+        offer_to_go_on(job)
     with st.container(horizontal=True, vertical_alignment="center"):
         if is_active:
             st.button(
                 "Stop collecting", icon=":material/stop:", on_click=jobs.cancel, args=(job,), key="stop_collection"
             )
-        else:
-            offer_to_go_on(job, tallies.get("failed", 0))
         st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
     show_refusals(job.events("refusal"))
     with st.expander("Accounts of this run", key="run_accounts", on_change="rerun") as accounts:
@@ -249,18 +336,56 @@ def running() -> None:
             show_accounts(job)
 
 
-def offer_to_go_on(job: Job, failed: int) -> None:
-    """The same command again: it goes on, and asks anew for what failed."""
-    if job.state in jobs.RESUMABLE or failed:
-        label = f"Try {count(failed, 'failed account')} again" if job.state == "done" else "Go on collecting"
-        st.button(label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting")
+def show_end(job: Job) -> None:
+    """How a run ended; loudly where it could not go on."""
+    said = f"{job.state}. {plain(job.result.get('message', ''))}"
+    if job.state == "failed":
+        st.error(said)
+    else:
+        st.caption(said)
 
 
-def go_on(job: Job) -> None:
+def go_on_label(job: Job) -> str | None:
+    """What going on with an ended run is called; None where nothing of it is left."""
+    if job.state in jobs.RESUMABLE:
+        return "Go on collecting"
+    failed = job.progress.get("outcomes", {}).get("failed", 0)
+    return f"Try {count(failed, 'failed account')} again" if failed and job.state == "done" else None
+
+
+def offer_to_go_on(job: Job) -> None:
+    """The same command again, where it is another than the one that the page describes, and in what it differs."""
+    label, arguments = go_on_label(job), job.record["arguments"]
+    lists = [Path(path) for path in option(arguments, "--user-file")]
+    if label is None or not all(path.is_file() for path in lists):
+        return
+    source = next(iter(option(arguments, "--source")), "web")
+    reason = why_not(source, with_secrets())  # type: ignore[arg-type]
+    st.button(
+        label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting", disabled=bool(reason)
+    )
+    settings = [
+        *(f"list {plain(path.stem)}" for path in lists),
+        *(f"{posts} posts per account" for posts in option(arguments, "--posts-per-user")),
+        *(str(parse_limit(limit)) for limit in option(arguments, "--ratelimit")),
+        SOURCES.get(source, ""),
+    ]
+    as_started = f"As it was started: {', '.join(settings)}. *Start collecting* uses what is set above instead."
+    st.caption(plain(reason) if reason else as_started)
+
+
+def option(arguments: Sequence[str], name: str) -> list[str]:
+    """The values of an option, each time that it is given."""
+    return [value for key, value in itertools.pairwise(arguments) if key == name]
+
+
+def go_on(job: Job) -> Job | None:
+    """Start an ended run again; it goes on where it was."""
     try:
-        jobs.resume(job, secret_environment())
+        return jobs.resume(job, secret_environment())
     except AgeScopeError as error:
         st.error(plain(error))
+        return None
 
 
 def show_refusals(refusals: list[dict[str, Any]]) -> None:
@@ -383,7 +508,9 @@ if instagram.open:
         accounts, how = st.columns([3, 2], gap="large")
         with accounts:
             st.subheader("1 · Accounts")
-            chosen = choose_list()
+            latest = latest_collection()
+            busy = latest is not None and latest.state in jobs.ACTIVE
+            chosen = choose_list(busy)
         with how:
             st.subheader("2 · How")
             posts_per_user = st.number_input(
@@ -400,15 +527,21 @@ if instagram.open:
                 required=True,
             )
             st.caption(SOURCE_NOTES[source])
-            with st.expander("More: back-off, proxies, jitter, refresh"):
-                st.caption("After a refusal the k-th wait is mult × exp^k seconds, with jitter; Retry-After wins.")
+            with st.expander("More: waits, proxies, jitter, refresh"):
+                st.caption(
+                    "After a refusal AgeScope waits, longer each time, and never less than Instagram asks for. "
+                    "Unless you set it: 5 minutes first, then twice as long each time, up to 6 hours."
+                )
+                backoff = st.toggle("Set the waits myself", key="backoff", persist_state="session")
                 with st.container(horizontal=True, vertical_alignment="bottom"):
-                    backoff = st.toggle("Set the back-off", key="backoff", persist_state="session")
                     mult, exp = (
                         st.number_input(
-                            name, *values, disabled=not backoff, width=130, key=name, persist_state="session"
+                            label, *values, disabled=not backoff, width=150, key=key, persist_state="session"
                         )
-                        for name, values in (("mult", (0.1, 3600.0, 30.0)), ("exp", (1.0, 10.0, 2.0)))
+                        for label, key, values in (
+                            ("First wait (s)", "mult", (0.1, 3600.0, 300.0)),
+                            ("Each next, times", "exp", (1.0, 10.0, 2.0)),
+                        )
                     )
                 with st.container(horizontal=True, vertical_alignment="bottom"):
                     jitter = st.number_input(
@@ -431,6 +564,7 @@ if instagram.open:
                         persist_state="session",
                     )
                 proxies = choose_proxies()
+        asked, arguments = None, None
         if chosen:
             path, users = chosen
             st.subheader("3 · Start")
@@ -444,20 +578,29 @@ if instagram.open:
                 *(("--refresh", f"{refresh:g}") if refresh is not None else ()),
                 *proxies,
             ]
-            asked = asked_for(path, posts_per_user, limits=limits, source=source, jitter=jitter, refresh_days=refresh)
+            reason = why_not(source, with_secrets(), useproxies="--useproxies" in proxies)
+            if reason:
+                st.warning(plain(reason))
+            else:
+                asked = asked_for(
+                    path, posts_per_user, limits=limits, source=source, jitter=jitter, refresh_days=refresh
+                )
             above = st.container()  # for what takes seconds with 100,000 accounts, and is filled last
-            busy = any(job.record["kind"] == "collect" for job in jobs.active_jobs(SETTINGS.jobs_dir))
+            title = f"Collection of {count(len(users.usernames), 'account')}"
+            same = latest if latest and not busy and latest.record["arguments"] == arguments else None
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button(
-                    "Start collecting",
+                    (same and go_on_label(same)) or "Start collecting",
                     type="primary",
                     icon=":material/play_arrow:",
                     disabled=busy or asked is None or asked == st.session_state.get("nothing_left"),
                     help="A collection is running already." if busy else None,
-                ) and start_job("collect", f"Collection of {count(len(users.usernames), 'account')}", arguments):
+                    key="start_collecting",
+                ) and (go_on(same) if same and go_on_label(same) else start_job("collect", title, arguments)):
                     st.rerun()
                 command_to_copy(arguments)
-        running()
+                st.caption("You can stop at any time; nothing is lost.")
+        running(arguments)
         st.divider()
         check_instagram()
         if chosen and asked:

@@ -179,16 +179,16 @@ def safe_stem(upload_name: str, fallback: str) -> str:
     return re.sub(r"[^\w-]+", "_", Path(upload_name).stem).strip("_")[:60] or fallback
 
 
-def show_rejected(users: UserList) -> None:
-    """The lines that cannot be used, with their reasons, behind a click."""
+def show_rejected(users: UserList, noun: str = "line") -> None:
+    """The lines (or what else of them is a ``noun``) that cannot be used, with their reasons, behind a click."""
     if not users.rejected:
         return
-    with st.expander(f"{count(len(users.rejected), 'line')} not usable: show why"):
+    with st.expander(f"{count(len(users.rejected), noun)} not usable: show why"):
         for reason, lines in why_rejected(users).items():
-            st.markdown(f"- {count(lines, 'line')}: {plain(reason)}")
+            st.markdown(f"- {count(lines, noun)}: {plain(reason)}")
         rows = [(rejected.line, rejected.text[:100], rejected.reason) for rejected in users.rejected[:SHOWN_REJECTED]]
         table = pd.DataFrame(rows, columns=["line", "text", "reason"])
-        st.dataframe(table, hide_index=True, alt="Lines that cannot be used, with the reason")
+        st.dataframe(table, hide_index=True, alt=f"Each {noun} that cannot be used, with the reason")
         if len(users.rejected) > SHOWN_REJECTED:
             st.caption(f"The first {number(SHOWN_REJECTED)} are shown.")
 

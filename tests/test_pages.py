@@ -1,14 +1,17 @@
 """Every page, run by Streamlit itself without a browser, on an empty study and on the sample."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from core.files import write_atomically, write_json
 from core.posts import Account, Post, write_account
@@ -17,6 +20,7 @@ from core.settings import PROJECT_DIR, get_settings
 from core.statistics.metrics import METRICS
 from tests.made_study import add_ended_job, add_model, add_predictions
 
+GRAPH_SECRETS = ("AGESCOPE_GRAPH_USER_ID", "AGESCOPE_GRAPH_TOKEN")
 PAGES = ["overview", "collect", "posts", "train", "results", "jobs", "settings"]
 
 
@@ -239,6 +243,87 @@ def test_a_list_with_ages_is_kept_as_labels_too(study: Path) -> None:
     app.file_uploader[0].set_value(("people.csv", b"username,age\nanna,20\nbob,\n", "text/csv")).run()
     assert (study / "lists" / "people.csv").read_text() == "username\nanna\nbob\n"
     assert (study / "labels" / "people.csv").read_text() == "username,age\nanna,20\n"
+
+
+def test_ages_of_a_list_that_are_not_used_are_shown_with_their_reasons(study: Path) -> None:
+    content = b"username,age\nanna,20\nbob,150\nx@example.com,30\ncarla,20\ncarla,30\n"
+    app = run("collect")
+    app.file_uploader[0].set_value(("people.csv", content, "text/csv")).run()
+    app.run()  # it is no toast that fades
+    assert "**3 usable accounts** · 1 duplicate · 1 with a known age" in words(app)
+    assert [box.label for box in app.expander][:2] == [
+        "1 line not usable: show why",
+        "3 ages not usable: show why",
+    ]
+    assert app.dataframe[1].value["text"].tolist() == ["bob, 150", "carla, 20", "carla, 30"]
+    assert "1 with a known age" in words(run("collect", list="people"))
+    assert (study / "labels" / "people.csv").read_text() == "username,age\nanna,20\n"
+
+
+def button(app: AppTest, label: str) -> Button | None:
+    return next((button for button in app.button if button.label == label), None)
+
+
+@pytest.mark.parametrize("content", [b"username\n../../etc/passwd\n", b"name,city\nanna,Bern\n"])
+def test_after_a_list_that_is_refused_no_earlier_one_can_be_started_by_mistake(study: Path, content: bytes) -> None:
+    for name in ("earlier", "other"):
+        write_atomically(study / "lists" / f"{name}.csv", "username\nanna\n")
+    app = run("collect")
+    assert button(app, "Start collecting")
+    app.file_uploader[0].set_value(("broken.csv", content, "text/csv")).run()
+    assert app.error and not button(app, "Start collecting")
+    app.run()
+    assert not button(app, "Start collecting")
+    app.selectbox(key="list").set_value("earlier").run()
+    assert button(app, "Start collecting")
+
+
+def test_without_the_refused_list_the_latest_is_chosen_again(study: Path) -> None:
+    write_atomically(study / "lists" / "earlier.csv", "username\nanna\n")
+    app = run("collect")
+    app.file_uploader[0].set_value(("broken.csv", b"name,city\nanna,Bern\n", "text/csv")).run()
+    app.file_uploader[0].set_value(None).run()
+    assert button(app, "Start collecting") and not app.error
+
+
+def test_a_list_is_removed_and_what_was_collected_stays(sample: Path) -> None:
+    write_atomically(sample / "lists" / "mistaken.csv", "username\nanna\n")
+    app = run("collect", list="sample")
+    remove = button(app, "Remove it")
+    assert remove and "What was collected of them stays" in words(app) and "forget USERNAME" in words(app)
+    remove.click().run()
+    assert not app.exception
+    assert [path.name for path in (sample / "lists").iterdir()] == ["mistaken.csv"]
+    assert len([*(sample / "accounts").glob("*.json")]) == 60 and (sample / "labels" / "sample.csv").exists()
+    assert app.selectbox(key="list").value == "mistaken"
+
+
+def test_a_source_that_cannot_run_is_not_started(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_atomically(study / "lists" / "people.csv", "username\nanna\n")
+    app = run("collect")
+    app.segmented_control(key="from").set_value("graph").run()
+    start = button(app, "Start collecting")
+    assert start and start.disabled
+    assert r"AGESCOPE\_GRAPH\_USER\_ID and AGESCOPE\_GRAPH\_TOKEN" in words(app)
+    monkeypatch.setattr("pages.shared.secret_environment", lambda: dict.fromkeys(GRAPH_SECRETS, "1"))
+    app.run()
+    start = button(app, "Start collecting")
+    assert start and not start.disabled
+
+
+def test_one_button_goes_on_with_a_run_that_is_the_one_on_the_page(sample: Path) -> None:
+    write_atomically(sample / "lists" / "people.csv", "username\nanna\n")
+    folder = add_ended_job(sample, "collect", [], {"collected": 1}, exit_status=1)
+    app = run("collect", list="people")
+    assert button(app, "Start collecting") and button(app, "Go on collecting")
+    arguments = shlex.split(app.code[0].value)[3:]
+    write_json(folder / "job.json", {**orjson.loads((folder / "job.json").read_bytes()), "arguments": arguments})
+    app.run()
+    assert [box.label for box in app.button].count("Go on collecting") == 1
+    assert not button(app, "Start collecting")
+    app.number_input(key="posts").set_value(50).run()
+    assert button(app, "Start collecting") and button(app, "Go on collecting")
+    assert "As it was started: list people, 100 posts per account, 1 in 30 s, 60 in 60 min" in words(app)
 
 
 def test_pages_under_test_leave_the_end_of_the_process_alone(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:

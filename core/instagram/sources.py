@@ -73,7 +73,7 @@ def why_not(name: SourceName, settings: Settings, *, useproxies: bool = False) -
     if name == "graph":
         secrets = {"AGESCOPE_GRAPH_USER_ID": settings.graph_user_id, "AGESCOPE_GRAPH_TOKEN": settings.graph_token}
         missing = " and ".join(variable for variable, value in secrets.items() if not value)
-        return f"The source 'graph' needs {missing}. Set it in the environment, then start again." if missing else None
+        return f"The source 'graph' needs {missing}, set before AgeScope is started." if missing else None
     if useproxies and settings.instagram_session:
         return (
             "A session that shows up at many addresses is flagged at once. Collect without public proxies "
