@@ -90,7 +90,9 @@ def show_collected(counts: Counts) -> None:
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.markdown("**Outcomes**")
-        st.altair_chart(charts.outcomes(counts.outcomes), alt="Collected accounts by outcome")
+        tally = ", ".join(f"{number(found)} {name.replace('_', ' ')}" for name, found in counts.outcomes.items())
+        st.altair_chart(charts.outcomes(counts.outcomes), alt=f"Collected accounts by outcome: {tally}")
+        st.caption(plain(tally))
         damaged = store.damaged()
         if len(damaged):
             with st.expander(f"{count(len(damaged), 'file')} could not be read"):
@@ -101,7 +103,8 @@ def show_collected(counts: Counts) -> None:
         if len(per_day) > 1:
             st.altair_chart(charts.over_time(per_day, "day", "accounts", "accounts"), alt="Accounts collected per day")
         else:
-            st.markdown(f"All {number(counts.collected)} on {day(per_day['day'].iloc[0].to_pydatetime())}.")
+            accounts = f"All {number(counts.collected)}" if counts.collected > 1 else "The one account"
+            st.markdown(f"{accounts} on {day(per_day['day'].iloc[0].to_pydatetime())}.")
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
