@@ -133,6 +133,7 @@ class Estimate:
         requests: fewest and most requests the run can need.
         requests_per_hour: the steady rate that the limits allow.
         seconds: shortest and longest time; asking to slow down, and faults, come on top.
+        likely: seconds at the requests that accounts took before, where that is known.
     """
 
     accounts: int
@@ -142,12 +143,14 @@ class Estimate:
     requests: tuple[int, int]
     requests_per_hour: float
     seconds: tuple[float, float]
+    likely: float | None = None
 
     def __str__(self) -> str:
         if not self.todo:
             return "Nothing is left to collect."
         low, high = (duration(seconds) for seconds in self.seconds)
-        time = f"about {low}" if low == high else f"at least {low}, at most {high}"
+        likely = "" if self.likely is None else f"likely about {duration(self.likely)}; "
+        time = f"about {low}" if low == high else f"{likely}at least {low}, at most {high}"
         return f"{count(self.todo, 'account')} at {self.requests_per_hour:,.0f} requests an hour: {time}"
 
 
@@ -220,13 +223,19 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
     return summary
 
 
-def estimate(arguments: CollectArguments, settings: Settings | None = None, users: UserList | None = None) -> Estimate:
+def estimate(
+    arguments: CollectArguments,
+    settings: Settings | None = None,
+    users: UserList | None = None,
+    per_account: float | None = None,
+) -> Estimate:
     """What a run would cost, from the list, the limits and what is there already; makes no request.
 
     Args:
         arguments: of the run.
         settings: None takes those of the environment.
         users: the list, where it has been read already.
+        per_account: requests that an account took in an earlier run like this one.
 
     Raises:
         InputError: the list cannot be used.
@@ -247,6 +256,7 @@ def estimate(arguments: CollectArguments, settings: Settings | None = None, user
         requests=(todo * low, todo * high),
         requests_per_hour=rate * 3600,
         seconds=(todo * low / rate, todo * high / rate),
+        likely=todo * per_account / rate if per_account and low <= per_account <= high else None,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 from secrets import token_hex
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -37,6 +38,7 @@ in_frame()
 SETTINGS = get_settings()
 SHOWN = 500
 MANY = 10_000  # accounts of a list, from which on it takes seconds to see what is there of them
+FEWEST_SEEN = 20  # accounts, of which what they took says something of the others
 SOURCES = {
     "web": "Instagram's own pages",
     "graph": "Graph API",
@@ -225,9 +227,15 @@ def choose_proxies() -> list[str]:
     return ["--proxy-list", str(path)]
 
 
+State = tuple[CollectArguments, int, int, float | None]
+"""What the cost of a run depends on; see :func:`state_of`."""
+
+
 @st.cache_data(max_entries=8, show_spinner=False)
-def estimated(asked: CollectArguments, list_changed_ns: int, folder_changed_ns: int, _users: UserList) -> Estimate:
-    return estimate(asked, with_secrets(), _users)
+def estimated(
+    asked: CollectArguments, list_changed_ns: int, folder_changed_ns: int, per_account: float | None, _users: UserList
+) -> Estimate:
+    return estimate(asked, with_secrets(), _users, per_account)
 
 
 def with_secrets() -> Settings:
@@ -245,10 +253,27 @@ def asked_for(path: Path, posts_per_user: int, **how: Any) -> CollectArguments |
         return None
 
 
-def state_of(asked: CollectArguments) -> tuple[CollectArguments, int, int]:
-    """What the cost of a run depends on: the run, and when its list and the folder changed last (ns)."""
+def state_of(asked: CollectArguments) -> State:
+    """The run, when its list and the folder changed last (ns), and what an account took before."""
     folder = asked.output_dir
-    return asked, asked.user_file.stat().st_mtime_ns, folder.stat().st_mtime_ns if folder.exists() else 0
+    changed_ns = folder.stat().st_mtime_ns if folder.exists() else 0
+    return asked, asked.user_file.stat().st_mtime_ns, changed_ns, requests_seen(asked)
+
+
+def requests_seen(asked: CollectArguments) -> float | None:
+    """Requests that an account took in the latest run where that was like this one; None where too few tell.
+
+    Like this one: for as many posts, of Instagram's own pages, and with a session as now or without.
+    """
+    job = latest_collection()
+    if job is None or asked.source != "web" or option(job.record["arguments"], "--source"):
+        return None
+    had_session = bool(job.progress.get("requests_by_route", {}).keys() & {"timeline", "feed"})
+    posts = option(job.record["arguments"], "--posts-per-user")
+    if posts != [str(asked.posts_per_user)] or had_session != bool(with_secrets().instagram_session):
+        return None
+    took = [event["requests"] for event in job.events("account")]
+    return fmean(took) if len(took) >= FEWEST_SEEN else None
 
 
 @st.fragment(run_every=0.5)
@@ -264,7 +289,7 @@ def show_cost_later(asked: CollectArguments, users: UserList) -> None:
     st.session_state.looking = asked
 
 
-def show_cost(state: tuple[CollectArguments, int, int], users: UserList) -> int | None:
+def show_cost(state: State, users: UserList) -> int | None:
     """How long it will take and why nobody can say it more exactly, and what is there already.
 
     Returns:
@@ -280,8 +305,13 @@ def show_cost(state: tuple[CollectArguments, int, int], users: UserList) -> int 
         fewest, most = (requests // cost.todo for requests in cost.requests)
         st.caption(
             f"An account takes {number(fewest)} to {count(most, 'request')}: few where it has few posts, many where it "
-            "has as many as you ask for and each has to be asked for by itself. Nobody knows which before the first "
-            "accounts are there; from then on the run tells how long is left. Refusals and their waits come on top."
+            "has as many as you ask for and each has to be asked for by itself. "
+            + (
+                "Nobody knows which before the first accounts are there; from then on the run tells how long is left. "
+                if cost.likely is None
+                else f"In the latest run it took {number(state[-1], 1)}. "
+            )
+            + "Refusals and their waits come on top."
             if fewest < most
             else f"An account takes {count(most, 'request')}. Refusals and their waits come on top."
         )

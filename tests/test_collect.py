@@ -186,6 +186,13 @@ def test_an_estimate_counts_what_is_left(stand_in: StandIn, tmp_path: Path) -> N
     assert "1,240 accounts at 60 requests an hour: about 21 hours" in str(cost)
 
 
+def test_an_estimate_says_what_is_likely_where_earlier_accounts_tell(stand_in: StandIn, tmp_path: Path) -> None:
+    asked = arguments(tmp_path, *(f"user_{number}" for number in range(60)), limits=((60, 3600),))
+    assert str(estimate(asked)) == "60 accounts at 60 requests an hour: at least 60 min, at most 4 days"
+    assert "hour: likely about 20 hours; at least 60 min, at most" in str(estimate(asked, per_account=20))
+    assert estimate(asked, per_account=200).likely is None
+
+
 class Waits(Progress):
     """Notes waits in place of waiting."""
 

@@ -326,6 +326,20 @@ def test_one_button_goes_on_with_a_run_that_is_the_one_on_the_page(sample: Path)
     assert "As it was started: list people, 100 posts per account, 1 in 30 s, 60 in 60 min" in words(app)
 
 
+@pytest.mark.parametrize(("accounts", "posts", "is_told"), [(20, "100", True), (19, "100", False), (20, "50", False)])
+def test_what_accounts_took_before_tells_how_long_the_others_will_take(
+    sample: Path, accounts: int, posts: str, is_told: bool
+) -> None:
+    write_atomically(sample / "lists" / "people.csv", "username\n" + "\n".join(f"user_{n}" for n in range(30)))
+    events = [{"kind": "account", "username": f"user_{n}", "requests": 10} for n in range(accounts)]
+    folder = add_ended_job(sample, "collect", events, {"collected": accounts})
+    record = orjson.loads((folder / "job.json").read_bytes())
+    write_json(folder / "job.json", {**record, "arguments": ["scrape-users", "--posts-per-user", posts]})
+    told = words(run("collect", list="people"))
+    assert ("likely about 5 hours; at least 30 min" in told) == is_told
+    assert ("In the latest run it took 10" in told) == is_told
+
+
 def test_pages_under_test_leave_the_end_of_the_process_alone(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[object] = []
     monkeypatch.setattr("atexit.register", lambda function, *arguments: registered.append(function))
