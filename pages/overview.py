@@ -110,12 +110,12 @@ def show_collected(counts: Counts) -> None:
 @st.cache_data(max_entries=4, show_spinner=False)
 def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None
-) -> tuple[tuple[int, int], dict[str, Any] | str]:
-    """How many accounts are predicted to be at least at the cutoff and how many at all; and the corrected share."""
+) -> tuple[tuple[int, int], str, dict[str, Any] | str]:
+    """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
     from core.study import Run, RunView
 
     view = RunView(Run(run, store.all_predictions(run), _model, cutoff), threshold)
-    return view.counted, view.prevalence
+    return view.counted, view.run.counted_in_words, view.prevalence
 
 
 def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
@@ -127,15 +127,15 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
     model = next((model for model in models if model.name == name), None)
     cutoff = float(latest["cutoff"]) if pd.notna(latest["cutoff"]) else 21.0
     threshold = float(latest["threshold"]) if pd.notna(latest["threshold"]) else 0.5
-    (at_least, predicted), found = figures_of(latest["run"], store.version, cutoff, threshold, model)
-    low, high = share_interval(at_least, predicted)
+    (at_least, counted), of_whom, found = figures_of(latest["run"], store.version, cutoff, threshold, model)
+    low, high = share_interval(at_least, counted)
     with st.container(border=True):
         created = f" · {moment(latest['created_at'].to_pydatetime())}" if pd.notna(latest["created_at"]) else ""
-        st.markdown(f"**Latest predictions** · {count(predicted, 'account')}{created}")
+        st.markdown(f"**Latest predictions** · {count(int(latest['predicted']), 'account')}{created}")
         with st.grid(3):
             st.metric(
                 f"Share at least {cutoff:g}, counted",
-                percent(at_least / predicted if predicted else None),
+                percent(at_least / counted if counted else None),
                 delta=f"{interval(low, high)} for sampling alone",
                 delta_color="off",
                 delta_arrow="off",
@@ -159,6 +159,7 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
                 delta_arrow="off",
                 help="On accounts that it did not learn from.",
             )
+        st.caption(f"Shares: {plain(of_whom[:1].lower() + of_whom[1:])}")
         st.page_link("pages/results.py", label="See the results", icon=":material/arrow_forward:")
 
 
