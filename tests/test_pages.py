@@ -294,7 +294,7 @@ def test_a_list_is_removed_and_what_was_collected_stays(sample: Path) -> None:
     remove.click().run()
     assert not app.exception
     assert [path.name for path in (sample / "lists").iterdir()] == ["mistaken.csv"]
-    assert len([*(sample / "accounts").glob("*.json")]) == 60 and (sample / "labels" / "sample.csv").exists()
+    assert len([*(sample / "accounts").glob("*.json")]) == 420 and (sample / "labels" / "sample.csv").exists()
     assert app.selectbox(key="list").value == "mistaken"
 
 
@@ -385,7 +385,7 @@ def test_the_overview_tells_where_the_study_stands(predicted: Path) -> None:
     steps = ("Listed", "Collected", "With posts", "Labelled", "Models", "Predicted")
     assert [metric(app, step) for step in steps] == ["420", "420", "412", "340", "1", "412"]
     assert "%" in metric(app, "Corrected") and metric(app, "AUC") == "0.90"
-    assert "412 collected, 8 empty" in words(app) and "All 60 on" in words(app)
+    assert "412 collected, 8 empty" in words(app) and "All 420 on" in words(app)
 
 
 def test_the_overview_speaks_of_one_account_as_of_one(study: Path) -> None:
