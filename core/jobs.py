@@ -120,7 +120,7 @@ class Job:
     @property
     def command(self) -> str:
         """What a person would type to do the same; it holds no secrets."""
-        return shlex.join(["python", "-m", "core", *self.record["arguments"]])
+        return shell_command(self.record["arguments"])
 
     def log(self, last_bytes: int = _LAST_BYTES) -> str:
         """The end of what the job printed."""
@@ -143,6 +143,18 @@ class Job:
         known = _read(self.folder / "process.json")
         elsewhere = bool(known) and known["host"] != socket.gethostname()
         return elsewhere and self.heartbeat_age_s() < HEARTBEAT_LIMIT_S
+
+
+def shell_command(arguments: Sequence[str]) -> str:
+    """What to type in the project's folder to run a command of ``core``, whatever environment is active there.
+
+    It names the Python that runs now: a mere ``python`` may be another one, without what AgeScope needs.
+    """
+    folder, name = os.path.split(sys.executable)
+    python = Path(folder).resolve() / name  # not the file itself: an environment's Python is a link out of it
+    if python.is_relative_to(PROJECT_DIR):
+        python = python.relative_to(PROJECT_DIR)
+    return shlex.join([str(python), "-m", "core", *arguments])
 
 
 def start(

@@ -3,7 +3,6 @@
 import atexit
 import os
 import re
-import shlex
 import sys
 import threading
 import time
@@ -171,7 +170,7 @@ def command_to_copy(arguments: Sequence[str]) -> None:
     """The command that does the same in a shell, behind a click."""
     with st.popover("Command", icon=":material/terminal:", type="tertiary"):
         st.caption("The same work in a shell, from the project's folder:")
-        st.code(shlex.join(["python", "-m", "core", *arguments]), language="bash", wrap_lines=True)
+        st.code(jobs.shell_command(arguments), language="bash", wrap_lines=True)
 
 
 def safe_stem(upload_name: str, fallback: str) -> str:

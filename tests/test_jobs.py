@@ -67,7 +67,16 @@ def test_a_job_runs_the_command_line_and_keeps_what_it_printed(tmp_path: Path) -
     wait_until(lambda: job.state not in jobs.ACTIVE)
     assert job.state == "done"
     assert "--learn-rate" in job.log()
-    assert job.command == "python -m core train --help"
+    assert job.command == jobs.shell_command(["train", "--help"])
+
+
+def test_a_command_to_copy_names_the_python_that_has_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(jobs.PROJECT_DIR / ".venv" / "bin" / "python"))
+    assert jobs.shell_command(["train", "--labels", "my labels.csv"]) == (
+        ".venv/bin/python -m core train --labels 'my labels.csv'"
+    )
+    monkeypatch.setattr(sys, "executable", "/elsewhere/bin/python3")
+    assert jobs.shell_command(["reindex"]) == "/elsewhere/bin/python3 -m core reindex"
 
 
 def test_a_usage_error_is_a_failed_job(tmp_path: Path) -> None:
