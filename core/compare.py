@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from core.encoders import check_device
-from core.errors import InputError, Stopped
+from core.errors import InputError
 from core.files import write_atomically, write_json
 from core.methods.finetune import forget_checkpoints
 from core.methods.fitting import METHODS, Method, Study, fit
@@ -153,7 +153,7 @@ class _Comparison:
         checkpoints = self.folder / _FOLDS_FOLDER / CHECKPOINTS
         trained = fit(method, study, checkpoints, self.progress)
         if trained.history.stopped:
-            raise Stopped("Stopped as asked. Run the same command again to go on from here.")
+            raise self.progress.stopped("Stopped as asked.")
         choose(trained, study, self.arguments.calibrate, self.arguments.threshold)
         probability = part_probabilities(trained.predictor, study, "test")
         predicted = probability >= np.array(trained.predictor.settings.thresholds)
@@ -170,7 +170,7 @@ class _Comparison:
         self.progress.event(kind="method", method=method)
         trained = fit(method, study, folder / CHECKPOINTS, self.progress)
         if trained.history.stopped:
-            raise Stopped("Stopped as asked. Run the same command again to go on from here.")
+            raise self.progress.stopped("Stopped as asked.")
         choose(trained, study, self.arguments.calibrate, self.arguments.threshold)
         write_model(trained, study, self.arguments.as_dict(), folder)
         forget_checkpoints(folder / CHECKPOINTS)

@@ -36,6 +36,8 @@ RESULT_FILE = "result.json"
 HEARTBEAT_S = 2.0
 LOG_S = 30.0
 _RATE_WINDOW = 50
+_SIGNAL_S = 1.0
+"""A signal that reaches another thread (of a job that was suspended) does not end a wait of this one."""
 
 
 class Progress:
@@ -125,7 +127,12 @@ class Progress:
     def check(self) -> None:
         """Raise :class:`~core.errors.Stopped` if the work has been asked to stop."""
         if self._stop.is_set():
-            raise Stopped("Stopped as asked. Run the same command again to go on from here.")
+            raise self.stopped("Stopped as asked.")
+
+    def stopped(self, why: str) -> Stopped:
+        """What to raise when the work ends early: ``why``, and how to go on, where it was started from."""
+        how = "Run the same command again to go on from here." if self._job_dir is None else '"Go on" takes it up here.'
+        return Stopped(f"{why} {how}")
 
     def wait(self, seconds: float, reason: str) -> None:
         """Wait, saying what for and until when; ends early, with ``Stopped``, when asked to stop."""
@@ -134,7 +141,9 @@ class Progress:
             return
         until = datetime.fromtimestamp(time.time() + seconds, UTC)
         self.update(waiting_until=until.isoformat(timespec="seconds"), waiting_reason=reason)
-        self._stop.wait(seconds)
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._stop.wait(min(left, _SIGNAL_S)):
+            pass
         self.update(waiting_until=None, waiting_reason=None)
         self.check()
 

@@ -12,7 +12,7 @@ import torch
 from core.encoders import DEFAULT_ENCODER, check_device
 from core.errors import InputError, Stopped
 from core.labelled import LabelledAccounts, check_both_classes, read_labelled_accounts
-from core.methods.finetune import Recipe, forget_checkpoints
+from core.methods.finetune import History, Recipe, forget_checkpoints
 from core.methods.fitting import Method, Study, fit
 from core.methods.frozen import HeadRecipe
 from core.model import Precision, is_fast
@@ -148,19 +148,37 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
     folder = arguments.model_output_dir
     check_output(folder)
     check_device(arguments.device)
-    with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
-        study = prepare(arguments, cache, progress)
-        trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
-        choose(trained, study, arguments.calibrate, arguments.threshold)
-        write_model(trained, study, arguments.as_dict(), folder)
-    history = trained.history
+    try:
+        history = make_model(arguments, progress)
+    except Stopped as stopped:
+        if is_model_folder(folder):
+            raise
+        missing = "no epoch had ended" if arguments.method == "finetuned" else "the model was not finished"
+        raise progress.stopped(f"Stopped, with nothing to keep yet: {missing}.") from stopped
     if history.stopped:
-        raise Stopped(
+        raise progress.stopped(
             f"Stopped in epoch {len(history.epochs) + 1} of {arguments.epoch_num}. The best so far, epoch "
-            f"{history.best_epoch}, is in {folder} and can be used. Run the same command again to go on."
+            f"{history.best_epoch}, is in {folder} and can be used."
         )
     forget_checkpoints(folder / CHECKPOINTS)
     return folder
+
+
+def make_model(arguments: TrainArguments, progress: Progress) -> History:
+    """Write the model's folder: the whole model, or when asked to stop the best so far; the history says which.
+
+    Raises:
+        InputError: as :func:`train`.
+        Stopped: asked to stop before there was anything to keep.
+    """
+    folder = arguments.model_output_dir
+    with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
+        study = prepare(arguments, cache, progress)
+        trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
+        progress.update(message="measuring the model")
+        choose(trained, study, arguments.calibrate, arguments.threshold)
+        write_model(trained, study, arguments.as_dict(), folder)
+    return trained.history
 
 
 def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Progress) -> Study:

@@ -347,8 +347,9 @@ def test_stopped_before_the_first_epoch_there_is_no_model_but_it_goes_on(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:
     given = arguments(data, encoder, tmp_path / "m", epoch_num=1)
-    with StopAfter(1) as progress, pytest.raises(Stopped):
+    with StopAfter(1) as progress, pytest.raises(Stopped, match="nothing to keep yet: no epoch had ended") as said:
         train(given, progress)
+    assert "Run the same command again" in str(said.value)
     assert not is_model_folder(given.model_output_dir)
     with no_progress() as progress:
         train(given, progress)
