@@ -2,7 +2,8 @@
 
 A job is a folder: ``job.json`` (what runs), ``process.json`` (which process), ``log.txt`` (what it
 prints), ``progress.json`` and ``events.jsonl`` (what it reports, see :mod:`core.progress`) and, once
-it has ended by itself, ``result.json``. Its state is read from these, never remembered.
+it has ended by itself, ``result.json``; where somebody asked it to stop, ``stopping.json``. Its state
+is read from these, never remembered.
 """
 
 import os
@@ -33,6 +34,7 @@ Kind = Literal["collect", "import", "train", "predict", "check"]
 
 ACTIVE: frozenset[State] = frozenset({"running", "unresponsive"})
 RESUMABLE: frozenset[State] = frozenset({"stopped", "failed", "interrupted"})
+STOPPING_FILE = "stopping.json"
 HEARTBEAT_LIMIT_S = 60.0
 """A living process whose heartbeat is older than this is shown as unresponsive."""
 
@@ -79,6 +81,16 @@ class Job:
         if self.process() is None and not self._beats_elsewhere():
             return "interrupted"
         return "running" if self.heartbeat_age_s() < HEARTBEAT_LIMIT_S else "unresponsive"
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it still runs although it was asked to stop."""
+        return self.state in ACTIVE and (self.folder / STOPPING_FILE).is_file()
+
+    @property
+    def ended_as_asked(self) -> bool:
+        """Whether it was interrupted because somebody wanted that, rather than by whatever else ends processes."""
+        return self.state == "interrupted" and (self.folder / STOPPING_FILE).is_file()
 
     def process(self) -> psutil.Process | None:
         """The job's living process on this machine, known by its id and its start time."""
@@ -212,10 +224,14 @@ def resume(job: Job, environment: Mapping[str, str] | None = None) -> Job:
 
 
 def cancel(job: Job, force: bool = False) -> None:
-    """Ask a running job to stop at its next safe point; with ``force``, end it at once."""
+    """Ask a running job to stop at its next safe point; with ``force``, end it at once.
+
+    The request is written down first, so that whoever looks sees it until the job has ended.
+    """
     process = job.process()
     if process is None:
         return
+    write_json(job.folder / STOPPING_FILE, {"asked_at": time.time(), "at_once": force})
     try:
         process.kill() if force else process.terminate()
     except psutil.NoSuchProcess:
@@ -257,6 +273,7 @@ def _refuse_a_second_collection(jobs_dir: Path, kind: str) -> None:
 def _launch(job: Job, environment: Mapping[str, str] | None) -> None:
     record = job.record
     write_json(job.folder / "job.json", {**record, "attempts": record["attempts"] + 1})
+    (job.folder / STOPPING_FILE).unlink(missing_ok=True)
     launched = time.time()
     with (job.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(

@@ -101,8 +101,34 @@ def test_a_cancelled_job_ends_at_once_and_cleanly(endless: Callable[[], Job]) ->
     jobs.cancel(job)
     wait_until(lambda: job.state not in jobs.ACTIVE)
     assert job.state == "stopped"
-    assert "go on" in job.result["message"]
+    assert '"Go on" takes it up' in job.result["message"]
+    assert "command" not in job.result["message"]  # nobody typed one
     assert job.progress["peak_memory"] > 10_000_000  # what it took is known after its end as well
+
+
+def test_that_a_job_was_asked_to_stop_is_seen_until_it_has_ended(endless: Callable[[], Job]) -> None:
+    job = endless()
+    wait_until(lambda: bool(job.progress))
+    process = job.process()
+    assert process is not None and not job.stopping
+    process.suspend()  # busy with something that it cannot leave at once
+    jobs.cancel(job)
+    assert Job(job.folder).stopping
+    process.resume()
+    wait_until(lambda: job.state == "stopped")
+    assert not job.stopping
+    assert not jobs.resume(job).stopping
+
+
+def test_who_ended_a_job_is_known(endless: Callable[..., Job]) -> None:
+    by_button, by_chance = endless("import"), endless("import")
+    wait_until(lambda: bool(by_button.progress and by_chance.progress))
+    jobs.cancel(by_button, force=True)
+    process = by_chance.process()
+    assert process is not None
+    process.kill()
+    wait_until(lambda: by_button.state == by_chance.state == "interrupted")
+    assert by_button.ended_as_asked and not by_chance.ended_as_asked
 
 
 def test_a_killed_job_is_interrupted_and_can_be_resumed(endless: Callable[[], Job]) -> None:
