@@ -60,8 +60,8 @@ class Progress:
         self._marks: deque[tuple[float, float]] = deque(maxlen=_RATE_WINDOW)
         self.state: dict[str, Any] = {"unit": unit, "done": 0, "total": None, "message": "", "peak_memory": 0}
         show = terminal if terminal is not None else self._job_dir is None and sys.stderr.isatty()
-        self._bar = _bar(unit) if show else None
-        self._task = self._bar.add_task("", total=None) if self._bar else None
+        self._bar = _bar() if show else None
+        self._task = self._bar.add_task("", total=None, unit=unit) if self._bar else None
 
     def __enter__(self) -> Self:
         self._previous: dict[int, Any] = {}
@@ -90,13 +90,18 @@ class Progress:
             self._write()
 
     def update(self, done: float | None = None, total: float | None = None, **more: Any) -> None:
-        """Report where the work stands; ``more`` may hold ``message`` and any figures worth showing."""
+        """Report where the work stands; ``more`` may hold ``message`` and any figures worth showing.
+
+        A part of the work that counts something else gives its own ``total`` and ``unit``; the unit ""
+        leaves the counting to the message.
+        """
         with self._lock:
+            if total is not None and total != self.state["total"]:
+                self.state["total"] = total
+                self._marks.clear()  # the rate of what was counted before
             if done is not None:
                 self.state["done"] = done
                 self._marks.append((time.monotonic(), done))
-            if total is not None:
-                self.state["total"] = total
             if "seconds_left" not in more and done is not None:
                 self.state["seconds_left"] = self._seconds_left()
             self.state.update(more)
@@ -106,6 +111,7 @@ class Progress:
                 completed=self.state["done"],
                 total=self.state["total"],
                 description=self.state["message"],
+                unit=self.state["unit"],
             )
 
     def event(self, **record: Any) -> None:
@@ -175,7 +181,8 @@ class Progress:
         with self._lock:
             state = dict(self.state)
         of = "" if state["total"] is None else f" of {state['total']:,.0f}"
-        parts = [f"{state['done']:,.0f}{of} {state['unit']}", state["message"], state.get("waiting_reason")]
+        counted = state["unit"] and f"{state['done']:,.0f}{of} {state['unit']}"
+        parts = [counted, state["message"], state.get("waiting_reason")]
         return ", ".join(part for part in parts if part)
 
     def _write(self) -> None:
@@ -191,12 +198,12 @@ class Progress:
             print(error, file=sys.stderr)
 
 
-def _bar(unit: str) -> RichProgress:
+def _bar() -> RichProgress:
     return RichProgress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn("{task.fields[unit]}", markup=False),
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )

@@ -24,6 +24,20 @@ def test_state_and_events_reach_the_jobs_folder(tmp_path: Path) -> None:
     assert orjson.loads((tmp_path / "events.jsonl").read_bytes())["outcome"] == "collected"
 
 
+def test_what_is_counted_changes_with_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(100))
+    monkeypatch.setattr("core.progress.time.monotonic", lambda: next(moments) * 10.0)
+    with Progress("accounts", terminal=False) as progress:
+        for done in range(36):
+            progress.update(done, 36)
+        assert progress._line() == "35 of 36 accounts"
+        progress.update(0, 2, unit="", message="fitting, cutoff 1 of 2")
+        assert progress._line() == "fitting, cutoff 1 of 2"
+        assert progress.state["seconds_left"] is None  # how quick accounts were says nothing of cutoffs
+        progress.update(1, 2, message="fitting, cutoff 2 of 2")
+        assert progress.state["seconds_left"] == 10.0
+
+
 def test_a_signal_stops_the_work_at_its_next_safe_point() -> None:
     with pytest.raises(Stopped), Progress("accounts", terminal=False) as progress:
         progress.check()

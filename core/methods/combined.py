@@ -144,13 +144,15 @@ class CombinedPredictor:
             InputError: the captions have too little in common, or a cutoff has one user on a side.
             Stopped: asked to stop; what was encoded is kept where ``encoder`` has a cache.
         """
-        progress.update(0, len(captions))
+        progress.update(0, len(captions), unit="accounts")
         vectors = encoder.vectors(captions, progress)
         progress.update(message="words and letters")
         views, rows = Views.fit(captions, vectors)
         fits = []
+        cutoffs = at_least.shape[1]
         for number, truth in enumerate(at_least.T):
-            progress.update(number, at_least.shape[1], message="fitting and calibrating")
+            message = f"fitting and calibrating, cutoff {number + 1} of {cutoffs}"
+            progress.update(number, cutoffs, unit="", message=message)
             fits.append(_fit_cutoff(rows, truth, seed, progress))
         coefficients = np.column_stack([slopes for slopes, _ in fits]).astype(np.float32)
         return cls(views, coefficients, np.array([intercept for _, intercept in fits]), encoder, settings)

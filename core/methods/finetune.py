@@ -253,7 +253,9 @@ class _Run:
         self.progress.update(
             (self.epoch - 1) * per_epoch + self.done,
             self.recipe.epoch_num * per_epoch,
-            message=f"epoch {self.epoch} of {self.recipe.epoch_num}, loss {recent:.3f}",
+            unit="",
+            message=f"account {self.done} of {per_epoch}, epoch {self.epoch} of {self.recipe.epoch_num}, "
+            f"loss {recent:.3f}",
             epoch=self.epoch,
             loss=recent,
         )

@@ -165,7 +165,7 @@ def _encoder_predictor(study: Study) -> EncoderPredictor:
 
 
 def _known_users(study: Study, part: str, encoder: UserEncoder, progress: Progress) -> KnownUsers:
-    progress.update(0, len(study.parts[part]))
+    progress.update(0, len(study.parts[part]), unit="accounts")
     vectors = encoder.vectors(study.captions(part), progress)
     return KnownUsers(vectors, study.at_least(part), study.class_weights(part))
 

@@ -116,7 +116,7 @@ def _train_head(
             history.best_epoch = epoch
             best = {name: tensor.clone() for name, tensor in head.state_dict().items()}
         progress.event(kind="epoch", **history.epochs[-1])
-        progress.update(epoch, epochs, message=f"head, epoch {epoch} of {epochs}")
+        progress.update(epoch, epochs, unit="", message=f"head, epoch {epoch} of {epochs}")
     head.load_state_dict(best)
     _fold_standardisation(head[0], mean, scale)
     model.classifier.load_state_dict(head.state_dict())
