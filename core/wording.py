@@ -64,12 +64,12 @@ def day(value: datetime | str | None) -> str:
 
 
 def clock(value: datetime | str | None) -> str:
-    """A point in time near now: ``14:05:10`` today, with the day otherwise."""
+    """A point in time near now, in this machine's zone: ``14:05:10 CET`` today, with the day otherwise."""
     local = _local(value)
     if local is None:
         return "–"
     today = local.date() == datetime.now().astimezone().date()
-    return f"{local:%H:%M:%S}" if today else f"{local.day} {local:%b, %H:%M}"
+    return f"{local:%H:%M:%S %Z}" if today else f"{local.day} {local:%b, %H:%M %Z}"
 
 
 def _local(value: datetime | str | None) -> datetime | None:

@@ -7,7 +7,7 @@ from core.errors import AgeScopeError
 from core.jobs import ACTIVE, RESUMABLE, Job
 from core.settings import get_settings
 from core.wording import count, duration, moment, number, plain, size
-from pages.shared import draw_progress, empty_state, in_frame, secret_environment
+from pages.shared import draw_progress, empty_state, go_on_button, in_frame, reached
 
 in_frame()
 
@@ -34,18 +34,11 @@ HOLDS = {
 }
 
 
-def resume(job: Job) -> None:
-    try:
-        jobs.resume(job, secret_environment())
-    except AgeScopeError as error:
-        st.error(str(error))
-
-
 def remove(job: Job) -> None:
     try:
         jobs.remove(job)
     except AgeScopeError as error:
-        st.error(str(error))
+        st.error(plain(error))
 
 
 def figures(job: Job) -> str:
@@ -66,6 +59,17 @@ def figures(job: Job) -> str:
     if job.record["attempts"] > 1:
         parts.append(f"attempt {job.record['attempts']}")
     return " · ".join(parts)
+
+
+def why_interrupted(job: Job) -> str:
+    """What became of a job that could not say it itself."""
+    where = ", ".join(reached(job.progress))
+    when = f"{duration(job.heartbeat_age_s())} ago{where and ', at '}{where}"
+    if job.ended_as_asked:
+        happened = f"It was ended as asked, {when}."
+    else:
+        happened = f"It was cut off {when}: the computer restarted, or something ended its process."
+    return f"{happened} What was kept is not lost; it goes on where it was."
 
 
 def details(job: Job) -> None:
@@ -97,15 +101,16 @@ def active() -> None:
                     icon=":material/stop:",
                     on_click=jobs.cancel,
                     args=(job,),
+                    disabled=job.stopping,
                     help="Stops at the next safe point; nothing is lost, and it can go on later.",
                 )
                 st.button(
                     "End at once",
                     key=f"kill_{job.id}",
-                    type="tertiary",
+                    icon=":material/cancel:",
                     on_click=jobs.cancel,
                     args=(job, True),
-                    help="For a job that does not react.",
+                    help="For a job that does not stop. What it has not written down yet is lost.",
                 )
             with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
                 if more.open:
@@ -121,7 +126,7 @@ def clear() -> None:
     try:
         clear_caches(SETTINGS)
     except AgeScopeError as error:
-        st.error(str(error))
+        st.error(plain(error))
     used.clear()
 
 
@@ -159,21 +164,23 @@ for job in ended[first : first + SHOWN_ENDED]:
             st.markdown(f"**{plain(job.record['title'])}**", width="content")
             st.caption(figures(job), width="stretch")
             if state in RESUMABLE:
-                st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=resume, args=(job,))
-            st.button("Remove", key=f"remove_{job.id}", type="tertiary", on_click=remove, args=(job,))
+                go_on_button(job)
+            st.button(
+                "Remove from this list",
+                key=f"remove_{job.id}",
+                icon=":material/playlist_remove:",
+                on_click=remove,
+                args=(job,),
+                help="Removes the job's log and events. What it made stays: accounts, models, predictions.",
+            )
         if result.get("message"):
             st.caption(plain(result["message"]))
         if state == "interrupted":
-            progress = job.progress
-            st.caption(
-                f"It was cut off {duration(job.heartbeat_age_s())} ago, at {number(progress.get('done', 0))} of "
-                f"{number(progress.get('total'))}: the computer restarted, or something ended its process. What was "
-                "kept is not lost; it goes on where it was."
-            )
+            st.caption(plain(why_interrupted(job)))
         with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
             if more.open:
                 details(job)
 
-with st.expander("Disk", icon=":material/hard_drive:", key="disk", on_change="rerun") as disk:
+with st.expander("Disk", key="disk", on_change="rerun") as disk:
     if disk.open:
         show_disk(bool(jobs.active_jobs(JOBS_DIR)))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -144,26 +145,52 @@ def index_progress() -> None:
 
 def draw_progress(job: Job) -> None:
     """A bar with what a job does, how far it is, what it waits for and how long it will take."""
-    progress, state = job.progress, job.state
+    progress, is_active = job.progress, job.state in jobs.ACTIVE
     done, total = progress.get("done", 0), progress.get("total")
-    if state in jobs.ACTIVE and total and done >= total:
+    if is_active and total and done >= total:
         total = None  # that part is finished; how long the next one is, it has not said yet
-    parts = [f"**{plain(job.record['title'])}**"]
-    if total:
-        parts.append(f"{number(done)} of {number(total)} {plain(progress['unit'])}")
+    parts = reached({**progress, "total": total})
+    if is_active:
+        parts += what_is_next(job) or ([] if parts else ["finishing …" if done else "starting …"])
+    text = " · ".join([f"**{plain(job.record['title'])}**", *map(plain, parts)])
+    st.progress(min(1.0, done / total) if total else 0.0, text=text)
+
+
+def reached(progress: Mapping[str, Any]) -> list[str]:
+    """How far a job is, in its own words: what it counts, unless its message does."""
+    parts = []
+    if progress.get("total") and progress["unit"]:
+        parts.append(f"{number(progress['done'])} of {number(progress['total'])} {progress['unit']}")
     if progress.get("posts"):
         parts.append(count(progress["posts"], "post"))
     if progress.get("message"):
-        parts.append(plain(progress["message"]))
+        parts.append(progress["message"])
+    return parts
+
+
+def what_is_next(job: Job) -> list[str]:
+    """What a running job waits for, and when it will have ended."""
+    progress = job.progress
+    parts = ["no sign of life for a minute"] if job.state == "unresponsive" else []
+    if job.stopping:
+        return [*parts, "stopping …"]
     if progress.get("waiting_until"):
-        parts.append(f"waiting until {clock(progress['waiting_until'])}: {plain(progress['waiting_reason'])}")
+        parts.append(f"waiting until {clock(progress['waiting_until'])}: {progress['waiting_reason']}")
     if progress.get("seconds_left"):
         parts.append(f"about {duration(progress['seconds_left'])} left")
-    if not progress:
-        parts.append("starting")
-    if state == "unresponsive":
-        parts.append("no sign of life for a minute")
-    st.progress(min(1.0, done / total) if total else 0.0, text=" · ".join(parts))
+    return parts
+
+
+def go_on_button(job: Job) -> None:
+    """The button by which an ended job goes on where it was."""
+    st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=_resume, args=(job,))
+
+
+def _resume(job: Job) -> None:
+    try:
+        jobs.resume(job, secret_environment())
+    except AgeScopeError as error:
+        st.error(plain(error))
 
 
 def command_to_copy(arguments: Sequence[str]) -> None:

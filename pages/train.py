@@ -179,7 +179,12 @@ def running(job: Job) -> None:
         draw_progress(job)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                "Stop, keep the best so far", icon=":material/stop:", on_click=jobs.cancel, args=(job,), key="stop"
+                "Stop, keep the best so far",
+                icon=":material/stop:",
+                on_click=jobs.cancel,
+                args=(job,),
+                disabled=job.stopping,
+                key="stop",
             )
             st.caption(f"Computing on {plain(option(job, '--device', 'cpu'))}, {plain(option(job, ENCODER, '?'))}")
     elif job.state != "done":

@@ -2,6 +2,7 @@
 
 import math
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,17 @@ def add_ended_job(
     write_json(folder / "result.json", ended)
     write_atomically(folder / "events.jsonl", b"".join(orjson.dumps(event) + b"\n" for event in events))
     write_atomically(folder / "log.txt", "first line\nlast line\n")
+    return folder
+
+
+def add_running_job(data_dir: Path, kind: str, progress: dict[str, Any]) -> Path:
+    """A job that another machine runs, as its heartbeat says; it has reported ``progress``."""
+    folder = data_dir / "jobs" / f"20261101-110000-{kind}-0000"
+    record = {"kind": kind, "title": f"A {kind} job", "arguments": [kind], "outputs": [], "attempts": 1}
+    write_json(folder / "job.json", {**record, "created_at": "2026-11-01T11:00:00+00:00"})
+    write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": time.time(), "host": "elsewhere"})
+    nothing = {"done": 0, "total": None, "unit": "accounts", "message": "", "heartbeat": time.time()}
+    write_json(folder / "progress.json", {**nothing, **progress})
     return folder
 
 

@@ -18,7 +18,7 @@ from core.posts import Account, Post, write_account
 from core.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
 from core.statistics.metrics import METRICS
-from tests.made_study import add_ended_job, add_model, add_predictions
+from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
 
 GRAPH_SECRETS = ("AGESCOPE_GRAPH_USER_ID", "AGESCOPE_GRAPH_TOKEN")
 PAGES = ["overview", "collect", "posts", "train", "results", "jobs", "settings"]
@@ -57,6 +57,11 @@ def run(page: str, **address: str) -> AppTest:
     app.run()
     assert not app.exception, app.exception
     return app
+
+
+def bars(app: AppTest) -> list[str]:
+    """The texts of all progress bars, as they are read."""
+    return [re.sub(r"\\(.)", r"\1", bar.proto.text) for bar in app.get("progress")]
 
 
 def words(app: AppTest) -> str:
@@ -367,8 +372,36 @@ def test_jobs_say_how_they_ended_and_can_be_removed(sample: Path) -> None:
     write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": 1793530800, "host": "elsewhere"})
     app = run("jobs")
     assert "took" in words(app) and r"It ended\." in words(app)
-    next(button for button in app.button if button.label == "Remove").click().run()
+    remove = next(button for button in app.button if button.label == "Remove from this list")
+    assert "What it made stays" in remove.help
+    remove.click().run()
     assert not folder.exists() and not app.exception
+
+
+@pytest.mark.parametrize("page", ["jobs", "overview", "train"])
+def test_a_job_that_was_asked_to_stop_is_shown_stopping_until_it_has(sample: Path, page: str) -> None:
+    progress = {"done": 10, "total": 360, "unit": "", "message": "account 10 of 36, epoch 1 of 10", "seconds_left": 90}
+    folder = add_running_job(sample, "train", progress)
+    assert r"**A train job** · account 10 of 36, epoch 1 of 10 · about 2 min left" in bars(run(page))
+    write_json(folder / "stopping.json", {"at_once": False})
+    app = run(page)
+    assert r"**A train job** · account 10 of 36, epoch 1 of 10 · stopping …" in bars(app)
+    stop = [button for button in app.button if button.label.startswith("Stop")]
+    assert all(button.disabled for button in stop) and len(stop) == (page != "overview")
+
+
+def test_a_job_that_has_not_counted_anything_yet_is_starting(sample: Path) -> None:
+    add_running_job(sample, "train", {})
+    assert "**A train job** · starting …" in bars(run("jobs"))
+
+
+def test_a_job_that_somebody_ended_says_so(sample: Path) -> None:
+    folder = add_running_job(sample, "train", {"heartbeat": 0.0, "done": 3, "total": 60})
+    write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": 0, "host": "elsewhere"})
+    assert "the computer restarted" in words(run("jobs"))
+    write_json(folder / "stopping.json", {"at_once": True})
+    shown = words(run("jobs"))
+    assert "It was ended as asked" in shown and "at 3 of 60 accounts" in shown and "the computer" not in shown
 
 
 def test_settings_show_no_secret(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 """What a person reads."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from core.wording import count, duration, number, percent, plain, size
+from core.wording import clock, count, duration, number, percent, plain, size
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,10 @@ def test_other_peoples_words_cannot_act_as_markdown(hostile: str) -> None:
     escaped = plain(hostile)
     assert escaped.replace("\\", "") == hostile
     assert all(escaped[at - 1] == "\\" for at, letter in enumerate(escaped) if letter in "*[]()<>$:#")
+
+
+def test_a_time_of_day_has_its_zone() -> None:
+    now = datetime.now().astimezone()
+    assert clock(now) == f"{now:%H:%M:%S} {now.tzname()}"
+    long_ago = datetime(2001, 9, 9, 1, 46, tzinfo=UTC).astimezone()
+    assert clock(long_ago) == f"{long_ago.day} {long_ago:%b, %H:%M %Z}"

@@ -197,7 +197,7 @@ def test_the_log_of_a_job_is_read_and_the_job_removed(tab: Page, predicted: Dash
     expect(job.get_by_text("last line")).to_be_visible()
     job.get_by_role("tab", name="Command").click()
     expect(job.get_by_text("-m core scrape-users")).to_be_visible()
-    job.get_by_role("button", name="Remove").click()
+    job.get_by_role("button", name="Remove from this list").click()
     expect(job).to_have_count(0)
     assert not folder.exists()
 
