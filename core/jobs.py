@@ -26,7 +26,7 @@ from filelock import FileLock
 
 from core.errors import AgeScopeError
 from core.files import write_json
-from core.progress import JOB_DIR_VARIABLE, RESULT_FILE
+from core.progress import JOB_DIR_VARIABLE, PROGRESS_FILE, RESULT_FILE
 from core.settings import PROJECT_DIR
 
 State = Literal["running", "unresponsive", "done", "stopped", "failed", "interrupted"]
@@ -63,7 +63,7 @@ class Job:
     @property
     def progress(self) -> dict[str, Any]:
         """The latest that the job reported; empty before its first report."""
-        return _read(self.folder / "progress.json")
+        return _read(self.folder / PROGRESS_FILE)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -273,7 +273,8 @@ def _refuse_a_second_collection(jobs_dir: Path, kind: str) -> None:
 def _launch(job: Job, environment: Mapping[str, str] | None) -> None:
     record = job.record
     write_json(job.folder / "job.json", {**record, "attempts": record["attempts"] + 1})
-    (job.folder / STOPPING_FILE).unlink(missing_ok=True)
+    for of_the_last_attempt in (STOPPING_FILE, PROGRESS_FILE):
+        (job.folder / of_the_last_attempt).unlink(missing_ok=True)
     launched = time.time()
     with (job.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(

@@ -32,6 +32,7 @@ from core.files import write_json
 logger = logging.getLogger(__name__)
 
 JOB_DIR_VARIABLE = "AGESCOPE_JOB_DIR"
+PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
 HEARTBEAT_S = 2.0
 LOG_S = 30.0
@@ -137,8 +138,8 @@ class Progress:
 
     def stopped(self, why: str) -> Stopped:
         """What to raise when the work ends early: ``why``, and how to go on, where it was started from."""
-        how = "Run the same command again to go on from here." if self._job_dir is None else '"Go on" takes it up here.'
-        return Stopped(f"{why} {how}")
+        again = '"Go on" takes it up' if self._job_dir else "Run the same command again to go on"
+        return Stopped(f"{why} {again} from here.")
 
     def wait(self, seconds: float, reason: str) -> None:
         """Wait, saying what for and until when; ends early, with ``Stopped``, when asked to stop."""
@@ -192,7 +193,7 @@ class Progress:
             self.state["peak_memory"] = max(memory, self.state["peak_memory"])
             state = {**self.state, "heartbeat": time.time()}
         try:
-            write_json(self._job_dir / "progress.json", state)
+            write_json(self._job_dir / PROGRESS_FILE, state)
         except AgeScopeError as error:
             # the work itself must not fail because its progress cannot be shown
             print(error, file=sys.stderr)

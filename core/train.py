@@ -154,7 +154,7 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
         if is_model_folder(folder):
             raise
         missing = "no epoch had ended" if arguments.method == "finetuned" else "the model was not finished"
-        raise progress.stopped(f"Stopped, with nothing to keep yet: {missing}.") from stopped
+        raise progress.stopped(f"Nothing to keep yet: {missing}.") from stopped
     if history.stopped:
         raise progress.stopped(
             f"Stopped in epoch {len(history.epochs) + 1} of {arguments.epoch_num}. The best so far, epoch "

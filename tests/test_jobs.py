@@ -131,14 +131,26 @@ def test_who_ended_a_job_is_known(endless: Callable[..., Job]) -> None:
     assert by_button.ended_as_asked and not by_chance.ended_as_asked
 
 
-def test_a_killed_job_is_interrupted_and_can_be_resumed(endless: Callable[[], Job]) -> None:
+def test_a_killed_job_is_interrupted_and_can_be_resumed(
+    endless: Callable[[], Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = endless()
-    wait_until(lambda: bool(job.progress))
+    wait_until(lambda: job.progress.get("done") == 1)
     process = job.process()
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     wait_until(lambda: job.state == "interrupted")
+    assert job.progress["done"] == 1
+    at_launch: list[dict[str, Any]] = []
+    launch = subprocess.Popen
+
+    def watched(*given: Any, **options: Any) -> Any:
+        at_launch.append(job.progress)
+        return launch(*given, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", watched)
     again = jobs.resume(job)
+    assert at_launch == [{}]  # what the last attempt had reached is not where this one stands
     assert again.state == "running"
     assert again.record["attempts"] == 2
 
