@@ -129,13 +129,27 @@ def train(
         typer.Option(metavar="YEARS", help="Learn who is at least this old; repeatable. Default: 21.", min=5, max=120),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
-    recipe: Annotated[Recipe, typer.Option(help="The published method, or the best known.")] = Recipe.published,
+    recipe: Annotated[
+        Recipe,
+        typer.Option(
+            help="published: the encoder is fine-tuned, its [CLS] vectors of the last four layers averaged over an "
+            "account's captions. best: words, letters and the encoder's vectors in one calibrated linear model."
+        ),
+    ] = Recipe.published,
     freeze_encoder: Annotated[
-        bool, typer.Option("--freeze-encoder", help="Only the head learns; users' vectors are computed once and kept.")
+        bool,
+        typer.Option(
+            "--freeze-encoder",
+            help="The published method with a frozen encoder: only the head learns; users' vectors are computed once.",
+        ),
     ] = False,
     compare: Annotated[
         bool,
-        typer.Option("--compare", help="Make a model by each method, on the same accounts, and one table of them."),
+        typer.Option(
+            "--compare",
+            help="Make a model by each method (majority, TF-IDF, frozen encoder, published, best) on the same "
+            "accounts, and one table of them.",
+        ),
     ] = False,
     folds: Annotated[
         int | None, typer.Option(help="With --compare: test every account once, by cross-validation.", min=2)

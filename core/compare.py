@@ -18,6 +18,7 @@ import orjson
 from core.encoders import check_device
 from core.errors import InputError
 from core.files import write_atomically, write_json
+from core.methods import NAMES
 from core.methods.finetune import forget_checkpoints
 from core.methods.fitting import METHODS, Method, Study, fit
 from core.model_folder import CHECKPOINTS, COMPARISON_FILE, TEST_FILE, is_model_folder, read_model_info, versions
@@ -276,7 +277,7 @@ def _card(record: dict[str, Any]) -> str:
     ]
     for row in record["rows"]:
         figures = " | ".join(_figure(row["metrics"][name]) for name in _SHOWN)
-        lines.append(f"| {row['cutoff']:g} | {row['method']} | {figures} | {row['seconds']:.0f} |")
+        lines.append(f"| {row['cutoff']:g} | {NAMES[row['method']]} | {figures} | {row['seconds']:.0f} |")
     return "\n".join(lines) + "\n"
 
 

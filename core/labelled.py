@@ -1,5 +1,6 @@
 """Labelled accounts: labels joined with the accounts' files, and what is wrong said before training."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from core.accounts import canonical_username, read_labels, why_rejected
 from core.errors import InputError
 from core.posts import account_files, file_name, read_account
 from core.progress import Progress
+from core.statistics.splits import SHARES, split_accounts
 from core.wording import count
 
 FEW_PER_CLASS = 20
@@ -155,6 +157,22 @@ def check_both_classes(report: LabelReport) -> None:
                 f"Training needs {FEWEST_PER_CLASS} of each at the very least, better hundreds. Label more accounts, "
                 "or choose another cutoff."
             )
+
+
+def planned_split(at_least: int, under: int) -> dict[str, tuple[int, int]]:
+    """Part -> about how many accounts at least and under the cutoff a drawn split will put into it.
+
+    Accounts with the same texts, which stay together, may move it by a few.
+    """
+    sides = {f"{side}-{n}": side for side, accounts in ((1, at_least), (0, under)) for n in range(accounts)}
+    parts = split_accounts(sides, seed=0)
+    return {part: (sum(sides[n] for n in names), sum(not sides[n] for n in names)) for part, names in parts.items()}
+
+
+def labels_needed(per_side: int, at_least: int, under: int) -> int:
+    """About how many labelled accounts put ``per_side`` of each side into the test part, in these proportions."""
+    rarer = min(at_least, under) / (at_least + under)
+    return math.ceil(per_side / SHARES["test"] / rarer / 10) * 10
 
 
 def _files_by_name(folder: Path, usernames: Sequence[str]) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.methods import NAMES
 from core.model_folder import MAX_AUC_LOSS
 
 _SHOWN = {
@@ -25,14 +26,20 @@ _METHODS = {
     "majority": "It knows nothing of an account and says of everybody what is true of most.",
     "tfidf": "TF-IDF of words, pairs of words and 2 to 4 characters, with logistic regression.",
     "frozen": "The encoder `{encoder}` as it is, at most {max_seq_len} tokens a caption; only the head was learnt.",
-    "finetuned": "The encoder `{encoder}`, fine-tuned, at most {max_seq_len} tokens a caption.",
+    "finetuned": (
+        "The published method, which AgeScope's README describes: the encoder `{encoder}`, fine-tuned together with a "
+        "head on the [CLS] vectors of its last four layers, averaged over an account's captions, of which it reads at "
+        "most {max_seq_len} tokens each."
+    ),
     "combined": (
         "Words, pairs of words and 2 to 5 characters together with the vectors of the encoder `{encoder}` (at most "
-        "{max_seq_len} tokens a caption) in one linear model, calibrated on training accounts that it had not seen."
+        "{max_seq_len} tokens a caption) in one linear model. Its probabilities are calibrated by cross-validation "
+        "among the accounts that it learnt from."
     ),
 }
 
-_PATHS = ("input_dir", "labels", "model_output_dir", "split")
+_HIDDEN = ("input_dir", "labels", "model_output_dir", "split", "recipe", "freeze_encoder")  # paths, and the method
+_IN_WORDS = {"calibrate": "calibrated on the validation accounts"}
 _FINE_TUNING = (
     "learn_rate", "epoch_num", "accumulation_steps", "print_step", "warmup_share", "linear_decay", "patience"
 )  # fmt: skip
@@ -62,8 +69,8 @@ def _head(record: dict[str, Any]) -> str:
     text = (
         f"# Who is at least {cutoffs}?\n\n"
         f"A model that estimates from an account's public captions whether its owner is at least {cutoffs} years old, "
-        f"made with AgeScope {record['versions']['agescope']} on {record['created_at'][:10]}. "
-        + method_in_words(record)
+        f"made with AgeScope {record['versions']['agescope']} on {record['created_at'][:10]} by the method "
+        f"*{NAMES[record['method']]}*.\n\n" + method_in_words(record)
     )
     if record["stopped"]:
         text += "\n\n**Training was stopped before its end**; this is the best epoch until then."
@@ -83,10 +90,12 @@ def _data(record: dict[str, Any]) -> str:
         if not record["twins_apart"]
         else f"**{record['twins_apart']} groups of accounts with largely the same texts are in more than one part**"
     )
+    nothing = "for validation, by which this method chooses nothing unless asked to"
+    choice = "to choose the best epoch by" if record["epochs"] else nothing
     lines = [
         "## Data",
         f"{labels['usable']} labelled accounts with captions, {shares}. {len(split['train'])} to train on, "
-        f"{len(split['validation'])} to choose by, {len(split['test'])} to test with; no account is in two parts, and "
+        f"{len(split['validation'])} {choice}, {len(split['test'])} to test with; no account is in two parts, and "
         f"{apart}.",
     ]
     if labels["problems"]:
@@ -97,7 +106,7 @@ def _data(record: dict[str, Any]) -> str:
 def _figures(record: dict[str, Any], part: str) -> str:
     note = {
         "test": "Measured once, on test accounts that played no part in training or choosing.",
-        "validation": "Measured on the validation accounts, which also chose; there was no test.",
+        "validation": "Measured on the validation accounts, which may also have chosen; there was no test.",
     }[part]
     tables = [f"## Figures\n\n{note} Intervals are 95 %, over accounts."]
     for (cutoff, metrics), threshold in zip(record[part].items(), record["settings"]["thresholds"], strict=True):
@@ -131,9 +140,10 @@ def _use() -> str:
 
 
 def _settings(record: dict[str, Any]) -> str:
-    hidden = _PATHS if record["method"] == "finetuned" else (*_PATHS, *_FINE_TUNING)
+    hidden = _HIDDEN if record["method"] == "finetuned" else (*_HIDDEN, *_FINE_TUNING)
     arguments = {name: record["settings"].get(name, value) for name, value in record["arguments"].items()}
-    rows = [f"| {name} | {_plain(value)} |" for name, value in arguments.items() if name not in hidden]
+    shown = {_IN_WORDS.get(name, name): value for name, value in arguments.items() if name not in hidden}
+    rows = [f"| {name} | {_plain(value)} |" for name, value in shown.items()]
     best = f"Epoch {record['best_epoch']} of {len(record['epochs'])} was kept. " if record["epochs"] else ""
     packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     table = "\n".join(rows)
@@ -164,4 +174,6 @@ def estimate_in_words(figure: dict[str, Any]) -> str:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -54,7 +54,7 @@ def test_every_method_is_tested_on_the_same_accounts_and_can_predict(
     assert all(0 <= pair["p_value"] <= 1 for pair in record["pairs"])
     with (folder / "comparison.csv").open(newline="") as file:
         assert [row["method"] for row in csv.DictReader(file)] == methods
-    assert "| 21 | tfidf |" in (folder / "README.md").read_text()
+    assert "| 21 | TF-IDF |" in (folder / "README.md").read_text()
 
 
 def test_folds_test_every_account_once_and_the_models_learn_from_all(

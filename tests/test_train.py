@@ -16,16 +16,18 @@ import torch
 from core.batching import tokenize
 from core.encoders import load_encoder, load_tokenizer
 from core.errors import InputError, Stopped
-from core.labelled import read_labelled_accounts
+from core.labelled import labels_needed, planned_split, read_labelled_accounts
+from core.methods import NAMES
 from core.methods import finetune as finetune_module
 from core.methods.finetune import Examples, Recipe, finetune
+from core.methods.fitting import METHODS
 from core.model import AgeClassifier, binary_cross_entropy, is_fast, read_weights
 from core.model_folder import ModelSettings, is_model_folder, list_models, read_model_info
 from core.posts import Account, Post, read_account, write_account
 from core.predictor import load_predictor
 from core.progress import Progress, no_progress
 from core.statistics.drift import read_profile
-from core.train import TrainArguments, train
+from core.train import TrainArguments, prepare, train
 from tests.tiny_models import captions, study
 
 
@@ -235,7 +237,14 @@ def test_the_best_recipe_makes_a_model_that_predicts_like_any_other(
     assert info.training["test"]["21"]["auc"]["value"] > 0.95
     young, old = load_predictor(folder).probabilities([captions(16, 4, 1000), captions(40, 4, 1001)])
     assert young[1] < 0.5 < old[1]
-    assert "Words, pairs of words" in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    assert "by the method *best*" in card and "Words, pairs of words" in card
+    assert "| calibrated on the validation accounts | no |" in card
+    assert "freeze_encoder" not in card and "recipe" not in card  # the method's name says it
+
+
+def test_every_method_has_a_name_for_people() -> None:
+    assert NAMES.keys() == METHODS.keys()
 
 
 def test_a_threshold_for_rare_classes_is_chosen_on_validation(encoder: str, tmp_path: Path) -> None:
@@ -287,6 +296,22 @@ def test_twins_never_land_on_both_sides(encoder: str, tmp_path: Path) -> None:
     part_of = {name: part for part, names in training["split"].items() for name in names}
     assert all(part_of[f"user_{n:03}"] == part_of[f"twin_{n:03}"] for n in range(0, 40, 4))
     assert training["twins_apart"] == 0
+
+
+def test_what_is_planned_is_what_a_split_gives(data: tuple[Path, Path], encoder: str, tmp_path: Path) -> None:
+    with no_progress() as progress:
+        drawn = prepare(arguments(data, encoder, tmp_path / "m"), None, progress)
+    truth = drawn.accounts.at_least([21])[:, 0]
+    planned = planned_split(int(truth.sum()), int((~truth).sum()))
+    for part, (at_least, under) in planned.items():
+        found = drawn.at_least(part)[:, 0]
+        assert (at_least, under) == (int(found.sum()), int((~found).sum()))
+
+
+def test_how_many_labels_a_corrected_share_needs() -> None:
+    needed = labels_needed(20, at_least=300, under=100)
+    assert min(planned_split(needed * 3 // 4, needed // 4)["test"]) >= 20
+    assert min(planned_split((needed - 30) * 3 // 4, (needed - 30) // 4)["test"]) < 20
 
 
 def test_captions_are_spread_over_the_account() -> None:
@@ -347,7 +372,7 @@ def test_stopped_before_the_first_epoch_there_is_no_model_but_it_goes_on(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:
     given = arguments(data, encoder, tmp_path / "m", epoch_num=1)
-    with StopAfter(1) as progress, pytest.raises(Stopped, match="nothing to keep yet: no epoch had ended") as said:
+    with StopAfter(1) as progress, pytest.raises(Stopped, match="Nothing to keep yet: no epoch had ended") as said:
         train(given, progress)
     assert "Run the same command again" in str(said.value)
     assert not is_model_folder(given.model_output_dir)
@@ -372,7 +397,7 @@ import torch
 torch.set_num_threads(1)
 from core.methods import finetune
 from core.progress import no_progress
-from core.train import TrainArguments, train
+from core.train import TrainArguments, prepare, train
 finetune.CHECKPOINT_EVERY_S = 0.0
 accounts, labels, output, encoder = sys.argv[1:]
 with no_progress() as progress:
