@@ -63,8 +63,9 @@ def figures(job: Job) -> str:
 
 def why_interrupted(job: Job) -> str:
     """What became of a job that could not say it itself."""
-    where = ", ".join(reached(job.progress))
-    when = f"{duration(job.heartbeat_age_s())} ago{where and ', at '}{where}"
+    when = f"{duration(job.heartbeat_age_s())} ago"
+    if where := reached(job.progress):
+        when += f" ({', '.join(where)})"
     if job.ended_as_asked:
         happened = f"It was ended as asked, {when}."
     else:

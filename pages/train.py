@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -9,14 +10,19 @@ from core.accounts import UserList, read_labels, write_user_list
 from core.encoders import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, devices, preferred_encoder
 from core.errors import InputError
 from core.jobs import Job
+from core.labelled import labels_needed, planned_split
+from core.methods import NAMES
 from core.model_folder import CARD_FILE, ModelInfo, list_models
 from core.settings import get_settings
+from core.statistics.prevalence import FEWEST_PER_CLASS
+from core.statistics.splits import PARTS
 from core.tables import safe_csv
-from core.wording import count, duration, moment, number, percent, plain
+from core.wording import count, number, percent, plain
 from pages.shared import (
     command_to_copy,
     draw_progress,
     empty_state,
+    go_on_button,
     in_frame,
     safe_stem,
     show_rejected,
@@ -27,9 +33,13 @@ from pages.shared import (
 in_frame()
 
 SETTINGS = get_settings()
-FEWEST_PER_GROUP = 20
 ENCODER = "--model-name-or-path"
-METHODS = {"best": "best", "published": "published", "frozen": "frozen encoder", "compare": "compare all"}
+METHODS = {
+    "best": NAMES["combined"],
+    "published": NAMES["finetuned"],
+    "frozen": NAMES["frozen"],
+    "compare": "compare all",
+}
 METHOD_OPTIONS = {
     "best": ["--recipe", "best"],
     "published": ["--recipe", "published"],
@@ -37,10 +47,23 @@ METHOD_OPTIONS = {
     "compare": ["--compare"],
 }
 EXPLAINED = {
-    "best": "Words, letters and the encoder's vector in one calibrated linear model: the best known here, in minutes.",
-    "published": "The published method: encoder and head learn together. On a processor it takes its time.",
-    "frozen": "Only the head learns. The accounts are encoded once; after that it takes seconds.",
-    "compare": "Majority, TF-IDF, frozen, fine-tuned and best on the same accounts, and one table of them.",
+    "best": (
+        "Words, letters and the encoder's vectors in one calibrated linear model: the best known here, in minutes. "
+        "It chooses nothing by the accounts to choose by; they only measure it."
+    ),
+    "published": (
+        "The published method, see the README: BERT or another encoder is fine-tuned, and the [CLS] vectors of its "
+        "last four layers, averaged over an account's captions, tell the age. The epoch that is best on the accounts "
+        "to choose by is kept. On a processor it takes its time."
+    ),
+    "frozen": (
+        "Only the head learns. The accounts are encoded once; after that it takes seconds. The epoch that is best on "
+        "the accounts to choose by is kept."
+    ),
+    "compare": (
+        f"{NAMES['majority'].capitalize()}, {NAMES['tfidf']}, {NAMES['frozen']}, {NAMES['finetuned']} and "
+        f"{NAMES['combined']} on the same accounts, and one table of them."
+    ),
 }
 
 
@@ -93,19 +116,35 @@ def groups(labels: UserList, cutoff: float) -> bool:
     at_least, below = int((ages >= cutoff).sum()), int((ages < cutoff).sum())
     share = percent(at_least / len(ages)) if len(ages) else "–"
     st.markdown(
-        f"**{number(len(labels.usernames))} labelled** · {number(len(ages))} with posts · "
+        f"**{number(len(labels.usernames))} labelled** · {number(len(ages))} with captions · "
         f"{number(at_least)} at least {cutoff:g}, {number(below)} under ({share} at least {cutoff:g})"
     )
-    if min(at_least, below) < FEWEST_PER_GROUP:
+    if at_least and below:
+        st.caption(plan(at_least, below))
+    if min(at_least, below) < FEWEST_PER_CLASS:
         st.warning(
-            f"Fewer than {FEWEST_PER_GROUP} accounts with posts on one side of the cutoff: no model can be judged "
+            f"Fewer than {FEWEST_PER_CLASS} accounts with captions on one side of the cutoff: no model can be judged "
             "on so few. Label more accounts, or choose another cutoff."
         )
     return min(at_least, below) > 0
 
 
-def choose_settings() -> list[str]:
-    """How to train, as the command takes it."""
+@st.cache_data(max_entries=8)
+def plan(at_least: int, below: int) -> str:
+    """How the accounts will be divided, and what that is too few for."""
+    parts = planned_split(at_least, below)
+    learn, choose, test = (number(sum(parts[part])) for part in PARTS)
+    text = f"That gives about {learn} to learn from, {choose} to choose by and {test} to test with."
+    if min(parts["test"]) >= FEWEST_PER_CLASS:
+        return text
+    return (
+        f"{text} The corrected share (Results) wants {FEWEST_PER_CLASS} of each side in the test part: about "
+        f"{count(labels_needed(FEWEST_PER_CLASS, at_least, below), 'labelled account')} in all."
+    )
+
+
+def choose_settings() -> tuple[str, list[str]]:
+    """How to train: the method, and all of it as the command takes it."""
     method = st.segmented_control(
         "Method", METHODS, format_func=METHODS.get, default="best", key="method", persist_state="session", required=True
     )
@@ -134,7 +173,7 @@ def choose_settings() -> list[str]:
         st.caption(f"cuda is not offered: {plain(offered['cuda'].note)}")
     with st.expander("Hyperparameters"):
         options = hyperparameters(method)
-    return [*METHOD_OPTIONS[method], ENCODER, encoder, "--device", device, *options]
+    return method, [*METHOD_OPTIONS[method], ENCODER, encoder, "--device", device, *options]
 
 
 def hyperparameters(method: str) -> list[str]:
@@ -170,27 +209,68 @@ def hyperparameters(method: str) -> list[str]:
 @st.fragment(run_every=2.0)
 def running(job: Job) -> None:
     """How far a training run is, on what it computes, and its curves as they come."""
-    is_active = job.state in jobs.ACTIVE
-    if st.session_state.get("training_active", is_active) != is_active:
-        st.session_state.training_active = is_active
+    if job.state not in jobs.ACTIVE:
         st.rerun()
-    st.session_state.training_active = is_active
-    if is_active:
-        draw_progress(job)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                "Stop, keep the best so far",
-                icon=":material/stop:",
-                on_click=jobs.cancel,
-                args=(job,),
-                disabled=job.stopping,
-                key="stop",
-            )
-            st.caption(f"Computing on {plain(option(job, '--device', 'cpu'))}, {plain(option(job, ENCODER, '?'))}")
-    elif job.state != "done":
-        st.warning(f"{job.state.capitalize()}. {plain(job.result.get('message', ''))}")
-        st.page_link("pages/jobs.py", label="Log, and go on", icon=":material/arrow_forward:")
+    st.session_state.watched = job.id
+    draw_progress(job)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Stop, keep the best so far" if job.events("epoch") else "Stop",
+            icon=":material/stop:",
+            on_click=jobs.cancel,
+            args=(job,),
+            disabled=job.stopping,
+            key="stop",
+        )
+        st.caption(f"Computing on {plain(option(job, '--device', 'cpu'))}, {plain(option(job, ENCODER, '?'))}")
     curves(job)
+
+
+def show_outcome(job: Job, models: list[ModelInfo]) -> None:
+    """What an ended run has come to, and the next step."""
+    made = [model for model in models if made_by(job, model)]
+    if job.state == "done" and made:
+        st.success(ready(made), icon=":material/check_circle:")
+    elif job.state == "done":
+        st.info("It is done, but its model is no longer where it was written.")
+    else:
+        message = job.result.get("message") or f"It was {'ended as asked' if job.ended_as_asked else 'cut off'}."
+        st.warning(plain(message), title=f"{plain(job.record['title'])}: {job.state}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.state in jobs.RESUMABLE:
+            go_on_button(job)
+        if made:
+            st.page_link("pages/results.py", label="Predict with it on Results", icon=":material/arrow_forward:")
+        st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
+    curves(job)
+
+
+def made_by(job: Job, model: ModelInfo) -> bool:
+    """Whether a run has made a model, alone or with others that it compares."""
+    outputs = [Path(output) for output in job.record["outputs"]]
+    return model.folder in outputs or model.folder.parent in outputs
+
+
+def ready(made: list[ModelInfo]) -> str:
+    """That a model is ready and what it got right; or of several, how many they are."""
+    if len(made) > 1:
+        return f"The {number(len(made))} models that were compared are ready; the table shows what each is worth."
+    [model] = made
+    figures = next(iter(measured_on(model)[1].values()))
+    return f"Model {plain(model.name)} is ready: right on {right(model, figures)} accounts."
+
+
+def measured_on(model: ModelInfo) -> tuple[str, dict[str, Any]]:
+    """The part of the split that a model was measured on, and its figures there by cutoff."""
+    part = "test" if model.training["test"] else "validation"
+    return part, model.training[part]
+
+
+def right(model: ModelInfo, figures: dict[str, Any]) -> str:
+    """On how many accounts a model was right: ``6 of 7 test``."""
+    part, _ = measured_on(model)
+    accounts = len(model.training["split"][part])
+    return f"{number((figures['accuracy']['value'] or 0) * accounts)} of {number(accounts)} {part}"
 
 
 def option(job: Job, name: str, otherwise: str) -> str:
@@ -226,20 +306,18 @@ def model_rows(models: list[ModelInfo]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "when": moment(model.training["created_at"]),
                 "model": model.name,
-                "method": model.training["method"],
-                "encoder": model.settings.encoder,
+                "method": NAMES.get(model.training["method"], model.training["method"]),
                 "cutoff": float(cutoff),
+                "right on": right(model, figures),
                 "AUC": with_interval(figures["auc"]),
                 "accuracy": with_interval(figures["accuracy"]),
                 "calibration error": with_interval(figures["calibration_error"]),
-                "measured on": "test" if model.training["test"] else "validation",
-                "accounts": len(model.training["split"]["train"]),
-                "time": duration(model.training["seconds"]),
+                "learnt from": len(model.training["split"]["train"]),
+                "encoder": model.settings.encoder,
             }
             for model in models
-            for cutoff, figures in (model.training["test"] or model.training["validation"]).items()
+            for cutoff, figures in measured_on(model)[1].items()
         ]
     )
 
@@ -260,7 +338,7 @@ def prepare(is_active: bool) -> None:
     cutoff = st.number_input("Cutoff (years)", 6, 100, 21, key="cutoff", width=160, bind="query-params")
     can_train = groups(labels, cutoff)
     st.subheader("2 · What")
-    options = choose_settings()
+    method, options = choose_settings()
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = SETTINGS.models_dir / f"{stamp}-at-least-{cutoff:g}"
     arguments = [
@@ -272,18 +350,20 @@ def prepare(is_active: bool) -> None:
     if DEFAULT_ENCODER in options and preferred_encoder() != DEFAULT_ENCODER:
         st.caption(f"Where no model hub can be reached, choose {OFFLINE_ENCODER}.")
     if st.button("Train", type="primary", icon=":material/model_training:", disabled=not can_train or is_active):
-        title = f"Training on {count(len(labels.usernames), 'labelled account')}, cutoff {cutoff:g}"
+        title = f"Training, {METHODS[method]}, cutoff {cutoff:g}"
         if start_job("train", title, arguments, [folder]):
             st.rerun()
 
 
 def show_models(models: list[ModelInfo]) -> None:
     """All models in one table; a click opens a model's card."""
+    if not models:
+        return
     st.subheader("Models")
     st.caption(
         "Figures are of the test accounts, which took no part in training, or, where there were none, of the "
-        "validation accounts, which also chose the model; with 95 % intervals. *Accounts* are those it learnt from. "
-        "Click a model to read its card."
+        "validation accounts, which may have chosen the model as well; with 95 % intervals. The latest is first. Click "
+        "a model to read its card."
     )
     rows = model_rows(models)
     event = st.dataframe(
@@ -293,7 +373,7 @@ def show_models(models: list[ModelInfo]) -> None:
         selection_mode="single-cell",
         key="models",
         alt="Trained models with their figures",
-        column_config={"accounts": st.column_config.NumberColumn("accounts", format="localized")},
+        column_config={"learnt from": st.column_config.NumberColumn("learnt from", format="localized")},
     )
     st.page_link("pages/results.py", label="Predict with a model", icon=":material/arrow_forward:")
     if event.selection.cells:
@@ -320,16 +400,21 @@ if not store.counts().with_posts:
     )
     st.stop()
 
-training_jobs = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
-is_active = bool(training_jobs) and training_jobs[0].state in jobs.ACTIVE
+models = list_models(SETTINGS.models_dir)
+trainings = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
+latest = next((job for job in trainings if job.state in jobs.ACTIVE), trainings[0] if trainings else None)
+is_active = latest is not None and latest.state in jobs.ACTIVE
+was_watched = latest is not None and st.session_state.get("watched") == latest.id
 if is_active:
     st.subheader("Training")
-    running(training_jobs[0])
-with st.expander("Prepare another training", key="another") if is_active else st.container():
+    running(latest)
+elif was_watched:
+    show_outcome(latest, models)
+    show_models(models)
+with st.expander("Prepare another training", key="another") if is_active or was_watched else st.container():
     prepare(is_active)
-if training_jobs and not is_active:
+if latest and not is_active and not was_watched:
     st.subheader("The latest run")
-    running(training_jobs[0])
-models = list_models(SETTINGS.models_dir)
-if models:
+    show_outcome(latest, models)
+if is_active or not was_watched:
     show_models(models)

@@ -69,7 +69,8 @@ def add_ended_job(
 def add_running_job(data_dir: Path, kind: str, progress: dict[str, Any]) -> Path:
     """A job that another machine runs, as its heartbeat says; it has reported ``progress``."""
     folder = data_dir / "jobs" / f"20261101-110000-{kind}-0000"
-    record = {"kind": kind, "title": f"A {kind} job", "arguments": [kind], "outputs": [], "attempts": 1}
+    outputs = [str(data_dir / "models" / "the-model")]
+    record = {"kind": kind, "title": f"A {kind} job", "arguments": [kind], "outputs": outputs, "attempts": 1}
     write_json(folder / "job.json", {**record, "created_at": "2026-11-01T11:00:00+00:00"})
     write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": time.time(), "host": "elsewhere"})
     nothing = {"done": 0, "total": None, "unit": "accounts", "message": "", "heartbeat": time.time()}

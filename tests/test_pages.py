@@ -400,8 +400,48 @@ def test_a_job_that_somebody_ended_says_so(sample: Path) -> None:
     write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": 0, "host": "elsewhere"})
     assert "the computer restarted" in words(run("jobs"))
     write_json(folder / "stopping.json", {"at_once": True})
-    shown = words(run("jobs"))
-    assert "It was ended as asked" in shown and "at 3 of 60 accounts" in shown and "the computer" not in shown
+    shown = words(run("jobs")).replace("\\", "")
+    assert "It was ended as asked" in shown and "(3 of 60 accounts)" in shown and "the computer" not in shown
+
+
+def end_job(folder: Path, **result: object) -> None:
+    write_json(folder / "result.json", {"exit_status": 0, "message": "", "ended_at": "2026-11-01T12:00:00Z", **result})
+
+
+def test_a_training_that_one_saw_running_ends_with_its_model_at_the_top(sample: Path) -> None:
+    folder = add_running_job(sample, "train", {"done": 1, "total": 2, "unit": "accounts"})
+    app = run("train")
+    assert not app.success
+    add_model(sample / "models" / "the-model")
+    end_job(folder)
+    app.run()
+    assert not app.exception
+    [said] = app.success
+    assert said.value == r"Model the\-model is ready: right on 2 of 2 validation accounts."
+    assert app.subheader[0].value == "Models"
+    assert "Prepare another training" in [expander.label for expander in app.expander]
+
+
+def test_the_latest_training_says_what_it_came_to_also_without_epochs(sample: Path) -> None:
+    add_model(sample / "models" / "the-model")
+    end_job(add_running_job(sample, "train", {}))
+    app = run("train")
+    assert "The latest run" in words(app) and "right on 2 of 2 validation accounts" in words(app)
+    [models] = [table.value for table in app.dataframe if "model" in table.value]
+    assert models[["method", "right on"]].values.tolist() == [["published", "2 of 2 validation"]]
+
+
+def test_a_stopped_training_goes_on_from_its_page(sample: Path) -> None:
+    end_job(add_running_job(sample, "train", {}), exit_status=1, stopped=True, message="Nothing to keep *yet*.")
+    app = run("train")
+    assert r"Nothing to keep \*yet\*\." in words(app)
+    assert "Go on" in [button.label for button in app.button]
+
+
+def test_what_the_labels_will_give_is_said_before_training(sample: Path) -> None:
+    shown = words(run("train"))
+    assert "about 36 to learn from, 8 to choose by and 7 to test with" in shown
+    assert "wants 20 of each side in the test part: about 290 labelled accounts in all" in shown
 
 
 def test_settings_show_no_secret(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
