@@ -179,14 +179,25 @@ def outcomes(counts: dict[str, int]) -> alt.Chart:
 
 
 def over_time(table: pd.DataFrame, time: str, count: str, title: str, height: int = 140) -> alt.Chart:
-    """Bars of a count by day or month; ``time`` holds the beginning of each."""
+    """Bars of a count; ``time``, "day" or "month", is the column that holds the beginning of each, and their length."""
+    unit, shown = ("yearmonth", "%b %Y") if time == "month" else ("yearmonthdate", "%-d %b %Y")
+    axis = alt.Axis(
+        tickCount={"interval": time, "step": 1},
+        labelExpr=f"datum.index < 1 ? timeFormat(datum.value, '{shown}') : ''",  # the last tick ends the last bar
+        labelAlign="left",
+        labelFlush=False,
+        labelOverlap="parity",
+    )
     return (
         alt.Chart(table)
         .mark_bar(color=ACCENT)
         .encode(
-            x=alt.X(f"{time}:T", title=None),
+            x=alt.X(f"{unit}({time}):T", title=None, axis=axis),
             y=alt.Y(f"{count}:Q", title=title, axis=alt.Axis(format=",d", tickMinStep=1)),
-            tooltip=[alt.Tooltip(f"{time}:T"), alt.Tooltip(f"{count}:Q", format=",", title=title)],
+            tooltip=[
+                alt.Tooltip(f"{time}:T", format=shown),
+                alt.Tooltip(f"{count}:Q", format=",", title=title),
+            ],
         )
         .properties(height=height)
     )
