@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     graph_url: str = Field(
         "https://graph.facebook.com", description="base address of the Graph API; plain http for loopback only"
     )
-    instagram_session: SecretStr | None = Field(None, description="secret: the value of the `sessionid` cookie")
+    instagram_session: SecretStr | None = Field(None, description="secret: the value of the cookie named sessionid")
     graph_token: SecretStr | None = Field(None, description="secret: an access token of the Graph API")
     graph_user_id: SecretStr | None = Field(None, description="secret: the Instagram user id the token belongs to")
     people: str = Field("", description="mail addresses, with commas between, of those who may see the dashboard")

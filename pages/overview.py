@@ -193,7 +193,9 @@ store = the_store()
 standing()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(f"Study folder: {plain(SETTINGS.data_dir)}", width="content")
-    if st.button("Rebuild the index", type="tertiary", help="The index of the files can be made anew at any time."):
+    if st.button(
+        "Rebuild the index", icon=":material/refresh:", help="The index of the files can be made anew at any time."
+    ):
         with st.spinner("Reading every file anew …"):
             store.rebuild()
         st.rerun()

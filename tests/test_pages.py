@@ -444,6 +444,14 @@ def test_what_the_labels_will_give_is_said_before_training(sample: Path) -> None
     assert "wants 20 of each side in the test part: about 290 labelled accounts in all" in shown
 
 
+def test_the_index_is_rebuilt_with_what_looks_like_a_button(sample: Path) -> None:
+    app = run("overview")
+    [rebuild] = [button for button in app.button if button.label == "Rebuild the index"]
+    assert rebuild.proto.type == "secondary"
+    rebuild.click().run()
+    assert not app.exception and metric(app, "Collected") == "60"
+
+
 def test_settings_show_no_secret(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGESCOPE_INSTAGRAM_SESSION", "very-secret-cookie")
     get_settings.cache_clear()

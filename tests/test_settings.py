@@ -32,3 +32,7 @@ def test_other_addresses_need_https(monkeypatch: pytest.MonkeyPatch, address: st
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGESCOPE_INSTAGRAM_SESSION", "s3cret-cookie")
     assert "s3cret" not in repr(get_settings()) + str(get_settings().model_dump())
+
+
+def test_what_settings_are_is_said_in_plain_text_since_tables_show_it_as_it_stands() -> None:
+    assert not [name for name, field in Settings.model_fields.items() if "`" in (field.description or "")]
