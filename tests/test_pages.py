@@ -50,7 +50,7 @@ def predicted(sample: Path) -> Path:
 
 
 def run(page: str, **address: str) -> AppTest:
-    app = AppTest.from_file(str(PROJECT_DIR / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(PROJECT_DIR / "frame.py"), default_timeout=60)
     app.switch_page(f"pages/{page}.py")
     for name, value in address.items():
         app.query_params[name] = value

@@ -48,16 +48,21 @@ def free_port() -> int:
 
 
 def start_dashboard(
-    data_dir: Path, instagram_url: str, log: Path, port: int | None = None, further: Mapping[str, str] | None = None
+    data_dir: Path,
+    instagram_url: str,
+    log: Path,
+    port: int | None = None,
+    further: Mapping[str, str] | None = None,
+    folder: Path = PROJECT_DIR,
 ) -> Dashboard:
-    """Start one and wait until it answers; ``further`` is added to its environment."""
+    """Start the one in ``folder`` and wait until it answers; ``further`` is added to its environment."""
     port = port or free_port()
     own = {"AGESCOPE_DATA_DIR": str(data_dir), "AGESCOPE_INSTAGRAM_URL": instagram_url}
     environment = {**os.environ, **own, **(further or {})}
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-            cwd=PROJECT_DIR,
+            cwd=folder,
             env=environment,
             stdout=output,
             stderr=output,
