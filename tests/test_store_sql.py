@@ -9,6 +9,7 @@ from core.errors import AgeScopeError, InputError
 from core.posts import Account, Post, write_account
 from core.settings import Settings
 from core.store import Store, free_sql
+from core.tables import parquet, safe_csv
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,33 @@ def test_a_query_that_takes_too_much_memory_is_stopped(store: Store) -> None:
 def test_the_schema_names_every_table(store: Store) -> None:
     tables = set(store.schema()["table"])
     assert tables == {"accounts", "posts", "lists", "labels", "ages", "predictions", "runs", "files"}
+
+
+def test_columns_of_one_name_are_told_apart(store: Store) -> None:
+    query = "SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a, a.username, b.username FROM accounts a, accounts b LIMIT 3"
+    answer = store.sql(query)
+    assert answer.table.column_names == ["a", "a_3", "a_2", "a_4", "username", "username_2"]
+    assert list(answer.frame.columns) == answer.table.column_names
+    assert parquet(answer.table) and safe_csv(answer.frame)
+
+
+@pytest.mark.parametrize("query", ["SELECT INTERVAL 1 DAY", "SELECT DATE '200000-01-01'", "SELECT union_value(a := 1)"])
+def test_what_cannot_be_shown_is_refused_with_a_way_out(store: Store, query: str) -> None:
+    with pytest.raises(InputError, match="VARCHAR"):
+        store.sql(query)
+    assert store.sql(f"SELECT ({query})::VARCHAR").table.num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT nonsense FROM posts", "There is no such column. Binder Error: .*Candidate bindings"),
+        ("SELECT * FROM nonsense", "There is no such table or function."),
+        ("SELECT username, count(*) FROM posts", "The database could not understand this: "),
+        ("SELECT FROM WHERE", "The database could not understand this: "),
+    ],
+)
+def test_a_mistake_is_told_in_our_words_first(store: Store, query: str, words: str) -> None:
+    with pytest.raises(InputError, match=f"(?s)^{words}") as refused:
+        store.sql(query)
+    assert "LINE 1" not in str(refused.value)

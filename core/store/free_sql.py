@@ -6,6 +6,7 @@ calls no table function but harmless ones; it runs in a read-only transaction; a
 after a time, a number of rows and an amount of memory.
 """
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from typing import Any
 
 import duckdb
 import orjson
+import pandas as pd
 import psutil
 import pyarrow as pa
 
 from core.errors import InputError
 from core.store.database import Database
+from core.tables import parquet
 
 MAX_ROWS = 10_000
 MAX_SECONDS = 10.0
@@ -27,6 +30,11 @@ MAX_BYTES = 200_000_000
 MAX_GROWTH = 1_500_000_000
 
 _ROWS_AT_A_TIME = 64
+_IN_OUR_WORDS = (
+    ("Binder Error: Referenced column", "There is no such column."),
+    ("Catalog Error", "There is no such table or function."),
+    ("Binder Error", "The database could not understand this:"),
+)
 _TABLE_FUNCTIONS = frozenset({"unnest", "json_each", "json_tree"})
 # they make much out of little, in memory that DuckDB neither counts nor gives up when interrupted
 _GROWING_FUNCTIONS = frozenset({"repeat", "lpad", "rpad", "range", "generate_series", "list_resize", "array_resize"})
@@ -38,11 +46,13 @@ class Answer:
 
     Attributes:
         table: its rows, at most :data:`MAX_ROWS`.
+        frame: the same, to be shown.
         cut: why rows are left out, in a sentence, or None where all are there.
         seconds: how long it took.
     """
 
     table: pa.Table
+    frame: pd.DataFrame
     cut: str | None
     seconds: float
 
@@ -60,7 +70,7 @@ def answer(database: Database, query: str, max_seconds: float = MAX_SECONDS) -> 
         with _explained(max_seconds), _interrupted_after(cursor, max_seconds):
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             table, cut = _fetch(cursor.sql(query).to_arrow_reader(_ROWS_AT_A_TIME))
-    return Answer(table, cut, time.perf_counter() - started)
+    return Answer(table, _frame(table), cut, time.perf_counter() - started)
 
 
 def _fetch(reader: pa.RecordBatchReader) -> tuple[pa.Table, str | None]:
@@ -77,7 +87,35 @@ def _fetch(reader: pa.RecordBatchReader) -> tuple[pa.Table, str | None]:
         if size > MAX_BYTES:
             cut = f"Only the first {rows:,} rows are shown, because they are so large."
             break
-    return pa.Table.from_batches(batches, reader.schema)[:MAX_ROWS], cut
+    table = pa.Table.from_batches(batches, reader.schema)[:MAX_ROWS]
+    return table.rename_columns(_distinct(table.column_names)), cut
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """``table`` as a data frame; refused where it could not be shown, or not be written as Parquet."""
+    try:
+        parquet(table.schema.empty_table())
+        frame: pd.DataFrame = table.to_pandas()
+    except (pa.ArrowException, ValueError) as error:
+        raise InputError(
+            "The answer holds what cannot be shown here: a span of time, or a date too far away. Turn it into text, "
+            f"for example (last_at - first_at)::VARCHAR. {error}"
+        ) from error
+    return frame
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """``names`` with ``_2``, ``_3``, ... behind what occurred before: a data frame or a file may have each but once."""
+    taken = set(names)
+    seen: set[str] = set()
+    distinct = []
+    for name in names:
+        if name in seen:
+            name = next(new for at in itertools.count(2) if (new := f"{name}_{at}") not in taken)
+        seen.add(name)
+        taken.add(name)
+        distinct.append(name)
+    return distinct
 
 
 def _check(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -87,7 +125,7 @@ def _check(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
     ((text,),) = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
     tree = orjson.loads(text)
     if tree.get("error_type") == "parser":
-        raise InputError(f"This is not valid SQL: {tree.get('error_message')}")
+        raise InputError(f"The database could not understand this: {tree.get('error_message')}")
     if tree.get("error") or len(tree.get("statements", [])) != 1:
         raise InputError("Only one SELECT statement at a time can be run here (no PIVOT, no changes, no settings).")
     for node in _nodes(tree):
@@ -151,4 +189,10 @@ def _explained(max_seconds: float) -> Iterator[None]:
             raise InputError(f"The query was stopped: it took more than {limit}. Narrow it, or add a LIMIT.") from error
         if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in text:
             raise InputError("The query needs more memory than it may use. Narrow it, or add a LIMIT.") from error
-        raise InputError(f"This cannot be answered: {text}") from error
+        ours = next((words for start, words in _IN_OUR_WORDS if text.startswith(start)), "This cannot be answered:")
+        raise InputError(f"{ours} {_without_excerpt(text)}") from error
+
+
+def _without_excerpt(text: str) -> str:
+    """What the database says, without the line of the query with a mark below, which needs a fixed width."""
+    return text.split("\n\nLINE ")[0]
