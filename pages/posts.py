@@ -1,15 +1,17 @@
 import re
+from collections.abc import Hashable
 from pathlib import Path
-from typing import get_args
+from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import charts
 from core.errors import InputError
 from core.posts import Outcome
-from core.store import AccountDetail, Answer, Filter
+from core.store import AccountDetail, Answer, Filter, PostSort
 from core.tables import parquet, safe_csv
 from core.wording import count, day, moment, number, percent, plain
 from pages.shared import clicked_row, close, empty_state, in_frame, table_key, the_store
@@ -18,10 +20,26 @@ in_frame()
 
 PAGE_ROWS = 50
 POSTS_A_PAGE = 25
+MOST_DOWNLOADED = 100_000
+ACCOUNTS_HEIGHT = 390
+"""Ten rows: what is clicked, and the account that it opens above, are on one screen."""
+READING_HEIGHT = 400
+"""Of the posts of an opened account, so that the table of accounts stays near."""
+SCHEMA_HEIGHT = 330
+NO_FILTERS = {
+    "user": "",
+    "words": "",
+    "since": None,
+    "until": None,
+    "outcome": (),
+    "language": (),
+    "label": "any",
+    "least": 0,
+}
 LABELS = {
     "any": "any",
-    "labelled": "has a label",
-    "unlabelled": "no label",
+    "labelled": "known",
+    "unlabelled": "not known",
     "at_least": "at least 21",
     "under": "under 21",
 }
@@ -30,7 +48,7 @@ ACCOUNT_ORDERS = {
     "posts": "number of posts",
     "last_at": "latest post",
     "collected_at": "collected",
-    "age": "labelled age",
+    "age": "known age",
 }
 POST_ORDERS = {
     "newest": ("taken_at", True, "newest first"),
@@ -40,11 +58,13 @@ POST_ORDERS = {
     "username": ("username", False, "account"),
 }
 EXAMPLES = {
+    "Accounts with known ages": "SELECT username, age, posts, language\nFROM accounts JOIN ages USING (username)\n"
+    "ORDER BY age",
     "Accounts with the most posts": "SELECT username, posts, first_at, last_at\nFROM accounts\n"
     "ORDER BY posts DESC\nLIMIT 20",
     "Posts per month": "SELECT date_trunc('month', taken_at) AS month, count(*) AS posts\nFROM posts\n"
     "WHERE taken_at IS NOT NULL\nGROUP BY month\nORDER BY month",
-    "Captions with a word, by label": "SELECT age >= 21 AS at_least_21, count(*) AS posts,\n"
+    "Captions with a word, by known age": "SELECT age >= 21 AS at_least_21, count(*) AS posts,\n"
     "    avg(contains(caption_lower, 'school')::INTEGER) AS share\n"
     "FROM posts JOIN ages USING (username)\nGROUP BY at_least_21",
     "Probability and number of posts": "SELECT run, round(probability, 1) AS probability, count(*) AS accounts,\n"
@@ -54,33 +74,29 @@ store = the_store()
 
 
 def choose_filter() -> Filter:
-    """The filters, all in one row; each is in the address, so that a link shows the same."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        username = st.text_input("Account", key="user", bind="query-params", width=120)
+    """The filters, in two even rows; each is in the address, so that a link shows the same."""
+    with st.grid(4, min_column_width=150):
+        username = st.text_input("Account", key="user", bind="query-params")
         words = st.text_input(
             "Words in captions",
             key="words",
             bind="query-params",
-            width=165,
             help='All of the words, also within longer ones; "in quotes" they belong together.',
         )
-        since = st.date_input("From", value=None, key="since", bind="query-params", width=130)
-        until = st.date_input("Until", value=None, key="until", bind="query-params", width=130)
-        outcomes = st.multiselect(
-            "Outcome", get_args(Outcome), key="outcome", bind="query-params", width=125, placeholder="any"
-        )
+        since = st.date_input("From", value=None, key="since", bind="query-params")
+        until = st.date_input("Until", value=None, key="until", bind="query-params")
+        outcomes = st.multiselect("Outcome", get_args(Outcome), key="outcome", bind="query-params", placeholder="any")
         languages = st.multiselect(
             "Language",
             store.languages()["language"].tolist(),
             key="language",
             bind="query-params",
-            width=120,
             placeholder="any",
             help="What an account mostly writes in, guessed from the beginning of its captions; ISO 639 codes.",
         )
-        label = st.selectbox("Label", LABELS, format_func=LABELS.get, key="label", bind="query-params", width=115)
-        least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params", width=110)
-    return Filter(
+        label = st.selectbox("Known age", LABELS, format_func=LABELS.get, key="label", bind="query-params")
+        least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params")
+    chosen = Filter(
         username=username,
         words=words,
         since=since,
@@ -90,6 +106,15 @@ def choose_filter() -> Filter:
         label=label,
         min_posts=least or None,
     )
+    if chosen != Filter():
+        st.button("Clear filters", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters)
+    return chosen
+
+
+def clear_filters() -> None:
+    """Let everything pass again; the address follows."""
+    for key, everything in NO_FILTERS.items():
+        st.session_state[key] = everything
 
 
 @st.fragment(run_every=5.0)
@@ -102,20 +127,18 @@ def news(drawn_at: int) -> None:
 
 def accounts_table(chosen: Filter) -> None:
     """The accounts that pass, a page at a time; a click opens an account."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        how_many = st.container(width="stretch")
-        order = st.selectbox(
-            "Order", ACCOUNT_ORDERS, format_func=ACCOUNT_ORDERS.get, key="order", bind="query-params", width=180
-        )
+    how_many, order = heading_of_table(ACCOUNT_ORDERS, "order")
     page_key = f"accounts_page_{hash(chosen)}"
     page = st.session_state.get(page_key, 1)
     found, table = store.search_accounts(chosen, order, order != "username", PAGE_ROWS, (page - 1) * PAGE_ROWS)
     how_many.markdown(f"**{count(found, 'account')} found**")
     page_chooser(found, page_key)
+    st.caption("Click an account to open it.")
     key = table_key(f"accounts_{page}_{order}")
     st.dataframe(
         table.drop(columns=["captions", "source"]),
         hide_index=True,
+        height=ACCOUNTS_HEIGHT if len(table) > 10 else "content",
         on_select=lambda: open_selected(key, table),
         selection_mode="single-cell",
         key=key,
@@ -127,10 +150,19 @@ def accounts_table(chosen: Filter) -> None:
             "first_at": st.column_config.DatetimeColumn("first post", format="D MMM YYYY"),
             "last_at": st.column_config.DatetimeColumn("latest post", format="D MMM YYYY"),
             "collected_at": st.column_config.DatetimeColumn("collected (UTC)", format="D MMM YYYY, HH:mm"),
-            "age": st.column_config.NumberColumn("label", help="known age in years"),
+            "age": st.column_config.NumberColumn("known age", help="in years"),
         },
     )
-    st.caption("Click an account to open it.")
+
+
+def heading_of_table(orders: dict[str, str], key: str) -> tuple[DeltaGenerator, str]:
+    """Room for how many were found, and beside it the order that is chosen.
+
+    Something stands between this and the table: the tools that hover above a table would cover it.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        how_many = st.container(horizontal=True, vertical_alignment="center", width="stretch")
+        return how_many, st.selectbox("Order", orders, format_func=orders.get, key=key, bind="query-params", width=180)
 
 
 def open_selected(key: str, table: pd.DataFrame) -> None:
@@ -142,39 +174,64 @@ def open_selected(key: str, table: pd.DataFrame) -> None:
 
 def posts_table(chosen: Filter) -> None:
     """The posts that pass, a page at a time."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        how_many = st.container(width="stretch")
-        order = st.selectbox(
-            "Order",
-            POST_ORDERS,
-            format_func=lambda name: POST_ORDERS[name][2],
-            key="posts_order",
-            bind="query-params",
-            width=180,
-        )
+    how_many, order = heading_of_table({name: shown for name, (*_, shown) in POST_ORDERS.items()}, "posts_order")
     sort, descending, _ = POST_ORDERS[order]
     page_key = f"posts_page_{hash(chosen)}"
     page = st.session_state.get(page_key, 1)
     found, posts = store.search_posts(chosen, sort, descending, POSTS_A_PAGE, (page - 1) * POSTS_A_PAGE)
-    how_many.markdown(f"**{count(found, 'post')} found**")
+    with how_many:
+        st.markdown(f"**{count(found, 'post')} found**", width="content")
+        if found:
+            offer_posts(chosen, sort, descending, found)
     page_chooser(found, page_key, POSTS_A_PAGE)
     draw_posts(posts, chosen.terms)
 
 
-def draw_posts(posts: pd.DataFrame, terms: list[str], with_account: bool = True) -> None:
-    """Posts to read, with what was searched for marked; other people's words never act as Markdown."""
-    table = pd.DataFrame(
-        {
-            "account": [f"[{plain(name)}](posts?account={quote(name, safe='')})" for name in posts["username"]],
-            "taken": [taken(at) for at in posts["taken_at"]],
-            "caption": [marked(caption, terms) if caption else "*no caption*" for caption in posts["caption"]],
-            "likes, comments": [
-                f"{number(likes)}, {number(comments)}"
-                for likes, comments in zip(posts["likes"].astype(float), posts["comments"].astype(float), strict=True)
-            ],
-        }
+def offer_posts(chosen: Filter, sort: PostSort, descending: bool, found: int) -> None:
+    """What the filter finds as a file, made when somebody asks for it."""
+    many = found > MOST_DOWNLOADED
+    st.download_button(
+        f"First {number(MOST_DOWNLOADED)} as CSV" if many else "These posts as CSV",
+        lambda: safe_csv(store.posts(chosen, sort, descending, MOST_DOWNLOADED)),
+        "posts.csv",
+        "text/csv",
+        help="For all of them narrow the filter, by dates for instance, and join the files." if many else None,
+        icon=":material/table:",
+        type="tertiary",
+        on_click="ignore",
     )
-    st.table(table if with_account else table.drop(columns="account"), border="horizontal", hide_index=True)
+
+
+def draw_posts(
+    posts: pd.DataFrame, terms: list[str], with_account: bool = True, height: int | Literal["content"] = "content"
+) -> None:
+    """Posts to read, with what was searched for marked; other people's words never act as Markdown."""
+    rows = [
+        {
+            "post": about_post(post, with_account),
+            "caption": marked(post["caption"], terms) if post["caption"] else "*no caption*",
+        }
+        for post in posts.to_dict("records")
+    ]
+    st.table(
+        pd.DataFrame(rows, columns=["post", "caption"]),
+        border="horizontal",
+        hide_index=True,
+        height=height,
+        alt="Posts",
+    )
+
+
+def about_post(post: dict[Hashable, Any], with_account: bool) -> str:
+    """Whose post it is, when it was taken, and its figures: a line each, so that a phone has room for the caption."""
+    name = f"[{plain(post['username'])}](posts?account={quote(post['username'], safe='')})"
+    figures = [count(int(post[kind]), kind[:-1]) for kind in ("likes", "comments") if pd.notna(post[kind])]
+    lines = [
+        name if with_account else "",
+        taken(post["taken_at"]),
+        ", ".join(figures).replace(" ", "\u00a0").replace(",\u00a0", ", "),
+    ]
+    return "  \n".join(filter(None, lines))
 
 
 def taken(at: pd.Timestamp) -> str:
@@ -194,13 +251,25 @@ def ask_in_sql() -> None:
             query = st.text_area("Query", key="query", height=150, placeholder="SELECT username, posts FROM accounts")
             asked = st.form_submit_button("Run", type="primary", icon=":material/play_arrow:")
         st.caption("One SELECT, read-only, over the tables beside it; stopped after 10 s and at 10,000 rows.")
+        if asked:
+            st.session_state.answer = answered(query)
     with schema:
-        st.markdown("**Tables**")
-        st.dataframe(store.schema(), hide_index=True, height=280, alt="Tables and columns that can be asked")
-    if asked:
-        st.session_state.answer = answered(query)
+        draw_schema(SCHEMA_HEIGHT if st.session_state.get("answer") else "content")
     if st.session_state.get("answer"):
         show_answer(st.session_state.answer)
+
+
+def draw_schema(height: int | Literal["content"]) -> None:
+    """Every table, what a row of it is, and its columns."""
+    st.markdown("**Tables**")
+    rows = [
+        {"table": f"**{table}**", "a row is": f"{meaning}  \n:gray[{plain(', '.join(columns))}]"}
+        for table, meaning, columns in store.schema()
+    ]
+    st.table(
+        rows, border="horizontal", hide_header=True, hide_index=True, height=height, alt="Tables that can be asked"
+    )
+    st.caption("Where both have a username, tables are joined by it. DESCRIBE posts tells the types of its columns.")
 
 
 def answered(query: str) -> Answer | None:
@@ -213,7 +282,7 @@ def answered(query: str) -> Answer | None:
 
 
 def show_answer(answer: Answer) -> None:
-    table = answer.table.to_pandas()
+    table = answer.frame
     st.markdown(f"**{count(len(table), 'row')}** in {number(answer.seconds, 2)} s")
     if answer.cut:
         st.warning(answer.cut)
@@ -258,25 +327,34 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(account.username), width="stretch")
         st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=("account",))
-    latest = account.predictions.iloc[0] if len(account.predictions) else None
-    with st.grid(5):
+    with st.grid(5, min_column_width=165):
         st.metric("Posts", number(account.posts), help=f"{number(account.captions)} with text")
         st.metric("Outcome", account.outcome.replace("_", " "), help=account.reason and plain(account.reason))
         collected = f"{moment(account.collected_at)}; source: {plain(account.source)}; language: {account.language}"
         st.metric("Collected", day(account.collected_at), help=collected)
-        st.metric("Labelled age", "–" if account.age is None else f"{account.age:g}")
-        if latest is not None:
-            st.metric(
-                f"Probability of at least {latest['cutoff']:g}",
-                percent(latest["probability"]),
-                help=f"predicted by {plain(Path(latest['model']).name)}; not certainty about a person",
-            )
+        st.metric("Known age", "–" if account.age is None else f"{account.age:g}")
+        if len(account.predictions):
+            draw_prediction(account.username, account.predictions.iloc[0])
     activity = store.activity(account.username)
     if len(activity) > 1:
         st.altair_chart(charts.over_time(activity, "month", "posts", "posts", 90), alt="Posts by month")
     mine = Filter(account=account.username)
     page = page_chooser(account.posts, f"account_page_{account.username}", POSTS_A_PAGE)
-    draw_posts(store.posts(mine, limit=POSTS_A_PAGE, offset=(page - 1) * POSTS_A_PAGE), terms, with_account=False)
+    posts = store.posts(mine, limit=POSTS_A_PAGE, offset=(page - 1) * POSTS_A_PAGE)
+    draw_posts(posts, terms, with_account=False, height=READING_HEIGHT if len(posts) > 7 else "content")
+
+
+def draw_prediction(username: str, latest: pd.Series) -> None:
+    """What the newest run says of an account, and the way to its reasons."""
+    with st.container(gap="xxsmall"):
+        st.metric(
+            f"Probability of at least {latest['cutoff']:g}",
+            percent(latest["probability"]),
+            help=f"predicted by {plain(Path(latest['model']).name)}; not certainty about a person",
+        )
+        if pd.notna(latest["probability"]):
+            why = {"run": latest["run"], "why": username}
+            st.page_link("pages/results.py", label="Why?", query_params=why, icon=":material/arrow_forward:")
 
 
 if not store.counts().collected:
@@ -292,13 +370,13 @@ if not sql.open:
         news(store.version)
 if accounts.open:
     with accounts:
-        accounts_table(chosen)
         opened = st.query_params.get("account")
         account = store.account(opened) if opened else None
         if account:
             draw_account(account, chosen.terms)
         elif opened:
             st.info("That account is not in this study.")
+        accounts_table(chosen)
 if posts.open:
     with posts:
         posts_table(chosen)

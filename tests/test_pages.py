@@ -179,14 +179,63 @@ def test_a_query_is_answered_or_its_mistake_is_said(sample: Path) -> None:
 def test_a_link_opens_an_account(sample: Path) -> None:
     app = run("posts", account="sample_dov_04")
     assert "sample" in words(app) and metric(app, "Labelled age") == "20"
+
+    assert "sample" in words(app) and metric(app, "Known age") == "32"
     assert "not in this study" in words(run("posts", account="nobody"))
+
+
+def test_columns_of_one_name_do_not_break_the_page(sample: Path) -> None:
+    app = run("posts", show="SQL")
+    app.text_area(key="query").set_value("SELECT username, username FROM accounts LIMIT 3")
+    app.button[-1].click().run()
+    assert not app.exception and not app.error
+    assert list(app.dataframe[-1].value.columns) == ["username", "username_2"]
+
+
+@pytest.mark.parametrize("example", ["Accounts with known ages", "Captions with a word, by known age"])
+def test_an_example_is_answered(sample: Path, example: str) -> None:
+    app = run("posts", show="SQL")
+    app.selectbox[0].set_value(example).run()
+    app.button[-1].click().run()
+    assert not app.exception and not app.error
+    assert len(app.dataframe[-1].value)
+
+
+def test_every_table_is_explained_beside_the_query(sample: Path) -> None:
+    [schema] = run("posts", show="SQL").table
+    assert "known age" in " ".join(schema.value.loc[2]) and "ages" in schema.value.loc[2].iloc[0]
+
+
+def test_an_opened_account_stands_above_the_table_with_the_way_to_its_reasons(predicted: Path) -> None:
+    app = run("posts", account="sample_dov_04")
+    order = [element.type for element in app.main if element.type in ("metric", "page_link", "dataframe")]
+    assert order == ["metric"] * 5 + ["page_link", "dataframe"]
+    link = app.get("page_link")[-1].proto
+    assert link.page == "results" and link.query_string == "run=run-1&why=sample_dov_04"
+
+
+def test_filters_are_cleared(sample: Path) -> None:
+    filters = {
+        "user": "dov",
+        "words": "school",
+        "since": "2026-01-01",
+        "label": "known",
+        "least": "3",
+        "outcome": "empty",
+    }
+    app = run("posts", **filters)
+    next(button for button in app.button if button.label == "Clear filters").click().run()
+    assert not app.exception
+    assert "60 accounts found" in words(app)
+    assert "Clear filters" not in [button.label for button in app.button]
+    assert not set(filters) & set(app.query_params)
 
 
 def test_posts_are_sorted(sample: Path) -> None:
     newest, oldest = (
         [
-            pd.to_datetime(at.replace("\u00a0", " ").removesuffix(" UTC"))
-            for at in run("posts", show="Posts", posts_order=order).table[0].value["taken"]
+            pd.to_datetime(about.replace("\u00a0", " ").splitlines()[1].strip().removesuffix(" UTC"))
+            for about in run("posts", show="Posts", posts_order=order).table[0].value["post"]
         ]
         for order in ("newest first", "oldest first")
     )

@@ -165,8 +165,9 @@ def test_a_query_that_takes_too_much_memory_is_stopped(store: Store) -> None:
 
 
 def test_the_schema_names_every_table(store: Store) -> None:
-    tables = set(store.schema()["table"])
-    assert tables == {"accounts", "posts", "lists", "labels", "ages", "predictions", "runs", "files"}
+    schema = {table: columns for table, _, columns in store.schema()}
+    assert set(schema) == {"accounts", "posts", "lists", "labels", "ages", "predictions", "runs", "files"}
+    assert schema["ages"] == ["username", "age", "extra"]
 
 
 def test_columns_of_one_name_are_told_apart(store: Store) -> None:

@@ -3,14 +3,24 @@
 from types import TracebackType
 from typing import Self
 
-import pandas as pd
-
 from core.progress import Progress
 from core.settings import Settings
 from core.store.database import Database
 from core.store.follow import Follower, Following
 from core.store.free_sql import Answer, answer
 from core.store.queries import Queries
+
+MEANINGS = {
+    "accounts": "an account that was collected or imported",
+    "posts": "a post of an account",
+    "ages": "the known age of an account, from its newest label",
+    "predictions": "what a run says of an account",
+    "runs": "a run of a model over the accounts",
+    "lists": "a name on one of the lists",
+    "labels": "an age in one of the label files",
+    "files": "a file of the study, with the reason if it cannot be used",
+}
+"""What a row of each table is."""
 
 
 class Store(Queries):
@@ -65,12 +75,13 @@ class Store(Queries):
         """Answer a SELECT that a person typed; see :func:`core.store.free_sql.answer`."""
         return answer(self._database, query)
 
-    def schema(self) -> pd.DataFrame:
-        """What a person may ask about: table, column, type."""
-        return self._database.frame(
-            "SELECT table_name AS 'table', column_name AS 'column', data_type AS 'type' "
-            "FROM information_schema.columns WHERE table_name <> 'schema_version' ORDER BY table_name, ordinal_position"
-        )
+    def schema(self) -> list[tuple[str, str, list[str]]]:
+        """What a person may ask about, the most asked for first: table, what a row of it is, its columns."""
+        columns = self._database.frame(
+            "SELECT table_name, list(column_name ORDER BY ordinal_position) AS columns "
+            "FROM information_schema.columns GROUP BY table_name"
+        ).set_index("table_name")["columns"]
+        return [(table, meaning, list(columns[table])) for table, meaning in MEANINGS.items()]
 
     def close(self) -> None:
         """Stop following and close the file."""

@@ -128,14 +128,43 @@ def test_a_name_is_clicked_and_the_word_that_was_searched_for_is_marked(tab: Pag
     tab.goto(f"{predicted.url}/posts?words=school")
     drawn(tab, "Posts")
     click_first_cell(tab)
-    expect(tab.get_by_text("Labelled age")).to_be_visible()
+    expect(tab.get_by_test_id("stMetric").filter(has_text="Known age")).to_be_visible()
     expect(tab).to_have_url(re.compile(r"account=\w+"))
     expect(tab.get_by_test_id("stTable").get_by_text("school", exact=True).first).to_be_visible()
     tab.get_by_role("button", name="Close").click()
-    expect(tab.get_by_text("Labelled age")).to_have_count(0)
+    expect(tab.get_by_test_id("stMetric").filter(has_text="Known age")).to_have_count(0)
     expect(tab).not_to_have_url(re.compile("account="))
     click_first_cell(tab)
-    expect(tab.get_by_text("Labelled age")).to_be_visible()
+    expect(tab.get_by_test_id("stMetric").filter(has_text="Known age")).to_be_visible()
+
+
+def test_the_posts_that_were_found_are_downloaded_and_no_cell_of_them_is_a_formula(
+    tab: Page, predicted: Dashboard
+) -> None:
+    post = Post(id="1", caption="=1+1 qwertz")
+    path = write_account(predicted.data_dir / "accounts", Account(username="yva", posts=[post]))
+    tab.goto(f"{predicted.url}/posts?show=Posts&words=qwertz")
+    drawn(tab, "Posts")
+    more = tab.get_by_role("button", name="Show what is new")
+    expect(more.or_(tab.get_by_text("1 post found"))).to_be_visible()
+    if more.is_visible():
+        more.click()
+    expect(tab.get_by_text("1 post found")).to_be_visible()
+    table = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV")))
+    assert table[["username", "caption"]].to_numpy().tolist() == [["yva", "'=1+1 qwertz"]]
+    path.unlink()
+
+
+def test_an_account_is_opened_in_sight_on_a_small_screen(tab: Page, predicted: Dashboard) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.goto(f"{predicted.url}/posts")
+    drawn(tab, "Posts")
+    click_first_cell(tab)
+    expect(tab.get_by_role("heading", name=re.compile("^sample_"))).to_be_in_viewport()
+    expect(tab.get_by_test_id("stMetric").first).to_be_in_viewport()
+    tab.get_by_role("link", name="Why?").click()
+    drawn(tab, "Results")
+    expect(tab).to_have_url(re.compile("results.*why=sample_"))
 
 
 def test_what_came_in_meanwhile_is_offered_and_not_forced_upon_a_reader(tab: Page, predicted: Dashboard) -> None:
