@@ -32,6 +32,7 @@ PLACES = {
     "posts": "Posts",
     "posts?show=Posts&words=school": "Posts",
     "posts?account=sample_dov_04": "Posts",
+    "posts?show=SQL": "Posts",
     "train": "Train",
     "results": "Results",
     "results?view=How+good": "Results",
