@@ -242,7 +242,6 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
         if made:
             st.page_link("pages/results.py", label="Predict with it on Results", icon=":material/arrow_forward:")
         st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
-    curves(job)
 
 
 def made_by(job: Job, model: ModelInfo) -> bool:
@@ -373,7 +372,10 @@ def show_models(models: list[ModelInfo]) -> None:
         selection_mode="single-cell",
         key="models",
         alt="Trained models with their figures",
-        column_config={"learnt from": st.column_config.NumberColumn("learnt from", format="localized")},
+        column_config={
+            "right on": st.column_config.TextColumn("right on", width=130),
+            "learnt from": st.column_config.NumberColumn("learnt from", format="localized"),
+        },
     )
     st.page_link("pages/results.py", label="Predict with a model", icon=":material/arrow_forward:")
     if event.selection.cells:
@@ -411,10 +413,12 @@ if is_active:
 elif was_watched:
     show_outcome(latest, models)
     show_models(models)
+    curves(latest)
 with st.expander("Prepare another training", key="another") if is_active or was_watched else st.container():
     prepare(is_active)
 if latest and not is_active and not was_watched:
     st.subheader("The latest run")
     show_outcome(latest, models)
+    curves(latest)
 if is_active or not was_watched:
     show_models(models)
