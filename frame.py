@@ -9,9 +9,8 @@ from pages.sign_in import may_see, sign_in
 
 st.set_page_config(page_title="AgeScope", page_icon=PROJECT_DIR / "docs" / "icon.svg", layout="wide")
 st.logo(PROJECT_DIR / "docs" / "logo.svg", size="large")
-if st.context.theme.type == "dark":
-    # white, which Streamlit takes, is hard to read on the accent that can be read on the dark page
-    st.html("<style>[data-testid^=stBaseButton-primary] { color: #0B1519; }</style>")
+# white, which Streamlit takes, is hard to read on the accent that can be read on a dark page
+st.html("<style>[data-testid^=stBaseButton-primary]:enabled { color: light-dark(#FFFFFF, #0B1519); }</style>")
 try:
     shown = may_see(get_settings())
 except AgeScopeError as error:

@@ -13,6 +13,7 @@ from core import charts
 from core.errors import InputError
 from core.evaluate import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve, tables
 from core.judged import Judged, error_rates, judged_accounts
+from core.methods import NAMES
 from core.model_folder import CARD_FILE, COMPARISON_FILE, ModelInfo
 from core.statistics.calibration import Band, Floats, abstention_band
 from core.statistics.metrics import share_interval
@@ -249,7 +250,7 @@ class RunView:
         if self.judged is None or self.judged.source != "run":
             return
         found = tables(self.judged.table, self.threshold)
-        for key, title in (("by_age", "labelled age"), ("by_posts", "captions used")):
+        for key, title in (("by_age", "known age"), ("by_posts", "captions used")):
             data = pd.DataFrame(found[key])
             data = data[data["accounts"] >= _FEWEST_SHOWN].assign(group=data["group"].astype(str))
             if data.empty:
@@ -280,7 +281,7 @@ def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
     rows.sort(key=lambda row: row["metrics"]["auc"]["value"] or 0.0, reverse=True)
     return pd.DataFrame(
         [
-            {"method": f"{row['method']} (this one)" if row["method"] == model.folder.name else row["method"]}
+            {"method": NAMES.get(row["method"], row["method"]) + " (this one)" * (row["method"] == model.folder.name)}
             | {name.replace("_", " "): _with_interval(row["metrics"][name]) for name in COMPARED}
             for row in rows
         ]

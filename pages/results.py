@@ -36,7 +36,7 @@ SETTINGS = get_settings()
 PAGE_ROWS = 50
 MOST_POINTS = 5_000
 TABLE_HEIGHT = 420
-LABELS = {"any": "any", "labelled": "has a label", "unlabelled": "no label", "at_least": "at least", "under": "under"}
+LABELS = {"any": "any", "labelled": "known", "unlabelled": "not known", "at_least": "at least", "under": "under"}
 store = the_store()
 
 
@@ -224,10 +224,10 @@ def show_accounts(view: RunView) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
         label = st.selectbox(
-            "Label", LABELS, format_func=LABELS.get, key="result_label", width=150, bind="query-params"
+            "Known age", LABELS, format_func=LABELS.get, key="result_label", width=150, bind="query-params"
         )
         low, high = st.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="between", width=260, bind="query-params")
-        wrong = st.toggle("Only where label and prediction differ", key="wrong", bind="query-params")
+        wrong = st.toggle("Only where known age and prediction differ", key="wrong", bind="query-params")
     chosen = PredictionFilter(
         username=username,
         label=label,

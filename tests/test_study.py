@@ -99,8 +99,8 @@ def test_ages_of_hardly_anybody_are_not_drawn(view: RunView) -> None:
     drawn = {
         chart.title: chart.data for chart in replace(view, run=replace(view.run, predictions=table)).error_charts()
     }
-    assert "77" not in drawn["Accuracy by labelled age"]["group"].tolist()
-    assert drawn["Accuracy by labelled age"]["accounts"].min() >= 5
+    assert "77" not in drawn["Accuracy by known age"]["group"].tolist()
+    assert drawn["Accuracy by known age"]["accounts"].min() >= 5
 
 
 def test_the_band_holds_what_is_uncertain(view: RunView) -> None:
