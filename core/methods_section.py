@@ -13,8 +13,8 @@ from core.wording import count, number, percent
 _JUDGED_ON: dict[Source, str] = {
     "run": "of known age that it had not learnt from",
     "test": "kept for testing",
-    "validation": "that had also chosen its settings",
-    "both": "kept for testing or used to choose its settings",
+    "validation": "kept for choosing its settings",
+    "both": "kept for testing or for choosing its settings",
 }
 
 
@@ -32,8 +32,8 @@ def _model(model: ModelInfo | None, cutoff: float) -> str:
     method = method_in_words({**model.training, "settings": model.settings.as_dict()}).replace("`", "")
     return (
         f"{aim} with AgeScope {__version__}. {method} It learnt from {count(len(split['train']), 'account')} of known "
-        f"age; {number(len(split['validation']))} others chose its settings, and "
-        f"{number(len(split['test']))} more were kept for testing."
+        f"age; {number(len(split['validation']))} others were kept for choosing its settings, and "
+        f"{number(len(split['test']))} for testing."
     )
 
 
@@ -52,8 +52,9 @@ def _errors(view: RunView) -> str:
 def _share(view: RunView) -> str:
     at_least, counted = view.counted
     found = view.prevalence
+    who = "predicted" if isinstance(view.run.sample, str) else "that the model had not seen"
     text = (
-        f"Of {count(counted, 'account')} that the model had not seen, {number(at_least)} "
+        f"Of {count(counted, 'account')} {who}, {number(at_least)} "
         f"({percent(at_least / counted if counted else None, 1)}) were predicted to be at least {view.cutoff:g}"
         f"{_silent(view)}."
     )
