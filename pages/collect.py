@@ -1,33 +1,35 @@
-import itertools
-import re
-from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path, PurePath
-from secrets import token_hex
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
 import streamlit as st
-from pydantic import SecretStr
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core import charts, jobs
+from core import jobs
 from core.accounts import UserList, labels_in_list, read_labels, read_user_list, write_user_list
-from core.collect import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate, parse_limit
-from core.errors import AgeScopeError, InputError
+from core.collect import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate
+from core.errors import InputError
 from core.files import write_atomically
 from core.instagram.sources import why_not
-from core.jobs import Job
-from core.settings import Settings, get_settings
-from core.tables import safe_csv
-from core.wording import count, moment, number, plain
+from core.settings import get_settings
+from core.wording import count, number, plain
+from pages.collect_files import import_files
+from pages.collect_runs import (
+    SOURCES,
+    check_instagram,
+    go_on,
+    go_on_label,
+    latest_collection,
+    option,
+    running,
+    with_secrets,
+)
 from pages.shared import (
     command_to_copy,
-    draw_progress,
     in_frame,
     safe_stem,
-    secret_environment,
     show_rejected,
     start_job,
     the_store,
@@ -36,14 +38,8 @@ from pages.shared import (
 in_frame()
 
 SETTINGS = get_settings()
-SHOWN = 500
 MANY = 10_000  # accounts of a list, from which on it takes seconds to see what is there of them
 FEWEST_SEEN = 20  # accounts, of which what they took says something of the others
-SOURCES = {
-    "web": "Instagram's own pages",
-    "graph": "Graph API",
-    "instaloader": "Instaloader",
-}
 SOURCE_NOTES = {
     "web": "Needs nothing; a session cookie (AGESCOPE_INSTAGRAM_SESSION) opens further routes.",
     "graph": "Meta's official way, for business and creator accounts only. "
@@ -238,12 +234,6 @@ def estimated(
     return estimate(asked, with_secrets(), _users, per_account)
 
 
-def with_secrets() -> Settings:
-    """The settings that a job will have."""
-    given = {name.removeprefix("AGESCOPE_").lower(): SecretStr(value) for name, value in secret_environment().items()}
-    return SETTINGS.model_copy(update=given)
-
-
 def asked_for(path: Path, posts_per_user: int, **how: Any) -> CollectArguments | None:
     """The run that the page describes; None, with the reason on the page, where the settings cannot be used."""
     try:
@@ -322,213 +312,6 @@ def show_cost(state: State, users: UserList) -> int | None:
             "failed ones are tried again."
         )
     return cost.todo
-
-
-def latest_collection() -> Job | None:
-    """The collection that runs, or else the one that was started last."""
-    collections = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "collect"]
-    return next((job for job in collections if job.state in jobs.ACTIVE), collections[0] if collections else None)
-
-
-@st.fragment(run_every=2.0)
-def running(arguments: Sequence[str] | None) -> None:
-    """The collection that runs now, or the latest one, as a person would ask after it.
-
-    Args:
-        arguments: what the button above starts, if there is one.
-    """
-    job = latest_collection()
-    if job is None:
-        return
-    is_active = job.state in jobs.ACTIVE
-    if st.session_state.get("collecting", is_active) != is_active:
-        st.session_state.collecting = is_active
-        st.rerun()  # what can be started, and what is left, is another thing now
-    st.session_state.collecting = is_active
-    st.subheader("Running" if is_active else "The latest run")
-    if not is_active:
-        draw_progress(job)
-        show_end(job)
-    tallies = job.progress.get("outcomes", {})
-    if tallies:
-        st.altair_chart(charts.outcomes(tallies), alt="Accounts of the list by outcome")
-    if not is_active and job.record["arguments"] != arguments:
-        offer_to_go_on(job)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if is_active:
-            st.button(
-                "Stop collecting", icon=":material/stop:", on_click=jobs.cancel, args=(job,), key="stop_collection"
-            )
-        st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
-    show_refusals(job.events("refusal"))
-    with st.expander("Accounts of this run", key="run_accounts", on_change="rerun") as accounts:
-        if accounts.open:
-            show_accounts(job)
-
-
-def show_end(job: Job) -> None:
-    """How a run ended; loudly where it could not go on."""
-    said = f"{job.state}. {plain(job.result.get('message', ''))}"
-    if job.state == "failed":
-        st.error(said)
-    else:
-        st.caption(said)
-
-
-def go_on_label(job: Job) -> str | None:
-    """What going on with an ended run is called; None where nothing of it is left."""
-    if job.state in jobs.RESUMABLE:
-        return "Go on collecting"
-    failed = job.progress.get("outcomes", {}).get("failed", 0)
-    return f"Try {count(failed, 'failed account')} again" if failed and job.state == "done" else None
-
-
-def offer_to_go_on(job: Job) -> None:
-    """The same command again, where it is another than the one that the page describes, and in what it differs."""
-    label, arguments = go_on_label(job), job.record["arguments"]
-    lists = [Path(path) for path in option(arguments, "--user-file")]
-    if label is None or not all(path.is_file() for path in lists):
-        return
-    source = next(iter(option(arguments, "--source")), "web")
-    reason = why_not(source, with_secrets())  # type: ignore[arg-type]
-    st.button(
-        label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting", disabled=bool(reason)
-    )
-    settings = [
-        *(f"list {plain(path.stem)}" for path in lists),
-        *(f"{posts} posts per account" for posts in option(arguments, "--posts-per-user")),
-        *(str(parse_limit(limit)) for limit in option(arguments, "--ratelimit")),
-        SOURCES.get(source, ""),
-    ]
-    as_started = f"As it was started: {', '.join(settings)}. *Start collecting* uses what is set above instead."
-    st.caption(plain(reason) if reason else as_started)
-
-
-def option(arguments: Sequence[str], name: str) -> list[str]:
-    """The values of an option, each time that it is given."""
-    return [value for key, value in itertools.pairwise(arguments) if key == name]
-
-
-def go_on(job: Job) -> Job | None:
-    """Start an ended run again; it goes on where it was."""
-    try:
-        return jobs.resume(job, secret_environment())
-    except AgeScopeError as error:
-        st.error(plain(error))
-        return None
-
-
-def show_refusals(refusals: list[dict[str, Any]]) -> None:
-    """What Instagram answered instead of posts, each kind once, with what to do about it."""
-    if not refusals:
-        return
-    st.markdown("**Answers that were not posts**")
-    table = pd.DataFrame(refusals)
-    for (meaning, advice), rows in table.groupby(["meaning", "advice"], sort=False):
-        latest = rows.iloc[-1]
-        st.warning(f"{plain(meaning)} {plain(advice)}", title=f"{count(len(rows), 'time')}: {plain(latest['answer'])}")
-
-
-@st.cache_data(max_entries=2, show_spinner=False)
-def accounts_of(folder: Path, size: int) -> pd.DataFrame:
-    """Every account that a run has asked about, latest first."""
-    table = pd.DataFrame(Job(folder).events("account", last_bytes=size)[::-1])
-    return table[[name for name in ("at", "username", "outcome", "posts", "requests", "reason") if name in table]]
-
-
-@st.cache_data(max_entries=2, show_spinner=False)
-def accounts_csv(folder: Path, size: int, outcomes: tuple[str, ...]) -> bytes:
-    return safe_csv(with_outcome(accounts_of(folder, size), outcomes))
-
-
-def with_outcome(table: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
-    return table[table["outcome"].isin(outcomes)] if outcomes else table
-
-
-def show_accounts(job: Job) -> None:
-    """The accounts that the latest run has asked about, to filter and to download."""
-    size = job.events_size()
-    table = accounts_of(job.folder, size)
-    if table.empty:
-        st.caption("None yet.")
-        return
-    outcomes = st.pills("Outcome", sorted(table["outcome"].unique()), selection_mode="multi", key="run_outcomes")
-    shown = with_outcome(table, outcomes)
-    st.dataframe(shown.head(SHOWN), hide_index=True, height=260, placeholder="–", alt="Accounts, latest first")
-    if len(shown) > SHOWN:
-        st.caption(f"The latest {number(SHOWN)} of {number(len(shown))}; the file holds them all.")
-    st.download_button(
-        "Download these",
-        accounts_csv(job.folder, size, tuple(outcomes)),
-        "accounts.csv",
-        "text/csv",
-        icon=":material/table:",
-        on_click="ignore",
-    )
-
-
-@st.fragment(run_every=2.0)
-def check_instagram() -> None:
-    """Ask each route once, in the background, and show what each answered."""
-    checks = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "check"]
-    is_active = bool(checks) and checks[0].state in jobs.ACTIVE
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Check Instagram", icon=":material/network_check:", disabled=is_active, key="check"):
-            start_job("check", "Check of the routes to Instagram", ["check-instagram"])
-            st.rerun(scope="fragment")
-        st.caption("Asks each route once for a public account, within the limits, and says which work from here.")
-    if not checks:
-        return
-    lines = [line for line in checks[0].log().splitlines() if line.startswith("Route ")]
-    if lines:
-        st.markdown("\n".join(f"- {plain(line)}" for line in lines))
-        st.caption(f"Checked {moment(checks[0].record['created_at'])}")
-    elif not is_active:
-        st.warning(plain(checks[0].result.get("message", "The check ended without an answer; see its log.")))
-
-
-def laid_down(uploads: Sequence[UploadedFile]) -> Path:
-    """A folder with the uploads under their own names, which may say whose posts they hold."""
-    folder = SETTINGS.cache_dir / "uploads" / token_hex(6)
-    folder.mkdir(parents=True)
-    for upload in uploads:
-        name = PurePath(re.sub(r"[\\/\x00-\x1f]", "_", upload.name)[-120:].lstrip("."))
-        path = folder / (name.name or "file")
-        for again in itertools.count(2):
-            if not path.exists():
-                break
-            path = folder / f"{name.stem} ({again}){name.suffix}"
-        path.write_bytes(upload.getvalue())
-    return folder
-
-
-@st.fragment(run_every=2.0)
-def imported() -> None:
-    """What the latest import brought, and what of it was not understood, file by file."""
-    imports = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "import"]
-    if not imports or imports[0].state in jobs.ACTIVE:
-        return
-    job = imports[0]
-    st.subheader("The latest import")
-    st.markdown(f"{plain(job.record['title'])}, {moment(job.record['created_at'])}: **{job.state}**")
-    for sentence in next(iter(job.events("imported")[::-1]), {}).get("summary", []):
-        st.markdown(f"- {plain(sentence)}")
-    if job.state != "done":
-        st.warning(plain(job.result.get("message") or "It broke off. Import the same files again."))
-    refused = pd.DataFrame(job.events("not_understood"))
-    if len(refused):
-        st.markdown("**Not understood, or not wholly**")
-        folder = PurePath(job.record["arguments"][1]).name
-        refused = refused[["name", "reason"]].assign(name=refused["name"].str.removeprefix(f"{folder}/"))
-        st.dataframe(refused, hide_index=True, alt="Files that were not understood, with the reason")
-        st.download_button(
-            "Download this list",
-            safe_csv(refused),
-            "not-understood.csv",
-            "text/csv",
-            icon=":material/table:",
-            on_click="ignore",
-        )
 
 
 instagram, files = st.tabs(["From Instagram", "Import files"], key="source", on_change="rerun", bind="query-params")
@@ -645,17 +428,4 @@ if instagram.open:
 
 if files.open:
     with files:
-        st.markdown(
-            "Posts that you have already: the *Download your information* export that a participant donates, the files "
-            "of other collectors, or any table with columns for user and text. The format is recognised by content."
-        )
-        uploads = st.file_uploader("Files", accept_multiple_files=True, key="imports")
-        username = st.text_input(
-            "Whose posts they are", placeholder="only where the files do not say", max_chars=64, width=320
-        )
-        if st.button("Import", type="primary", icon=":material/upload_file:", disabled=not uploads):
-            arguments = ["import", str(laid_down(uploads)), "--output-dir", str(SETTINGS.accounts_dir)]
-            if username.strip():
-                arguments += ["--username", username.strip()]
-            start_job("import", f"Import of {count(len(uploads), 'file')}", arguments)
-        imported()
+        import_files()
