@@ -54,7 +54,7 @@ def draw(url: str) -> None:
     """Write one file a page."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         for name, (address, text, theme) in PAGES.items():
             page.emulate_media(color_scheme=theme)
             page.goto(f"{url}/{address}")

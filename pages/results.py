@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
         usable = [device.name for device in devices() if device.available]
         device = st.segmented_control("Device", usable, default=usable[-1], key="predict_device", required=True)
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        output = SETTINGS.predictions_dir / f"{stamp}-{model.name}"[:100] / "predictions.csv"
+        name = re.sub(r"^\d{8}-\d{6}-", "", model.name)  # when it was made says nothing of these predictions
+        output = SETTINGS.predictions_dir / f"{stamp}-{name}"[:100] / "predictions.csv"
         arguments = [
             *("predict", "--input-dir", str(SETTINGS.accounts_dir), "--finetuned-model-path", str(model.folder)),
             *("--prediction-output-file", str(output), "--device", device),
