@@ -357,7 +357,7 @@ def test_a_source_that_cannot_run_is_not_started(study: Path, monkeypatch: pytes
     start = button(app, "Start collecting")
     assert start and start.disabled
     assert r"AGESCOPE\_GRAPH\_USER\_ID and AGESCOPE\_GRAPH\_TOKEN" in words(app)
-    monkeypatch.setattr("pages.shared.secret_environment", lambda: dict.fromkeys(GRAPH_SECRETS, "1"))
+    monkeypatch.setattr("pages.collect_runs.secret_environment", lambda: dict.fromkeys(GRAPH_SECRETS, "1"))
     app.run()
     start = button(app, "Start collecting")
     assert start and not start.disabled
