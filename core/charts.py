@@ -214,8 +214,8 @@ def roc(points: pd.DataFrame, now: pd.DataFrame) -> alt.LayerChart:
     return _curve(
         points,
         now,
-        ("false_positive_rate", "share of those under it taken for at least"),
-        ("true_positive_rate", "share of those at least found"),
+        ("false_positive_rate", "share of those under the cutoff predicted at least"),
+        ("true_positive_rate", "share of those at least at the cutoff found"),
         diagonal,
     )
 

@@ -6,10 +6,16 @@ from core import __version__
 from core.judged import Source
 from core.model_card import method_in_words
 from core.model_folder import ModelInfo
-from core.statistics.metrics import accuracy_interval
+from core.statistics.metrics import accuracy_interval, share_interval
 from core.study import RunView, interval
 from core.wording import count, number, percent
 
+_CHOOSING = "chose the best of its states"
+_VALIDATION = {
+    "combined": "served only to measure it",
+    "tfidf": "served only to measure it",
+    "majority": "served only to measure it",
+}
 _JUDGED_ON: dict[Source, str] = {
     "run": "of known age that it had not learnt from",
     "test": "kept for testing",
@@ -32,8 +38,8 @@ def _model(model: ModelInfo | None, cutoff: float) -> str:
     method = method_in_words({**model.training, "settings": model.settings.as_dict()}).replace("`", "")
     return (
         f"{aim} with AgeScope {__version__}. {method} It learnt from {count(len(split['train']), 'account')} of known "
-        f"age; {number(len(split['validation']))} others were kept for choosing its settings, and "
-        f"{number(len(split['test']))} for testing."
+        f"age; {number(len(split['validation']))} others {_VALIDATION.get(model.training['method'], _CHOOSING)}, and "
+        f"{number(len(split['test']))} were kept for testing."
     )
 
 
@@ -53,10 +59,10 @@ def _share(view: RunView) -> str:
     at_least, counted = view.counted
     found = view.prevalence
     who = "predicted" if isinstance(view.run.sample, str) else "that the model had not seen"
+    share = _with_interval(at_least / counted if counted else None, *share_interval(at_least, counted))
     text = (
-        f"Of {count(counted, 'account')} {who}, {number(at_least)} "
-        f"({percent(at_least / counted if counted else None, 1)}) were predicted to be at least {view.cutoff:g}"
-        f"{_silent(view)}."
+        f"{_silent(view)}Of {count(counted, 'account')} {who}, {number(at_least)} ({share}) were predicted to be at "
+        f"least {view.cutoff:g}."
     )
     if isinstance(found, str) or found["rogan_gladen"]["value"] is None:
         return f"{text} The model's errors are not known well enough to correct this share for them."
@@ -64,14 +70,29 @@ def _share(view: RunView) -> str:
     return (
         f"{text} Corrected for its sensitivity ({_rate(rates['sensitivity'])}) and specificity "
         f"({_rate(rates['specificity'])}) after Rogan and Gladen, the share is {percent(corrected['value'], 1)} (95 % "
-        f"interval of Lang and Reiczigel: {interval(corrected['low'], corrected['high'])})."
+        f"interval of Lang and Reiczigel: {interval(corrected['low'], corrected['high'])}).{_whole_list(view)}"
+    )
+
+
+def _whole_list(view: RunView) -> str:
+    whole = view.whole_list
+    if whole is None:
+        return ""
+    return (
+        f" Of the whole list, known ages taken as known and the others corrected, the share is "
+        f"{percent(whole['value'], 1)} (95 % interval {interval(whole['low'], whole['high'])})."
     )
 
 
 def _silent(view: RunView) -> str:
     silent = int(view.run.predictions["probability"].isna().sum())
-    return f"; {count(silent, 'account')} without captions could not be predicted" if silent else ""
+    total = count(len(view.run.predictions), "account")
+    return f"Of {total}, {number(silent)} without captions could not be predicted. " if silent else ""
+
+
+def _with_interval(share: float | None, low: float | None, high: float | None) -> str:
+    return f"{percent(share, 1)}; {interval(low, high)}"
 
 
 def _rate(rate: dict[str, Any]) -> str:
-    return f"{percent(rate['value'], 1)}; {interval(rate['low'], rate['high'])}"
+    return _with_interval(rate["value"], rate["low"], rate["high"])

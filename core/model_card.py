@@ -32,9 +32,9 @@ _METHODS = {
         "most {max_seq_len} tokens each."
     ),
     "combined": (
-        "Words, pairs of words and 2 to 5 characters together with the vectors of the encoder `{encoder}` (at most "
-        "{max_seq_len} tokens a caption) in one linear model. Its probabilities are calibrated by cross-validation "
-        "among the accounts that it learnt from."
+        "It is one linear model of words, pairs of words and sequences of 2 to 5 characters, together with the vectors "
+        "of the encoder `{encoder}` (at most {max_seq_len} tokens a caption). Its probabilities are calibrated by "
+        "cross-validation among the accounts that it learnt from."
     ),
 }
 

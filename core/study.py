@@ -26,6 +26,10 @@ ESTIMATES = {
     "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
     "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
 }
+_NOTES = {
+    "rogan_gladen": "the one to report",
+    "expectation_maximisation": "depends on no threshold; for comparison",
+}
 
 _PARTS = {"train": "learnt from", "validation": "chose by", "test": "tested with"}
 _SHARE_COLUMNS = ["share", "95 % interval", "estimate", "note"]
@@ -165,7 +169,10 @@ class RunView:
         found = self.prevalence
         if isinstance(found, str):
             return pd.DataFrame(columns=_SHARE_COLUMNS)
-        rows = [_figures(name, found[key]) for key, name in ESTIMATES.items()]
+        rows = [
+            _figures(name, {**found[key], "note": found[key]["note"] or _NOTES.get(key)})
+            for key, name in ESTIMATES.items()
+        ]
         if self.whole_list is not None:
             rows.append(_figures("Of the whole list: known ages as known, the others corrected", self.whole_list))
         return pd.DataFrame(rows, columns=_SHARE_COLUMNS)
@@ -186,7 +193,10 @@ class RunView:
             return None
         at_least, total = int((ages >= self.cutoff).sum()), len(ages) + len(others)
         shares = [(at_least + share * len(others)) / total for share in (rest.value, rest.low, rest.high)]
-        note = f"{count(len(ages), 'known age')}, {number(at_least)} of them at least; {number(len(others))} corrected"
+        note = (
+            f"{count(len(ages), 'account')} of known age, {number(at_least)} of them at least {self.cutoff:g}; "
+            f"{number(len(others))} others corrected"
+        )
         return {"value": shares[0], "low": shares[1], "high": shares[2], "note": note}
 
     @property
@@ -217,7 +227,8 @@ class RunView:
         at_least = int((probability >= self.threshold).sum())
         text = f"All predicted accounts by probability of being at least {self.cutoff:g}; "
         text += f"{at_least:,} of {len(probability):,} at or above the threshold {self.threshold:.2f}"
-        return Chart("Probabilities of all predicted accounts", drawn, text, counts)
+        made = ", those that made the model among them" if self.run.parts else ""
+        return Chart(f"Probabilities of all predicted accounts{made}", drawn, text, counts)
 
     def quality_charts(self) -> Iterator[Chart]:
         """Error rates by threshold, ROC, precision and recall, calibration; none where nothing is known."""

@@ -94,7 +94,7 @@ def read_run(name: str, version: int, cutoff: float, _model: ModelInfo | None, m
 @st.cache_data(max_entries=8, show_spinner="Computing intervals …")
 def measured(labelled: pd.DataFrame) -> dict[str, Estimate]:
     """What does not depend on the threshold."""
-    return metrics(*arrays(labelled.assign(prediction=float("nan"))), resamples=1000)
+    return metrics(*arrays(labelled.assign(prediction=float("nan"))))
 
 
 def in_words(estimate: Estimate, digits: int = 2) -> str:

@@ -238,7 +238,7 @@ def test_the_best_recipe_makes_a_model_that_predicts_like_any_other(
     young, old = load_predictor(folder).probabilities([captions(16, 4, 1000), captions(40, 4, 1001)])
     assert young[1] < 0.5 < old[1]
     card = (folder / "README.md").read_text()
-    assert "by the method *best*" in card and "Words, pairs of words" in card
+    assert "by the method *best*" in card and "linear model of words, pairs of words" in card
     assert "| calibrated on the validation accounts | no |" in card
     assert "freeze_encoder" not in card and "recipe" not in card  # the method's name says it
 

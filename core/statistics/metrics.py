@@ -68,7 +68,8 @@ def metrics(
 
     The correction (Efron 1981) matters for the calibration error, which a resample, having fewer
     different accounts, always overstates. A share of 0 or 1, of which every resample is the same,
-    gets Wilson's interval instead of one of no width.
+    gets Wilson's interval instead of one of no width; that of the accuracy needs no draws
+    (:func:`accuracy_interval`).
 
     The calibration error itself is never 0, even of a perfect model. So its note says what such a
     model would show on these accounts by chance alone, and its interval begins at 0 where chance
@@ -97,6 +98,8 @@ def metrics(
         )
         for name in METRICS
     }
+    right = int((at_least == predicted).sum())
+    found["accuracy"] = Estimate(right / len(at_least), *accuracy_interval(right, len(at_least)))
     if resamples:
         chance = np.concatenate(list(sample.calibration_errors_by_chance(resamples, seed)))
         found["calibration_error"] = _beside_chance(found["calibration_error"], chance)
