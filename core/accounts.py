@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -212,6 +213,23 @@ def write_user_list(path: Path, users: UserList) -> None:
 
     The names and further columns of labels may be anything; none of them runs as a formula in a spreadsheet.
     """
+    write_atomically(path, _as_csv(users))
+
+
+def free_stem(stem: str, *wanted: tuple[Path, UserList]) -> str:
+    """``stem``, or the first of ``stem-2``, ``stem-3``, …, under which no folder holds another list than its own."""
+    for at in itertools.count(1):
+        name = stem if at == 1 else f"{stem}-{at}"
+        if all(_is_free(folder / f"{name}.csv", users) for folder, users in wanted):
+            return name
+    raise AssertionError("counting does not end")
+
+
+def _is_free(path: Path, users: UserList) -> bool:
+    return not path.exists() or path.read_bytes() == _as_csv(users).encode()
+
+
+def _as_csv(users: UserList) -> str:
     buffer = io.StringIO()
     columns = sorted({key for extra in users.extra.values() for key in extra})
     header = ["username"] + (["age", *columns] if users.ages else [])
@@ -222,7 +240,7 @@ def write_user_list(path: Path, users: UserList) -> None:
         if users.ages:
             row += [f"{users.ages[username]:g}", *(users.extra[username].get(column, "") for column in columns)]
         writer.writerow(map(safe_name, row))
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _rows(source: Path | bytes, name: str, need_age: bool = False) -> Iterator[Row]:

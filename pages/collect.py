@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import jobs
-from core.accounts import UserList, labels_in_list, read_labels, read_user_list, write_user_list
+from core.accounts import UserList, free_stem, labels_in_list, read_labels, read_user_list, write_user_list
 from core.collect import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate
 from core.errors import InputError
 from core.files import write_atomically
@@ -117,15 +117,16 @@ def save_upload(upload: UploadedFile) -> tuple[Path, UserList, UserList | None] 
         show_rejected(users)
         st.error("None of the lines holds a usable username. Upload another list, or choose an earlier one.")
         return None
-    path = SETTINGS.lists_dir / f"{safe_stem(upload.name, 'accounts')}.csv"
     if st.session_state.get("saved_list") != upload.file_id:
-        write_user_list(path, users)
-        if labels and labels.usernames:
-            write_user_list(SETTINGS.labels_dir / path.name, labels)
+        kept = [(SETTINGS.lists_dir, users), *([(SETTINGS.labels_dir, labels)] if labels and labels.usernames else [])]
+        stem = free_stem(safe_stem(upload.name, "accounts"), *kept)  # a list of that name is not replaced
+        for folder, content in kept:
+            write_user_list(folder / f"{stem}.csv", content)
+        if len(kept) > 1:
             the_store().refresh()
-        st.session_state.saved_list = upload.file_id
-        st.session_state.list = path.stem
-    return path, users, labels
+        st.session_state.saved_list, st.session_state.saved_list_as = upload.file_id, stem
+        st.session_state.list = stem
+    return SETTINGS.lists_dir / f"{st.session_state.saved_list_as}.csv", users, labels
 
 
 def known_ages(path: Path, users: UserList) -> int:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core import charts, jobs
-from core.accounts import UserList, read_labels, write_user_list
+from core.accounts import UserList, free_stem, read_labels, write_user_list
 from core.encoders import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, devices, preferred_encoder
 from core.errors import InputError
 from core.jobs import Job
@@ -95,12 +95,12 @@ def choose_labels() -> tuple[Path, UserList] | None:
         if not labels.usernames:
             st.error("None of the lines holds a usable username and age.")
             return None
-        path = SETTINGS.labels_dir / f"{safe_stem(upload.name, 'labels')}.csv"
         if st.session_state.get("saved_labels") != upload.file_id:
-            write_user_list(path, labels)
+            stem = free_stem(safe_stem(upload.name, "labels"), (SETTINGS.labels_dir, labels))
+            write_user_list(SETTINGS.labels_dir / f"{stem}.csv", labels)  # labels of that name are not replaced
             the_store().refresh()
-            st.session_state.saved_labels = upload.file_id
-        return path, labels
+            st.session_state.saved_labels, st.session_state.saved_labels_as = upload.file_id, stem
+        return SETTINGS.labels_dir / f"{st.session_state.saved_labels_as}.csv", labels
     saved = sorted(SETTINGS.labels_dir.glob("*.csv"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not saved:
         return None

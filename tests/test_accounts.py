@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from core.accounts import (
     Rejected,
     canonical_username,
+    free_stem,
     labels_in_list,
     read_labels,
     read_user_list,
@@ -194,3 +195,12 @@ def test_no_name_leaves_its_folder_or_is_too_long_for_a_file_system(name: str) -
 def test_a_canonical_name_stays_as_it_is(name: str) -> None:
     once = canonical_username(name)
     assert canonical_username(once) == once
+
+
+def test_an_uploaded_list_does_not_replace_another_of_its_name(tmp_path: Path) -> None:
+    first, other = (read_user_list(text, "list") for text in (b"anna\nbert\n", b"cara\n"))
+    write_user_list(tmp_path / "people.csv", first)
+    assert free_stem("people", (tmp_path, first)) == "people"  # the same again
+    assert free_stem("people", (tmp_path, other)) == "people-2"
+    write_user_list(tmp_path / "people-2.csv", other)
+    assert free_stem("people", (tmp_path, first), (tmp_path, other)) == "people-3"
