@@ -1,0 +1,116 @@
+"""An option means the same by default wherever one meets it: in a shell, from Python and on a page."""
+
+import re
+import shlex
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.collect import CollectArguments
+from core.predict import PredictArguments
+from core.train import TrainArguments
+from tests.in_process import core
+from tests.test_pages import predicted, run, sample, study
+
+__all__ = ["predicted", "sample", "study"]
+
+ARGUMENTS: dict[str, Any] = {"scrape-users": CollectArguments, "train": TrainArguments, "predict": PredictArguments}
+OTHER_NAMES = {"limits": "ratelimit", "refresh_days": "refresh"}
+"""Options that Python calls otherwise than a shell."""
+
+ONLY_IN_A_SHELL = {"compare", "folds", "help"}
+"""What chooses between two functions, or belongs to one of them alone."""
+
+CHOSEN_BY_THE_MACHINE = {"model-name-or-path", "device"}
+"""What a page proposes by what is there: the first encoder that needs no download, a GPU."""
+
+
+def defaults(command: str) -> dict[str, Any]:
+    """What an option is unless one says otherwise, in Python; those that must be given are left out."""
+    known = [field for field in fields(ARGUMENTS[command]) if field.default is not MISSING]
+    return {OTHER_NAMES.get(field.name, field.name).replace("_", "-"): field.default for field in known}
+
+
+def told(command: str) -> dict[str, str]:
+    """What the command line's help says of each option that need not be given, on one line."""
+    text = core(command, "--help").stdout.partition("Options:\n")[2]
+    pieces = re.split(r"^  --", text, flags=re.MULTILINE)[1:]
+    lines = [re.sub(r"(?<=\w)-\s+(?=\w)", "-", " ".join(piece.split())) for piece in pieces]
+    return {re.split(r"[ ,]", line)[0]: line for line in lines if "[required]" not in line}
+
+
+def told_default(option: str, line: str, only_brackets: bool) -> object:
+    """The default in a line of help, None where it names none; a sentence may say what None comes to."""
+    found = re.search(r"\[default: ([^\];]+)" if only_brackets else r"[Dd]efault: ([^\];]+?)(?:\. |\.$|[\];])", line)
+    value = found[1] if found else None
+    if value in (option, f"no-{option}"):
+        return value == option
+    return value
+
+
+def same(default: Any, said: Any) -> bool:
+    """Whether a default is what is said of it; where it is None or False, nothing is said."""
+    if default is None or isinstance(default, bool):
+        return bool(default) is bool(said)
+    if isinstance(default, tuple):
+        return [*default] == [tuple(map(float, limit.split(","))) for limit in said.split(" and ")]
+    return float(said) == default if isinstance(default, int | float) else said == default
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_the_command_line_has_the_options_and_defaults_of_the_arguments(command: str) -> None:
+    known, lines = defaults(command), told(command)
+    assert lines.keys() - ONLY_IN_A_SHELL == known.keys()
+    wrong = [name for name, value in known.items() if not same(value, told_default(name, lines[name], value is None))]
+    assert wrong == []
+
+
+def asked(app: AppTest, command: str) -> dict[str, list[str]]:
+    """The options of the command that a page would run, each with its values."""
+    [found] = [code.value for code in app.code if f" -m core {command} " in code.value]
+    words = shlex.split(found)
+    words = words[words.index(command) + 1 :]
+    options: dict[str, list[str]] = {}
+    for word in words:
+        if word.startswith("--"):
+            option = word.removeprefix("--")
+            options.setdefault(option, [])
+        else:
+            options[option].append(word)
+    return options
+
+
+def differing(command: str, options: dict[str, list[str]]) -> list[str]:
+    """The options that a page asks for otherwise than the command would take them by itself."""
+    known = defaults(command)
+    given = {name: " and ".join(values) or True for name, values in options.items() if name in known}
+    assert (options.keys() - known.keys()) == {
+        field.name.replace("_", "-") for field in fields(ARGUMENTS[command]) if field.default is MISSING
+    }
+    return [name for name, said in given.items() if name not in CHOSEN_BY_THE_MACHINE and not same(known[name], said)]
+
+
+def test_collect_asks_for_the_defaults(sample: Path) -> None:
+    options = asked(run("collect"), "scrape-users")
+    assert {"posts-per-user", "ratelimit"} <= options.keys()
+    assert differing("scrape-users", options) == []
+
+
+def test_train_asks_for_the_defaults_of_the_published_method(sample: Path) -> None:
+    app = run("train")
+    app.segmented_control(key="method").set_value("published").run()
+    options = asked(app, "train")
+    shown = {"seed", "max-seq-len", "learn-rate", "epoch-num", "accumulation-steps", "age-cutoff", "recipe"}
+    assert shown <= options.keys()
+    assert differing("train", options) == []
+
+
+def test_train_proposes_the_best_recipe_and_nothing_else_of_its_own(sample: Path) -> None:
+    assert differing("train", asked(run("train"), "train")) == ["recipe"]
+
+
+def test_results_asks_for_the_defaults(predicted: Path) -> None:
+    assert differing("predict", asked(run("results"), "predict")) == []
