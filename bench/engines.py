@@ -49,6 +49,7 @@ from bench.predict import (
     _differences,
     _model,
     make_model,
+    peak_memory,
     real_users,
     run_contestant,
 )
@@ -323,16 +324,7 @@ def run_in_process(name: str, users_file: Path, folder: Path, output: Path) -> N
     CONTESTANTS[name] = replace(entry, contestant=contestant)
     run_contestant(name, users_file, folder, output)
     found = json.loads(output.read_bytes())
-    output.write_text(json.dumps({**found, "memory": _peak_memory() or found["memory"], "first": first[0]}))
-
-
-def _peak_memory() -> float | None:
-    """MB, where the system tells; what ``getrusage`` tells counts what the parent had when it started this process."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) / 1024
+    output.write_text(json.dumps({**found, "memory": peak_memory() or found["memory"], "first": first[0]}))
 
 
 def compete(names: Sequence[str], users: Captions, folder: Path, rounds: int) -> dict[str, Run]:

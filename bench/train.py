@@ -11,7 +11,6 @@ users at the exact contestant's speed a user.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ import numpy as np
 import torch
 
 from bench.made_users import made_users
-from bench.predict import MAX_SEQ_LEN, make_encoder
+from bench.predict import MAX_SEQ_LEN, make_encoder, peak_memory
 from core.batching import tokenize
 from core.encoders import OFFLINE_ENCODER, load_tokenizer
 from core.methods.finetune import Examples, Recipe, finetune
@@ -113,8 +112,7 @@ def run_contestant(name: str, users: int, encoder: str) -> None:
     made = made_users(load_tokenizer(OFFLINE_ENCODER), users)
     with tempfile.TemporaryDirectory() as folder:
         seconds = CONTESTANTS[name](made, encoder, Path(folder))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds / users, "memory": memory}))
+    print(json.dumps({"seconds": seconds / users, "memory": peak_memory()}))
 
 
 def main() -> None:

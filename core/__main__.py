@@ -35,6 +35,7 @@ class Device(StrEnum):
 
     cpu = "cpu"
     cuda = "cuda"
+    mps = "mps"
 
 
 class Precision(StrEnum):

@@ -57,8 +57,10 @@ class Pack:
         """The same pack on ``device``."""
         if device.type == "cpu":
             return self
-        tensors = (self.ids, self.positions, self.starts, self.shares)
-        ids, positions, starts, shares = (tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors)
+        tensors: tuple[Tensor, ...] = (self.ids, self.positions, self.starts, self.shares)
+        if device.type == "cuda":
+            tensors = tuple(tensor.pin_memory() for tensor in tensors)
+        ids, positions, starts, shares = (tensor.to(device, non_blocking=device.type == "cuda") for tensor in tensors)
         return Pack(ids, positions, starts, self.groups, shares)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from core.encoders import check_device
+from core.devices import check_device
 from core.errors import InputError
 from core.files import write_atomically, write_json
 from core.methods import NAMES

@@ -10,8 +10,8 @@ import psutil
 from pydantic import SecretStr
 
 from core import __version__, jobs
+from core.devices import devices
 from core.disk import disk_use
-from core.encoders import devices
 from core.jobs import Job
 from core.model_folder import list_models
 from core.settings import Settings

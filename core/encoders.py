@@ -1,4 +1,4 @@
-"""Encoders by name or folder, where they come from, and what this machine can compute on.
+"""Encoders by name or folder, and where they come from.
 
 One encoder, ``all-MiniLM-L6-v2``, comes as a PyPI package and needs no model hub. Every other name
 is looked for in the hub's local cache and then asked of the hub, once, so that a machine without a
@@ -6,12 +6,8 @@ network learns within seconds what it can use instead.
 """
 
 import importlib.util
-import os
-import platform
-import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +42,6 @@ class EncoderChoice:
     note: str
 
 
-@dataclass(frozen=True)
-class Device:
-    """Something to compute on; ``note`` says what it is, or in plain words why it cannot be used."""
-
-    name: str
-    available: bool
-    note: str
-
-
 def available_encoders() -> list[EncoderChoice]:
     """Encoders to offer, those that need no download first; imports neither torch nor transformers."""
     choices = [EncoderChoice(name, True, "in the model hub's cache on this machine") for name in _cached_encoders()]
@@ -69,24 +56,6 @@ def preferred_encoder() -> str:
     """The encoder that the dashboard preselects: ``bert-base-uncased`` where it is, else the first that is."""
     available = [choice.name for choice in available_encoders() if choice.available]
     return DEFAULT_ENCODER if DEFAULT_ENCODER in available or not available else available[0]
-
-
-def devices() -> list[Device]:
-    """The processor and the GPU, and whether each can be used."""
-    return [Device("cpu", True, _processor_name()), _cuda()]
-
-
-def check_device(name: str) -> None:
-    """Make sure that ``name``, ``cpu`` or ``cuda``, can be used.
-
-    Raises:
-        InputError: it cannot; the text says why.
-    """
-    found = next((device for device in devices() if device.name == name), None)
-    if found is None:
-        raise InputError(f"There is no device {name!r}. Choose cpu or cuda.")
-    if not found.available:
-        raise InputError(f"cuda cannot be used: {found.note} Choose cpu.")
 
 
 def load_tokenizer(name_or_path: str) -> Any:
@@ -201,27 +170,6 @@ def _cached_encoders() -> list[str]:
 def _is_bert_like(name: str) -> bool:
     config = orjson.loads(Path(str(hub.try_to_load_from_cache(name, "config.json"))).read_bytes())
     return "bert" in str(config.get("model_type", "")) or config.get("model_type") in ("electra", "mpnet")
-
-
-def _processor_name() -> str:
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} threads"
-
-
-def _cuda() -> Device:
-    if version("torch").endswith("+cpu"):
-        return Device("cuda", False, "the installed PyTorch is a build for processors only.")
-    if sys.platform != "win32" and not [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dxg")]:
-        return _no_gpu()  # importing torch to hear the same takes seconds
-    import torch
-
-    if not torch.cuda.is_available():
-        return _no_gpu()
-    memory = torch.cuda.get_device_properties(0).total_memory / 2**30
-    return Device("cuda", True, f"{torch.cuda.get_device_name(0)}, {memory:.0f} GiB")
-
-
-def _no_gpu() -> Device:
-    return Device("cuda", False, "no NVIDIA GPU with a working driver was found.")
 
 
 def _transformers() -> Any:

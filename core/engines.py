@@ -1,11 +1,11 @@
 """Engines: the encoder's computation, in the numbers and with the kernels that suit the machine.
 
 All give the captions' vectors h [N, 4H] of a :class:`~core.batching.Pack`. :class:`PackedBert` is
-for processors. What it cannot compute, and GPUs, take :class:`Eager`, the model's own code.
+for processors. What it cannot compute, GPUs, and a PyTorch without the operators that it is made of,
+take :class:`Eager`, the model's own code.
 """
 
 import hashlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 from core.batching import Pack, UserTokens, packs
+from core.devices import has_avx512, is_fast, shortest_seconds
 from core.files import write_json
-from core.model import AgeClassifier, Numbers, Precision, is_fast
-from core.packed_bert import ACTIVATIONS, PackedBert
+from core.model import AgeClassifier, Numbers, Precision
+from core.packed_bert import ACTIVATIONS, PackedBert, can_compute
+from core.settings import get_settings
 
 SPEEDS_FILE = "speeds.json"
-EDITION = 3
+EDITION = 4
 """Raised with every change here or in ``packed_bert`` of vectors or speed: what earlier ones kept is not used."""
 
 _EXAMPLES, _EXAMPLE_LENGTHS = 256, (3, 19)
@@ -44,17 +46,13 @@ class Eager:
 
     def encode(self, pack: Pack) -> Tensor:
         """See :class:`Engine`."""
-        own, self._model.precision = self._model.precision, self._precision
-        try:
-            return self._model.encode(pack.to(self._model.device)).float()
-        finally:
-            self._model.precision = own
+        return self._model.encode(pack.to(self._model.device), self._precision).float()
 
 
 def make_engine(model: AgeClassifier, numbers: Numbers, tokenizer: Any) -> Engine:
     """The quickest engine for ``numbers`` on the device of ``model``, whose weights must stay as they are."""
-    if not is_packable(model):
-        return Eager(model, numbers)
+    if not is_packable(model) or (numbers == "float32" and not has_avx512()):
+        return Eager(model, numbers)  # whose products in 32 bits are quicker without AVX-512
     return PackedBert(model.bert, numbers, examples(tokenizer))
 
 
@@ -62,20 +60,15 @@ def is_packable(model: AgeClassifier) -> bool:
     """Whether :class:`PackedBert` can compute it."""
     config = model.bert.config
     known = config.model_type == "bert" and config.hidden_act in ACTIVATIONS
-    return known and model.device.type == "cpu" and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return known and model.device.type == "cpu" and can_compute("float32")
 
 
 def possible_numbers(model: AgeClassifier) -> list[Numbers]:
-    """In what the device of ``model`` computes without detours."""
-    if model.device.type == "cuda":
-        return ["float32", "bfloat16"] if is_fast(model.device) else ["float32"]
-    able = torch.cpu.get_capabilities()
-    found: list[Numbers] = ["float32"]
-    if is_fast(model.device):
-        found.append("bfloat16")
-    if is_packable(model) and (able.get("avx512_vnni") or able.get("amx_int8")):
-        found.append("int8")
-    return found
+    """In what the device of ``model`` computes rightly and is not slower than in 32 bits, by having tried."""
+    if is_packable(model):
+        low: tuple[Numbers, ...] = ("bfloat16", "int8")
+        return ["float32", *(numbers for numbers in low if can_compute(numbers))]
+    return ["float32", "bfloat16"] if is_fast(model.device.type) else ["float32"]
 
 
 def quickest(model: AgeClassifier, among: Sequence[Numbers], tokenizer: Any, folder: Path) -> Numbers:
@@ -100,7 +93,8 @@ def _machine(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} {torch.__version__}"
     able = sorted(name for name, value in torch.cpu.get_capabilities().items() if value is True)
-    return f"{torch.cpu.get_capabilities().get('cpu_name')} {able} {torch.get_num_threads()} {torch.__version__}"
+    name = torch.cpu.get_capabilities().get("cpu_name")
+    return f"{device.type} {name} {able} {get_settings().cpu} {torch.get_num_threads()} {torch.__version__}"
 
 
 def _read_speeds(file: Path) -> dict[str, dict[str, float]]:
@@ -112,13 +106,7 @@ def _read_speeds(file: Path) -> dict[str, dict[str, float]]:
 
 
 def _seconds(engine: Engine, pack: Pack) -> float:
-    """The shortest of a few times: what else the machine does can only lengthen one."""
-    found = []
-    for _ in range(_TIMES):
-        started = time.perf_counter()
-        engine.encode(pack)[0, 0].item()  # waits for a GPU
-        found.append(time.perf_counter() - started)
-    return min(found)
+    return shortest_seconds(lambda: engine.encode(pack), _TIMES)
 
 
 def examples(tokenizer: Any) -> Pack:

@@ -83,7 +83,7 @@ class AgeClassifier(nn.Module):
         Where several packs need a gradient, each is computed again on the way back instead of kept.
         """
         packs = [*packs]
-        again = len(packs) > 1 and torch.is_grad_enabled()
+        again = len(packs) > 1 and torch.is_grad_enabled() and not self._draws_on_mps
         total = torch.zeros((), device=self.device)
         for pack in packs:
             total = total + (checkpoint(self._part, pack, use_reentrant=False) if again else self._part(pack))
@@ -91,16 +91,21 @@ class AgeClassifier(nn.Module):
 
     def _part(self, pack: Pack) -> Tensor:
         pack = pack.to(self.device)
-        return pack.shares @ self.encode(pack).float()  # [U, N] @ [N, 4H] -> [U, 4H]
+        return pack.shares @ self.encode(pack, self.precision).float()  # [U, N] @ [N, 4H] -> [U, 4H]
+
+    @property
+    def _draws_on_mps(self) -> bool:
+        """Whether dropout is drawn by a Mac's GPU, whose draws torch does not repeat when it computes again."""
+        return self.device.type == "mps" and self.bert.config.model_type != "bert"
 
     @property
     def numbers(self) -> Numbers:
         """In what the encoder computes at this precision."""
         return "bfloat16" if self.precision == "fast" else "float32"
 
-    def encode(self, pack: Pack) -> Tensor:
+    def encode(self, pack: Pack, precision: Precision = "exact") -> Tensor:
         """The captions' vectors h [N, 4H]."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "fast"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "fast"):
             if self.bert.config.model_type == "bert":
                 return _encode_bert(self.bert, pack)
             return _encode_any(self.bert, pack)
@@ -109,14 +114,6 @@ class AgeClassifier(nn.Module):
         """How many tokens at a time keep training within ``memory_bytes`` of activations."""
         config = self.bert.config
         return max(256, int(memory_bytes / (_ACTIVATION_BYTES * config.hidden_size * config.num_hidden_layers)))
-
-
-def is_fast(device: torch.device) -> bool:
-    """Whether ``device`` multiplies in bfloat16 itself; where it does not, ``fast`` would be slow."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def probabilities(logits: Tensor) -> Tensor:
@@ -201,13 +198,14 @@ def dropout(x: Tensor, dropped: float) -> Tensor:
     """``x`` with a share of its numbers 0, the others larger by as much.
 
     On a processor PyTorch draws these one by one, which took an eighth of the time of training;
-    16 bits of a drawn number each are as good.
+    16 bits of a drawn number each are as good. For a Mac's GPU they are drawn on the processor as well:
+    torch repeats only these when it computes a portion again for its gradient.
     """
     if not dropped or x.device.type == "cuda":
         return nn.functional.dropout(x, dropped)
     drawn = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
     kept = drawn[: x.numel()].view(x.shape) >= round(dropped * 2**16) - 2**15
-    return x * kept.to(x.dtype).mul_(1 / (1 - dropped))
+    return x * kept.to(x.device, x.dtype).mul_(1 / (1 - dropped))
 
 
 def _by_head(x: Tensor, captions: int, heads: int) -> Tensor:

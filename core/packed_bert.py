@@ -1,7 +1,14 @@
 """BERT on a processor, with oneDNN's matrix products on weights laid out for them once.
 
-On processors of other makers than Intel these are far quicker than what PyTorch calls by itself, in
-32 bits, bfloat16 or 8-bit integers.
+On processors of other makers than Intel these are far quicker than what PyTorch calls by itself: in 8-bit
+integers everywhere, in bfloat16 and 32 bits with AVX-512.
+
+What PyTorch has of oneDNN are operators of its own, which another release may change or take away. So
+:func:`can_compute` tries them before they are used.
+
+Without VNNI a processor adds up the 8-bit products of two neighbouring columns in 16 bits, and says nothing
+where they do not fit: no two such weights are therefore larger together than fits, and that on every
+machine, so that a model computes the same on all.
 
 Numbers of few bits move all vectors a little the same way, which a mean over posts does not even
 out. The mean of that move over made-up captions is therefore taken off again. [CLS] differs so
@@ -11,24 +18,36 @@ about what differs, and are added up in 32 bits. What is left of the errors is w
 measured at each before it is used so, see :func:`core.predictor.usable_numbers`.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import layer_norm, scaled_dot_product_attention
+from torch.nn.functional import layer_norm, pad, scaled_dot_product_attention
 
-from core.batching import Pack
-from core.model import CLS_LAYERS, Numbers
+from core.batching import Pack, UserTokens, packs
+from core.devices import is_quicker
+from core.model import CLS_LAYERS, AgeClassifier, Numbers
+from core.settings import get_settings
 
 ACTIVATIONS = {"gelu": ("gelu", "none"), "gelu_new": ("gelu", "tanh"), "relu": ("relu", "")}
+logger = logging.getLogger(__name__)
 _ops: Any = torch.ops
 _NONE = ("none", "")
 _TOKENS_HINT = 2048
 _WIDE = 24  # one in so many columns
 _MARGIN = 2.0  # how much wider than seen the values of [CLS] may be
 _SHORT = {torch.float32: 32, torch.bfloat16: 256}  # tokens: up to here plain products beat the fused attention kernel
+_MOST_PAIR = 127  # of two weights of one sign; each is rounded by up to a half, and 255 * 128 is within 16 bits
+_MOST_ERROR: dict[Numbers, float] = {
+    "float32": 1e-4,
+    "bfloat16": 0.1,
+    "int8": 0.3,
+}  # of a small BERT that knows nothing
+_LARGE = (1_024, 384, 1_536)  # tokens, in, out: of the product whose time is taken
 _SAFE = 60.0  # scores: exp of these, and sums of such, are far from the ends of what 32 bits and bfloat16 hold
 
 
@@ -109,20 +128,21 @@ class _Int8:
         weight: Tensor,
         bias: Tensor,
         steps: _Steps | _Passed,
-        result: _Passed | torch.dtype = torch.bfloat16,
+        result: _Passed | torch.dtype,
         activation: tuple[str, str] = _NONE,
     ) -> None:
         self._steps, self._activation = steps, activation
         self._bias = bias.float() + (weight * steps.middle).sum(1)
         weight = weight * steps.evened
-        sizes = weight.abs().amax(1).clamp_min(1e-9) / 127
+        sizes = _largest_pair(weight).clamp_min(1e-9) / _MOST_PAIR
         packed = _ops.onednn.qlinear_prepack((weight / sizes[:, None]).round().char(), [_TOKENS_HINT, weight.shape[1]])
         self._weight = (packed, sizes, torch.zeros(len(sizes), dtype=torch.int32))
         self._result = (result.size, result.zero, torch.uint8) if isinstance(result, _Passed) else (1.0, 0, result)
 
     def __call__(self, x: Tensor) -> Tensor:
         name, algorithm = self._activation
-        y: Tensor = _ops.onednn.qlinear_pointwise(*self._given(x), self._bias, *self._result, name, [], algorithm)
+        given = (*self._given(x), self._bias, *self._result)
+        y: Tensor = _ops.onednn.qlinear_pointwise(*given, name, [], algorithm)
         return y
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
@@ -134,6 +154,12 @@ class _Int8:
     def _given(self, x: Tensor) -> tuple[Any, ...]:
         x = x if x.dtype == torch.uint8 else self._steps(x)
         return (x, self._steps.size, self._steps.zero, *self._weight)
+
+
+def _largest_pair(weight: Tensor) -> Tensor:
+    """The most that two neighbours of one sign come to together, in each row [out] of ``weight`` [out, in]."""
+    even = pad(weight, (0, weight.shape[1] % 2))
+    return torch.stack([even.clamp_min(0), -even.clamp_max(0)]).unflatten(2, (-1, 2)).sum(3).amax((0, 2))
 
 
 class _Raise:
@@ -199,7 +225,7 @@ class PackedBert:
         self._embeddings = bert.embeddings
         self._heads = bert.config.num_attention_heads
         self._numbers = numbers
-        self._dtype = torch.float32 if numbers == "float32" else torch.bfloat16
+        self._dtype = torch.float32 if numbers == "float32" else torch.bfloat16 if numbers == "bfloat16" else _between()
         activation = ACTIVATIONS[bert.config.hidden_act]
         self._shift: Tensor | float = 0.0
         self._layers: list[tuple[_Kernels, ...]]
@@ -242,7 +268,7 @@ class PackedBert:
         if self._numbers != "int8":
             return (x.to(self._dtype),)
         cls, rest = _apart((x,), len(pack.starts))
-        return cls, rest.bfloat16()
+        return cls, rest.to(self._dtype)
 
     def _layer(
         self,
@@ -272,6 +298,62 @@ class PackedBert:
             rows = self._layer(kernels, rows, pack, watch)
         self._finish(rows, pack, watch)
         return of_cls, [*of_rest[:-1], [_Seen(_apart(rows, captions)[1])]]
+
+
+# ------------------------------------------------------------------------------ what can be computed here
+
+
+@cache
+def can_compute(numbers: Numbers) -> bool:
+    """Whether :class:`PackedBert` is right here in ``numbers``, and quicker in few bits than in 32: by trying once."""
+    held = get_settings().cpu
+    if held == "plain" or (held == "avx2" and numbers == "bfloat16"):
+        return False
+    try:
+        is_right = _error_of_a_small_bert(numbers) < _MOST_ERROR[numbers]
+        return is_right and (numbers == "float32" or is_quicker(_large_product(numbers), _large_product("float32")))
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:
+        # an operator that this PyTorch does not have, or that takes something else; or no kernel for this processor
+        logger.info("Not computed in %s here: %s", numbers, str(error).partition("\n")[0])
+        return False
+
+
+@cache
+def _between() -> torch.dtype:
+    """What passes between products in 8 bits."""
+    return torch.bfloat16 if can_compute("bfloat16") else torch.float32
+
+
+def _error_of_a_small_bert(numbers: Numbers) -> float:
+    """How far vectors of captions are off, over how far they differ."""
+    from transformers import BertConfig, BertModel
+
+    sizes: dict[str, Any] = {"num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 128}
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(0)
+        model = AgeClassifier(
+            BertModel(BertConfig(vocab_size=100, hidden_size=64, initializer_range=0.2, **sizes))
+        ).eval()
+        lengths = torch.randint(3, 19, (64,), dtype=torch.int32)
+        ids = torch.randint(0, 100, (int(lengths.sum()),), dtype=torch.int32)
+        caption = UserTokens(ids.numpy(), lengths.numpy(), torch.ones_like(lengths).numpy())
+        pack = next(packs([caption], len(ids)))
+        exact, found = model.encode(pack), PackedBert(model.bert, numbers, pack).encode(pack)
+    return float((found - exact).norm() / (exact - exact.mean(0)).norm())
+
+
+def _large_product(numbers: Numbers) -> Callable[[], Tensor]:
+    tokens, inside, outside = _LARGE
+    x, weight, bias = torch.rand(tokens, inside), torch.rand(outside, inside), torch.zeros(outside)
+    if numbers == "int8":
+        product: Any = _Int8(weight, bias, _Steps(_Seen(x), weight), torch.float32)
+    else:
+        product = _Float(weight, bias, torch.bfloat16 if numbers == "bfloat16" else torch.float32)
+        x = x.bfloat16() if numbers == "bfloat16" else x
+    return lambda: product(x)
+
+
+# ------------------------------------------------------------------------------ parts of a layer
 
 
 def _apart(blocks: Sequence[Tensor], captions: int) -> tuple[Tensor, Tensor]:
@@ -372,7 +454,7 @@ def _float_last(layer: Any, dtype: torch.dtype, activation: tuple[str, str]) -> 
 def _int8_cls(layer: Any, seen: Sequence[_Seen], common: Tensor, activation: tuple[str, str]) -> _Kernels:
     keys, context, up, down = _without(common, _weights(layer))
     return _Kernels(
-        _Int8(*keys, _Steps(seen[0], keys[0], _MARGIN)),
+        _Int8(*keys, _Steps(seen[0], keys[0], _MARGIN), _between()),
         _Int8(*context, _Steps(seen[1].less(common), context[0], _MARGIN), torch.float32),
         _Int8(*up, _Steps(seen[2], up[0], _MARGIN), torch.float32, activation),
         _Int8(*down, _Steps(seen[3], down[0], _MARGIN), torch.float32),
@@ -383,8 +465,8 @@ def _int8_cls(layer: Any, seen: Sequence[_Seen], common: Tensor, activation: tup
 def _int8_rest(layer: Any, seen: Sequence[_Seen], common: Tensor, activation: tuple[str, str]) -> _Kernels:
     keys, context, up, down = _without(common, _weights(layer))
     return _Kernels(
-        _Int8(*keys, _Steps(seen[0], keys[0])),
-        _Int8(*context, _Steps(seen[1].less(common), context[0])),
+        _Int8(*keys, _Steps(seen[0], keys[0]), _between()),
+        _Int8(*context, _Steps(seen[1].less(common), context[0]), _between()),
         *_int8_inner(up, down, seen[2], seen[3], activation),
         _norms(layer),
     )
@@ -403,7 +485,7 @@ def _int8_last(layer: Any, cls: Sequence[_Seen], rest: _Seen, activation: tuple[
     (weight, bias), *_ = _without(common, _weights(layer))
     others = slice(len(weight) // 3, None)
     weight, bias = weight[others], bias[others]
-    return _Last(_int8_cls(layer, cls, common, activation), _Int8(weight, bias, _Steps(rest, weight)))
+    return _Last(_int8_cls(layer, cls, common, activation), _Int8(weight, bias, _Steps(rest, weight), _between()))
 
 
 def _common(layer: Any, cls: _Seen) -> Tensor:
@@ -433,5 +515,5 @@ def _int8_inner(
     for columns, bias in ((order[:-wide], down[1]), (order[-wide:], torch.zeros_like(down[1]))):
         passed = _Passed(between[columns])
         ups.append(_Int8(up[0][columns], up[1][columns], steps, passed, activation))
-        downs.append(_Int8(down[0][:, columns], bias, passed))
+        downs.append(_Int8(down[0][:, columns], bias, passed, _between()))
     return _Raise(steps, ups), _Lower(downs)

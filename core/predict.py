@@ -21,7 +21,7 @@ from core.settings import get_settings
 from core.statistics.drift import as_json, compare, read_profile
 from core.vectors import open_cache
 
-_ACCOUNTS_AT_ONCE = {"cpu": 64, "cuda": 1_024}
+_ACCOUNTS_AT_ONCE = {"cpu": 64, "cuda": 1_024, "mps": 1_024}
 _DRIFT_SAMPLE = 2_000
 
 
@@ -34,7 +34,7 @@ class PredictArguments:
         finetuned_model_path: a model's folder, its weights file, or a bare state dict.
         prediction_output_file: the CSV to write.
         max_seq_len: tokens of a caption; None takes the model's own, 18 for a bare state dict.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``mps``.
         age_cutoff: which of the model's cutoffs; None takes 21 where it has it, else its lowest.
         model_name_or_path: the encoder of a bare state dict; None is ``bert-base-uncased``.
         precision: ``exact`` computes in 32 bits, ``fast`` in the quickest numbers for this machine by which

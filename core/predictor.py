@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.encoders import check_device, load_config, load_tokenizer
+from core.devices import check_device
+from core.encoders import load_config, load_tokenizer
 from core.engines import possible_numbers, quickest
 from core.model import AgeClassifier, Numbers, Precision, load_weights, probabilities, read_weights, write_weights
 from core.model_folder import MAX_AUC_LOSS, ModelSettings, locate_model, write_config
@@ -89,7 +90,7 @@ def vector_probabilities(model: AgeClassifier, vectors: Vectors) -> Floats:
     model.eval()
     with torch.inference_mode():
         logits = model.classifier(torch.from_numpy(vectors).to(model.device))
-        return np.asarray(probabilities(logits).double().cpu().numpy())
+        return np.asarray(probabilities(logits).cpu().double().numpy())
 
 
 def load_predictor(
@@ -105,7 +106,7 @@ def load_predictor(
     Args:
         path: as ``--finetuned-model-path`` takes it.
         model_name_or_path: the encoder of a bare state dict.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``mps``.
         max_seq_len: instead of the model's own.
         precision: wanted; ``settings.precision`` and ``settings.numbers`` tell what it became, see
             :func:`use_numbers`.
@@ -141,13 +142,15 @@ def load_predictor(
 def use_numbers(predictor: "EncoderPredictor | CombinedPredictor", wanted: Precision) -> None:
     """Let the encoder compute in the best numbers for ``wanted``, and say which in the settings."""
     encoder, settings = predictor.encoder, predictor.settings
-    usable = usable_numbers(settings, possible_numbers(encoder.model))
+    needs_few_bits = wanted == "fast" or settings.numbers != "float32"  # which to try takes a moment
+    usable = usable_numbers(settings, possible_numbers(encoder.model) if needs_few_bits else ["float32"])
     numbers = usable[0]
     if wanted == "fast" and len(usable) > 1:
         numbers = quickest(encoder.model, usable, encoder.tokenizer, get_settings().cache_dir)
     elif wanted == "exact" and "float32" in usable:
         numbers = "float32"
     encoder.numbers = numbers
+    encoder.model.precision = "fast" if numbers == "bfloat16" else "exact"
     precision: Precision = "exact" if numbers == "float32" else "fast"
     if precision != wanted:
         logger.warning(

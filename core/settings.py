@@ -3,6 +3,7 @@
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -29,6 +30,9 @@ class Settings(BaseSettings):
     instagram_session: SecretStr | None = Field(None, description="secret: the value of the cookie named sessionid")
     graph_token: SecretStr | None = Field(None, description="secret: an access token of the Graph API")
     graph_user_id: SecretStr | None = Field(None, description="secret: the Instagram user id the token belongs to")
+    cpu: Literal["", "avx2", "plain"] = Field(
+        "", description="holds the processor to less than it can: avx2, or plain for torch's own products"
+    )
     people: str = Field("", description="mail addresses, with commas between, of those who may see the dashboard")
 
     @field_validator("data_dir")

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 
-from core.encoders import DEFAULT_ENCODER, check_device
+from core.devices import check_device, is_fast
+from core.encoders import DEFAULT_ENCODER
 from core.errors import InputError, Stopped
 from core.labelled import LabelledAccounts, check_both_classes, read_labelled_accounts
 from core.methods.finetune import History, Recipe, forget_checkpoints
 from core.methods.fitting import Method, Study, fit
 from core.methods.frozen import HeadRecipe
-from core.model import Precision, is_fast
+from core.model import Precision
 from core.model_folder import (
     CHECKPOINTS,
     DEFAULT_CUTOFF,
@@ -52,7 +52,7 @@ class TrainArguments:
         model_name_or_path: the encoder, by name or folder.
         finetuned_model_name: name of the weights file.
         age_cutoff: learn who is at least this old; several at once give one probability each.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``mps``.
         recipe: ``published`` is the published method as it is; ``best`` the best known here, which combines
             words, letters and the encoder, and has none of the settings of fine-tuning.
         max_posts: use at most so many captions of an account, spread evenly over it; None for all.
@@ -204,7 +204,7 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
         age_cutoffs=arguments.cutoffs,
         thresholds=(0.5,) * len(arguments.cutoffs),
         max_posts=arguments.max_posts,
-        precision="fast" if arguments.precision == "fast" and is_fast(torch.device(arguments.device)) else "exact",
+        precision="fast" if arguments.precision == "fast" and is_fast(arguments.device) else "exact",
     )
     return Study(
         accounts=accounts,

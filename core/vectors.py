@@ -30,9 +30,9 @@ MAX_BYTES = 2_000_000_000
 
 _LEAST_SPREAD = 1e-3  # of a column's mean
 
-_USERS_AT_ONCE = {"cpu": 64, "cuda": 1_024}
+_USERS_AT_ONCE = {"cpu": 64, "cuda": 1_024, "mps": 1_024}
 _USERS_TOKENIZED = 16
-_MAX_TOKENS = {"cpu": 2_048, "cuda": 65_536}  # at a time: large enough for full speed; on a processor no
+_MAX_TOKENS = {"cpu": 2_048, "cuda": 65_536, "mps": 65_536}  # at a time: large enough for full speed; on a processor no
 # larger, so that what passes between two products is still in its cache
 _LOCK_TIMEOUT_S = 60
 
@@ -184,7 +184,7 @@ def _workers(device: torch.device) -> ThreadPoolExecutor:
     A pack on one core is quicker than its products spread over all: no core waits for another at the
     end of each, which matters most where something else runs on the machine as well.
     """
-    if device.type == "cuda":
+    if device.type != "cpu":
         return ThreadPoolExecutor(1, "encoder")
     cores = torch.get_num_threads()
     pool = ThreadPoolExecutor(cores, "encoder", initializer=_use_one_core)

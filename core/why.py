@@ -61,8 +61,8 @@ def _by_arithmetic(predictor: EncoderPredictor, captions: Sequence[str]) -> npt.
     one_each = tokenize(predictor.tokenizer, [[caption] for caption in captions], predictor.settings.max_seq_len)
     model = predictor.model.eval()
     with torch.inference_mode():
-        vectors = model.user_vectors(packs(one_each, _MAX_TOKENS)).double()  # [n, 4H]
+        vectors = model.user_vectors(packs(one_each, _MAX_TOKENS)).cpu().double()  # [n, 4H]
         total, n = vectors.sum(0), len(vectors)
-        means = torch.cat([total[None] / n, (total - vectors) / max(n - 1, 1)]).float()
-        raw = probabilities(model.classifier(means)).double().cpu().numpy()
+        means = torch.cat([total[None] / n, (total - vectors) / max(n - 1, 1)]).float().to(model.device)
+        raw = probabilities(model.classifier(means)).cpu().double().numpy()
     return calibrated(raw, predictor.settings)

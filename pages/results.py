@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core import charts, jobs
-from core.encoders import devices
+from core.devices import devices
 from core.evaluate import arrays
 from core.jobs import Job
 from core.judged import Judged

@@ -169,8 +169,9 @@ def choose_settings() -> tuple[str, list[str]]:
             "Device", usable, default=usable[-1], key="device", persist_state="session", required=True
         )
     st.caption(plain(notes.get(encoder, "From the model hub, or a folder on this machine.")))
-    if not offered["cuda"].available:
-        st.caption(f"cuda is not offered: {plain(offered['cuda'].note)}")
+    for found in offered.values():
+        if not found.available:
+            st.caption(f"{found.name} is not offered: {plain(found.note)}")
     with st.expander("Hyperparameters"):
         options = hyperparameters(method)
     return method, [*METHOD_OPTIONS[method], ENCODER, encoder, "--device", device, *options]

@@ -10,8 +10,6 @@ from core.encoders import (
     DEFAULT_ENCODER,
     OFFLINE_ENCODER,
     available_encoders,
-    check_device,
-    devices,
     load_config,
     load_encoder,
     load_tokenizer,
@@ -70,14 +68,3 @@ def test_the_choices_say_what_needs_a_download() -> None:
     choices = {choice.name: choice.available for choice in available_encoders()}
     assert choices == {OFFLINE_ENCODER: True, DEFAULT_ENCODER: False}
     assert preferred_encoder() == OFFLINE_ENCODER
-
-
-def test_the_processor_is_always_there_and_a_missing_gpu_is_explained() -> None:
-    cpu, cuda = devices()
-    assert cpu.available
-    check_device("cpu")
-    if not cuda.available:
-        with pytest.raises(InputError, match=r"cuda cannot be used.*Choose cpu"):
-            check_device("cuda")
-    with pytest.raises(InputError, match="no device"):
-        check_device("tpu")

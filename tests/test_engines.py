@@ -1,7 +1,9 @@
 """Engines: what the model's own code computes, only quicker, and in few bits still nearly that."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from core.batching import Pack, packs, tokenize
+from core.devices import has_avx512, is_fast
 from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
 from core.engines import (
     SPEEDS_FILE,
@@ -23,7 +26,8 @@ from core.engines import (
     quickest,
 )
 from core.model import CLS_LAYERS, AgeClassifier, Numbers
-from core.packed_bert import PackedBert
+from core.packed_bert import PackedBert, _Int8, _Seen, _Steps, can_compute
+from core.settings import get_settings
 from core.vectors import UserEncoder
 from tests.tiny_models import captions
 
@@ -47,9 +51,15 @@ def tiny(seed: int = 0, **options: Any) -> AgeClassifier:
     return AgeClassifier(BertModel(BertConfig(**{"initializer_range": 0.2, **sizes, **options}))).eval()
 
 
+def packed(model: AgeClassifier, tokenizer: Any) -> PackedBert:
+    if not is_packable(model):
+        pytest.skip("this PyTorch or this processor has no oneDNN")
+    return PackedBert(model.bert, "float32", examples(tokenizer))
+
+
 def engine_in(numbers: Numbers, model: AgeClassifier, tokenizer: Any) -> Engine:
     if numbers not in possible_numbers(model):
-        pytest.skip("not on this processor")
+        pytest.skip(f"this machine does not compute in {numbers}, or is no quicker in it")
     return make_engine(model, numbers, tokenizer)
 
 
@@ -65,8 +75,7 @@ def plain(model: AgeClassifier, pack: Pack) -> Tensor:
 @pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu"])
 def test_exact_is_what_the_models_own_code_computes(activation: str, tokenizer: Any) -> None:
     model, pack = tiny(hidden_act=activation), whole(tokenizer)
-    assert is_packable(model)
-    found = make_engine(model, "float32", tokenizer).encode(pack)
+    found = packed(model, tokenizer).encode(pack)
     torch.testing.assert_close(found, plain(model, pack), atol=2e-5, rtol=0)
 
 
@@ -75,7 +84,7 @@ def test_attention_that_looks_at_one_token_only_is_exact(tokenizer: Any) -> None
     model, pack = tiny(), whole(tokenizer)
     for layer in model.bert.encoder.layer:
         layer.attention.self.query.weight.data *= 60
-    found = make_engine(model, "float32", tokenizer).encode(pack)
+    found = packed(model, tokenizer).encode(pack)
     assert found.isfinite().all()
     torch.testing.assert_close(found, plain(model, pack), atol=1e-3, rtol=0)
 
@@ -150,24 +159,32 @@ def test_encoding_leaves_the_number_of_threads_as_it_was(tokenizer: Any) -> None
         torch.set_num_threads(before)
 
 
+def kinds(model: AgeClassifier) -> list[Numbers]:
+    found = possible_numbers(model)
+    if len(found) < 2:
+        pytest.skip("this machine computes in 32 bits only")
+    return found
+
+
 def test_the_quickest_numbers_are_remembered(tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = iter([3.0, 1.0, 2.0])
-    monkeypatch.setattr("core.engines._seconds", lambda engine, pack: next(seconds))
     model = tiny()
-    among: list[Numbers] = ["float32", "bfloat16", "int8"]
-    assert quickest(model, among, tokenizer, tmp_path) == "bfloat16"
-    assert quickest(model, among, tokenizer, tmp_path) == "bfloat16"  # or the times would have run out
-    assert quickest(model, ["float32", "int8"], tokenizer, tmp_path) == "int8"
+    among = kinds(model)
+    seconds = iter([3.0, *(1.0 + place for place, _ in enumerate(among[1:]))])
+    monkeypatch.setattr("core.engines._seconds", lambda engine, pack: next(seconds))
+    assert quickest(model, among, tokenizer, tmp_path) == among[1]
+    assert quickest(model, among, tokenizer, tmp_path) == among[1]  # or the times would have run out
+    assert quickest(model, [among[0], among[-1]], tokenizer, tmp_path) == among[-1]
 
 
 def test_what_another_edition_took_is_measured_again(
     tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    exact, low = kinds(tiny())[:2]
     seconds = iter([1.0, 2.0, 2.0, 1.0])
     monkeypatch.setattr("core.engines._seconds", lambda engine, pack: next(seconds))
-    assert quickest(tiny(), ["float32", "bfloat16"], tokenizer, tmp_path) == "float32"
+    assert quickest(tiny(), [exact, low], tokenizer, tmp_path) == exact
     monkeypatch.setattr("core.engines.EDITION", 0)
-    assert quickest(tiny(), ["float32", "bfloat16"], tokenizer, tmp_path) == "bfloat16"
+    assert quickest(tiny(), [exact, low], tokenizer, tmp_path) == low
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"x": {}}'])
@@ -177,3 +194,79 @@ def test_a_damaged_memory_is_measured_again(
     (tmp_path / SPEEDS_FILE).write_bytes(content)
     monkeypatch.setattr("core.engines._seconds", lambda engine, pack: isinstance(engine, PackedBert))
     assert quickest(tiny(), ["float32"], tokenizer, tmp_path) == "float32"
+
+
+# ------------------------------------------------------------------------------ what a machine can compute
+
+
+@pytest.fixture
+def tried_anew() -> Iterator[None]:
+    """What was found out about this machine is forgotten before the test and after it."""
+    can_compute.cache_clear()
+    is_fast.cache_clear()
+    yield
+    get_settings.cache_clear()
+    can_compute.cache_clear()
+    is_fast.cache_clear()
+
+
+@pytest.mark.parametrize("width", [64, 65])
+def test_eight_bits_hold_the_largest_products_that_there_can_be(
+    width: int, minilm: AgeClassifier, tokenizer: Any
+) -> None:
+    """Without VNNI a processor adds up two of them in 16 bits, and says nothing where they do not fit."""
+    engine_in("int8", minilm, tokenizer)
+    x = torch.cat([torch.zeros(1, width), torch.full((1, width), 3.0)])
+    weight = torch.full((32, width), 0.5)
+    weight[8:16, ::2] = 0.0  # one large neighbour only
+    weight[16:24, ::2] *= -1  # neighbours that take each other's products away
+    weight[24:] *= torch.rand(8, width)
+    found = _Int8(weight, torch.zeros(32), _Steps(_Seen(x), weight), torch.float32)(x)
+    torch.testing.assert_close(found, x @ weight.T, rtol=0.01, atol=0.5)
+
+
+@pytest.mark.parametrize("taken", ["mkldnn", "onednn"])
+def test_a_torch_without_its_private_operators_is_slower_and_not_broken(
+    taken: str, minilm: AgeClassifier, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, tried_anew: None
+) -> None:
+    left = {name: getattr(torch.ops, name) for name in ("mkldnn", "onednn") if name != taken}
+    monkeypatch.setattr("core.packed_bert._ops", SimpleNamespace(**left))
+    assert not can_compute("int8")
+    assert can_compute("float32") == (taken == "onednn" and get_settings().cpu != "plain")
+    pack = whole(tokenizer)
+    for numbers in possible_numbers(minilm):
+        found = make_engine(minilm, numbers, tokenizer).encode(pack)
+        torch.testing.assert_close(found, plain(minilm, pack), atol=2e-5 if numbers == "float32" else 0.5, rtol=0)
+
+
+@pytest.mark.parametrize(("held", "never"), [("plain", {"bfloat16", "int8"}), ("avx2", {"bfloat16"})])
+def test_a_processor_can_be_held_to_less(
+    held: str, never: set[str], minilm: AgeClassifier, monkeypatch: pytest.MonkeyPatch, tried_anew: None
+) -> None:
+    monkeypatch.setenv("AGESCOPE_CPU", held)
+    get_settings.cache_clear()
+    assert not never & {*possible_numbers(minilm)}
+    assert is_packable(minilm) <= (held != "plain")
+    assert not is_fast("cpu")
+    assert not has_avx512()
+
+
+def test_numbers_that_are_no_quicker_are_not_offered(
+    minilm: AgeClassifier, monkeypatch: pytest.MonkeyPatch, tried_anew: None
+) -> None:
+    monkeypatch.setattr("core.packed_bert.is_quicker", lambda one, other: False)
+    monkeypatch.setattr("core.devices.is_quicker", lambda one, other: False)
+    assert possible_numbers(minilm) == ["float32"]
+
+
+def test_encoders_may_be_used_by_several_threads_in_other_numbers_than_the_models(
+    minilm: AgeClassifier, tokenizer: Any
+) -> None:
+    """Each thread says what it computes in; the model's own setting is for training."""
+    exact, pack = plain(minilm, whole(tokenizer)), whole(tokenizer)
+    minilm.precision = "fast"
+    try:
+        torch.testing.assert_close(Eager(minilm, "float32").encode(pack), exact, atol=1e-6, rtol=0)
+        assert minilm.precision == "fast"
+    finally:
+        minilm.precision = "exact"

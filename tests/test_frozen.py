@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from core.encoders import load_encoder, load_tokenizer
+from core.engines import possible_numbers
 from core.errors import AgeScopeError, InputError
 from core.methods.frozen import HeadRecipe, KnownUsers, train_head
 from core.model import AgeClassifier
@@ -61,21 +62,21 @@ def test_a_user_is_encoded_once_however_often_it_is_asked_for(
     assert not np.isnan(vectors[[0, 2, 3]]).any()
 
 
-def test_another_length_text_precision_encoder_or_engine_is_encoded_anew(
+def test_another_length_text_encoder_or_engine_and_other_numbers_are_encoded_anew(
     model: AgeClassifier, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = VectorCache(tmp_path)
     with no_progress() as progress:
         counting(model, encoder, cache).vectors(USERS, progress)
-        for change in ("length", "text", "encoder", "precision", "engine"):
+        others = possible_numbers(model)[1:]  # none where the processor computes in 32 bits only
+        for change in ("length", "text", "encoder", *others, "engine"):
             users = [[*USERS[0], "one more"]] if change == "text" else USERS[:1]
             if change == "encoder":
                 torch.nn.init.normal_(model.bert.embeddings.word_embeddings.weight)
-            if change == "precision":
-                model.precision = "fast"
             if change == "engine":
                 monkeypatch.setattr("core.vectors.EDITION", 0)
             counted = counting(model, encoder, cache, 5 if change == "length" else 18)
+            counted.numbers = change if change in others else "float32"  # type: ignore[assignment]
             counted.vectors(users, progress)
             assert counted.encoded == 1, change
 

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from core.batching import UserTokens, packs, tokenize
+from core.devices import is_fast
 from core.encoders import OFFLINE_ENCODER, load_tokenizer
 from core.errors import InputError
 from core.model import (
     AgeClassifier,
     binary_cross_entropy,
     dropout,
-    is_fast,
     load_weights,
     probabilities,
     read_weights,
@@ -150,7 +150,7 @@ def test_a_batch_gives_what_each_user_alone_gives(model_type: str, users: list[U
     torch.testing.assert_close(in_pieces, alone, atol=1e-5, rtol=0)
 
 
-@pytest.mark.skipif(not is_fast(torch.device("cpu")), reason="this processor does not multiply in bfloat16")
+@pytest.mark.skipif(not is_fast("cpu"), reason="this processor does not multiply in bfloat16")
 def test_fast_is_nearly_exact(users: list[UserTokens]) -> None:
     model = classifier()
     with torch.inference_mode():

@@ -15,16 +15,17 @@ import torch
 
 from core.batching import tokenize
 from core.encoders import load_encoder, load_tokenizer
+from core.engines import possible_numbers
 from core.errors import InputError, Stopped
 from core.labelled import labels_needed, planned_split, read_labelled_accounts
 from core.methods import NAMES
 from core.methods import finetune as finetune_module
 from core.methods.finetune import Examples, Recipe, finetune
 from core.methods.fitting import METHODS
-from core.model import AgeClassifier, binary_cross_entropy, is_fast, read_weights
+from core.model import AgeClassifier, binary_cross_entropy, read_weights
 from core.model_folder import ModelSettings, is_model_folder, list_models, read_model_info
 from core.posts import Account, Post, read_account, write_account
-from core.predictor import load_predictor
+from core.predictor import EncoderPredictor, load_predictor
 from core.progress import Progress, no_progress
 from core.statistics.drift import read_profile
 from core.train import TrainArguments, prepare, train
@@ -74,7 +75,9 @@ def test_a_model_is_learnt_and_its_folder_says_how(data: tuple[Path, Path], enco
     assert "Not for decisions about a single person" in card
     losses = info.settings.auc_losses
     assert all(f"{-loss:+.4f} in {numbers}" in card for numbers, loss in losses.items())
-    assert bool(losses) == is_fast(torch.device("cpu"))
+    predictor = load_predictor(folder)
+    assert isinstance(predictor, EncoderPredictor)
+    assert {"float32", *losses} <= set(possible_numbers(predictor.model))
     assert all(name not in card for name in info.training["split"]["test"])
 
     assert [event["step"] for event in events(job, "step")] == [20, 40, 62, 82, 104, 124]
@@ -457,7 +460,11 @@ def test_early_stopping_ends_when_validation_no_longer_gains(
 def test_a_step_is_the_mean_gradient_of_users_one_at_a_time(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:
-    """Packing, budgets and pieces change nothing: AdamW moves as in the plain loop of the method."""
+    """Packing, budgets and pieces change nothing: gradients are those of the plain loop, and AdamW takes them.
+
+    Gradients are compared and not weights: the first step of AdamW goes by their sign, and the sign of what
+    is nearly 0 depends on the order of adding up.
+    """
     tokenizer = load_tokenizer(encoder)
     texts = [captions(16, 3, 1), captions(40, 30, 2), captions(40, 1, 3)]
     users = tokenize(tokenizer, texts, 18)
@@ -475,7 +482,6 @@ def test_a_step_is_the_mean_gradient_of_users_one_at_a_time(
         mean = torch.cat([states[layer][:, 0] for layer in (-4, -3, -2, -1)], dim=1).mean(0)
         loss = binary_cross_entropy(plain.classifier(mean)[None], torch.tensor(at_least[None]).float())
         (loss / 3).sum().backward()
-    optimizer.step()
 
     ours = model()
     ours.max_tokens = lambda memory_bytes: 40  # type: ignore[method-assign]  # several portions, and pieces of the second user
@@ -483,8 +489,14 @@ def test_a_step_is_the_mean_gradient_of_users_one_at_a_time(
     everyone = Examples(users, truth)
     with no_progress() as progress:
         finetune(ours, everyone, everyone, recipe, tmp_path, progress)
-    for one, other in zip(ours.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(one, other, atol=2e-4, rtol=0)
+    pairs = [*zip(ours.parameters(), plain.parameters(), strict=True)]
+    for one, other in pairs:
+        if one.requires_grad:
+            torch.testing.assert_close(one.grad, other.grad, atol=1e-5, rtol=1e-3)
+        other.grad = one.grad
+    optimizer.step()
+    for one, other in pairs:
+        torch.testing.assert_close(one, other, atol=1e-7, rtol=0)
 
 
 def without_dropout(model: AgeClassifier) -> AgeClassifier:

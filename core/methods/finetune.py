@@ -128,7 +128,7 @@ def finetune(
     if model.device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS adds up in any order
         torch.use_deterministic_algorithms(True, warn_only=True)
-    else:
+    elif model.device.type == "cpu":
         _keep_freed_memory()
     return _Run(model, train, validation, recipe, checkpoints, progress).run()
 
@@ -285,7 +285,7 @@ class _Run:
             self.progress.check()
             with torch.inference_mode():
                 found.append(probabilities(self.model(packs(users, _VALIDATION_TOKENS))))
-        return np.asarray(torch.cat(found).double().cpu().numpy())
+        return np.asarray(torch.cat(found).cpu().double().numpy())
 
     def _is_patience_over(self) -> bool:
         patience = self.recipe.patience

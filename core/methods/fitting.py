@@ -39,7 +39,7 @@ class Study:
         settings: the model's, as far as they are known before it is made.
         recipe: of fine-tuning.
         head: of the frozen mode.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``mps``.
         twins: groups of accounts with largely the same texts.
         balanced: let both classes count alike.
         cache: of users' vectors; None computes them anew.
