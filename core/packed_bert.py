@@ -158,8 +158,8 @@ class _Int8:
 
 def _largest_pair(weight: Tensor) -> Tensor:
     """The most that two neighbours of one sign come to together, in each row [out] of ``weight`` [out, in]."""
-    even = pad(weight, (0, weight.shape[1] % 2))
-    return torch.stack([even.clamp_min(0), -even.clamp_max(0)]).unflatten(2, (-1, 2)).sum(3).amax((0, 2))
+    pairs = pad(weight, (0, weight.shape[1] % 2)).view(len(weight), -1, 2)
+    return torch.maximum(pairs.clamp_min(0).sum(2), -pairs.clamp_max(0).sum(2)).amax(1)
 
 
 class _Raise:
