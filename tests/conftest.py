@@ -11,6 +11,13 @@ from tests.stand_in.fixtures import stand_in
 __all__ = ["stand_in"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What drives a browser takes long; the marker ``slow`` leaves it out of the tests of daily work."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker("slow")
+
+
 @pytest.fixture(autouse=True)
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Each test has a data folder of its own."""

@@ -34,6 +34,9 @@ def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: D
     epochs = page.get_by_role("spinbutton", name="Epochs")
     epochs.fill("1")
     epochs.press("Enter")
+    captions = page.get_by_role("spinbutton", name="Captions per account")
+    captions.fill("2")  # enough to walk the way; what is learnt from them is not looked at here
+    captions.press("Enter")
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_role("link", name="Predict with a model")).to_be_visible(timeout=8 * MINUTES)
 
