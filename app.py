@@ -1,9 +1,10 @@
 """AgeScope's dashboard: ``streamlit run app.py``."""
 
 import streamlit as st
+from streamlit import runtime
 
 from core.errors import AgeScopeError
-from core.wording import plain
+from core.utils.formatting import plain
 
 UNFORESEEN = (
     "AgeScope met an error that nobody foresaw. Nothing that is collected, labelled or computed is lost, and jobs go "
@@ -25,4 +26,9 @@ def in_our_words(error: Exception) -> bool:
     return True
 
 
-app = st.App("frame.py", on_script_error=in_our_words)
+if runtime.exists():  # a visitor's page is drawn
+    from pages.parts.frame import draw_frame
+
+    draw_frame()
+else:  # the server is started, which then runs this file again for every visitor
+    app = st.App("app.py", on_script_error=in_our_words)

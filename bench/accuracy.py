@@ -22,19 +22,19 @@ import pandas as pd
 import torch
 from sklearn.model_selection import train_test_split
 
-from core.batching import tokenize
-from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
-from core.methods.baselines import MajorityPredictor, TfidfPredictor
-from core.methods.combined import MAX_SEQ_LEN, CombinedPredictor
-from core.methods.finetune import Examples, Recipe, finetune
-from core.methods.frozen import HeadRecipe, KnownUsers, train_head
-from core.model import AgeClassifier
-from core.model_folder import ModelSettings
-from core.predictor import EncoderPredictor, Predictor
-from core.progress import Progress
+from core.encoder.age_classifier import AgeClassifier
+from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.encoder.tokenization import tokenize
+from core.encoder.user_encoder import UserEncoder, VectorCache, Vectors
+from core.jobs.progress import Progress
+from core.models.baselines import MajorityPredictor, TfidfPredictor
+from core.models.combined import MAX_SEQ_LEN, CombinedPredictor
+from core.models.folder import ModelSettings
+from core.models.predictor import EncoderPredictor, Predictor
 from core.statistics.calibration import expected_calibration_error
 from core.statistics.metrics import Estimate, metrics
-from core.vectors import UserEncoder, VectorCache, Vectors
+from core.training.finetune import Examples, Recipe, finetune
+from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.instagram.limits import Limit
+from core.instagram.rate_limit import Limit
 from core.settings import PROJECT_DIR
 from tests.stand_in import GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn
 
@@ -29,8 +29,8 @@ _COLLECT = """
 import json, resource, sys, time
 from pathlib import Path
 begin = time.perf_counter()
-from core.collect import CollectArguments, collect
-from core.progress import Progress
+from core.collection.collector import CollectArguments, collect
+from core.jobs.progress import Progress
 given = json.loads(sys.argv[1])
 arguments = CollectArguments(Path(given.pop("users")), Path(given.pop("output")), **given)
 with Progress("", terminal=False) as progress:
@@ -144,7 +144,7 @@ def bench_routes() -> None:
 
 def know_ids(stand_in: StandIn, folder: Path, users: Sequence[str]) -> None:
     """Leave account files that a run goes on from, as after a failed first try."""
-    from core.posts import Account, write_account
+    from core.storage.models import Account, write_account
 
     folder.mkdir(parents=True)
     for user in users:
@@ -155,7 +155,7 @@ def know_ids(stand_in: StandIn, folder: Path, users: Sequence[str]) -> None:
 
 def count_captions(folder: Path) -> int:
     """Captions in a folder of accounts."""
-    from core.posts import account_files, read_account
+    from core.storage.models import account_files, read_account
 
     return sum(len(read_account(path).captions) for path in account_files(folder))
 
@@ -184,7 +184,7 @@ def fill(folder: Path, users: Sequence[str]) -> None:
     """Write many small account files, without waiting for the disk each time."""
     import orjson
 
-    from core.posts import Account, Post
+    from core.storage.models import Account, Post
 
     folder.mkdir(parents=True)
     posts = [Post(id=str(number), shortcode=f"C{number}", caption="a caption of usual length") for number in range(10)]

@@ -23,7 +23,7 @@ import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench import make_store
-from core.ledger import LEDGER_NAME, Entry
+from core.collection.outcome_log import LEDGER_NAME, Entry
 from core.settings import Settings
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, Dashboard, start_dashboard, stop_dashboard
 

@@ -4,8 +4,8 @@
     python -m bench.engines [--users 16] [--rounds 2] [--encoder minilm|bert-base] [--data FOLDER] [--only NAME ...]
 
 The contest is that of ``bench.predict``: the same made-up users and model, each contestant in a process of its
-own, in turn. A rival takes the place of ``core.packed_bert`` behind the same ``Engine``, so that it is given the
-same packs, by the same threads, and its vectors go to the same head. It encodes the captions of a pack a length at
+own, in turn. A rival takes the place of ``core.encoder.onednn_bert`` behind the same ``Engine``, so that it is given
+the same packs, by the same threads, and its vectors go to the same head. It encodes the captions of a pack a length at
 a time, without padding, computes in the last layer nothing but [CLS], and gives [CLS] of the last four layers.
 Each competes twice: one session of one thread a worker, and all threads in one session. Numbers of few bits move
 all vectors the same way; that is taken off again from a rival's, as from ours.
@@ -53,12 +53,12 @@ from bench.predict import (
     real_users,
     run_contestant,
 )
-from core.batching import Pack
-from core.encoders import OFFLINE_ENCODER, load_tokenizer
-from core.engines import Engine, examples
-from core.model import CLS_LAYERS
-from core.predictor import EncoderPredictor, load_predictor
-from core.vectors import UserEncoder
+from core.encoder.age_classifier import CLS_LAYERS
+from core.encoder.engines import Engine, examples
+from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.encoder.tokenization import Pack
+from core.encoder.user_encoder import UserEncoder
+from core.models.predictor import EncoderPredictor, load_predictor
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -126,7 +126,7 @@ class Rival:
         one_at_a_time: it has threads of its own and is asked by one of ours at a time.
 
     Attributes:
-        shift: [4H], added to all vectors; see :class:`core.packed_bert.PackedBert`.
+        shift: [4H], added to all vectors; see :class:`core.encoder.onednn_bert.PackedBert`.
     """
 
     def __init__(self, encode: Encode, *, one_at_a_time: bool) -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 
 from bench import make_store
+from core.index import Filter, Store
 from core.settings import Settings
-from core.store import Filter, Store
 
 NEW_ACCOUNTS = 20_000
 

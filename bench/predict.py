@@ -36,13 +36,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from bench.made_users import made_users
-from core.batching import tokenize
-from core.encoders import OFFLINE_ENCODER, load_config, load_encoder, load_tokenizer
-from core.methods.frozen import HeadRecipe, KnownUsers, train_head
-from core.model import AgeClassifier, load_weights, read_weights
-from core.model_folder import TRAINING_FILE, ModelSettings
-from core.predictor import EncoderPredictor, load_predictor
-from core.progress import no_progress
+from core.encoder.age_classifier import AgeClassifier, load_weights, read_weights
+from core.encoder.pretrained import OFFLINE_ENCODER, load_config, load_encoder, load_tokenizer
+from core.encoder.tokenization import tokenize
+from core.jobs.progress import no_progress
+from core.models.folder import TRAINING_FILE, ModelSettings
+from core.models.predictor import EncoderPredictor, load_predictor
+from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
 
 Captions = Sequence[Sequence[str]]
 Floats = npt.NDArray[np.float64]

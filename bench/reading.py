@@ -15,12 +15,12 @@ from itertools import islice
 from pathlib import Path
 
 from bench.predict import MAX_SEQ_LEN
-from core.batching import in_batches, tokenize
-from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
-from core.model import AgeClassifier
-from core.posts import account_files, read_account
+from core.encoder.age_classifier import AgeClassifier
+from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.encoder.tokenization import in_batches, tokenize
+from core.encoder.user_encoder import UserEncoder
 from core.settings import Settings
-from core.vectors import UserEncoder
+from core.storage.models import account_files, read_account
 
 AT_ONCE = 16
 

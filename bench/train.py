@@ -26,13 +26,13 @@ import torch
 
 from bench.made_users import made_users
 from bench.predict import MAX_SEQ_LEN, make_encoder, peak_memory
-from core.batching import tokenize
-from core.encoders import OFFLINE_ENCODER, load_tokenizer
-from core.methods.finetune import Examples, Recipe, finetune
-from core.methods.frozen import HeadRecipe, KnownUsers, train_head
-from core.model import AgeClassifier, Precision
-from core.progress import no_progress
-from core.vectors import UserEncoder, VectorCache
+from core.encoder.age_classifier import AgeClassifier, Precision
+from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.encoder.tokenization import tokenize
+from core.encoder.user_encoder import UserEncoder, VectorCache
+from core.jobs.progress import no_progress
+from core.training.finetune import Examples, Recipe, finetune
+from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
 
 RECIPE = Recipe(learn_rate=2e-5, epoch_num=1, accumulation_steps=10, seed=2021)
 CHOOSING = 2  # users; as few as there can be, since validation is not what is measured
@@ -62,7 +62,7 @@ def plain(users: Captions, encoder: str, folder: Path) -> float:
 
 
 def ours(precision: Precision) -> Callable[[Captions, str, Path], float]:
-    """Seconds of a pass by :func:`core.methods.finetune.finetune`, tokenizing included."""
+    """Seconds of a pass by :func:`core.training.finetune.finetune`, tokenizing included."""
 
     def run(users: Captions, encoder: str, folder: Path) -> float:
         model, tokenizer = AgeClassifier(make_encoder(encoder)), load_tokenizer(OFFLINE_ENCODER)

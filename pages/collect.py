@@ -7,16 +7,15 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core import jobs
-from core.accounts import UserList, free_stem, labels_in_list, read_labels, read_user_list, write_user_list
-from core.collect import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate
+from core.collection.collector import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate
 from core.errors import InputError
-from core.files import write_atomically
-from core.instagram.sources import why_not
+from core.instagram.factory import why_not
+from core.jobs import launcher
 from core.settings import get_settings
-from core.wording import count, number, plain
-from pages.collect_files import import_files
-from pages.collect_runs import (
+from core.storage.user_lists import UserList, free_stem, labels_in_list, read_labels, read_user_list, write_user_list
+from core.utils.formatting import count, number, plain
+from core.utils.io import write_atomically
+from pages.parts.collection_runs import (
     SOURCES,
     check_instagram,
     go_on,
@@ -26,14 +25,8 @@ from pages.collect_runs import (
     running,
     with_secrets,
 )
-from pages.shared import (
-    command_to_copy,
-    in_frame,
-    safe_stem,
-    show_rejected,
-    start_job,
-    the_store,
-)
+from pages.parts.components import command_to_copy, in_frame, safe_stem, show_rejected, start_job, the_store
+from pages.parts.import_tab import import_files
 
 in_frame()
 
@@ -323,7 +316,7 @@ if instagram.open:
         with accounts:
             st.subheader("1 · Accounts")
             latest = latest_collection()
-            busy = latest is not None and latest.state in jobs.ACTIVE
+            busy = latest is not None and latest.state in launcher.ACTIVE
             chosen = choose_list(busy)
         with how:
             st.subheader("2 · How")

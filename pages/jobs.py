@@ -1,13 +1,13 @@
 import pandas as pd
 import streamlit as st
 
-from core import jobs
-from core.disk import clear_caches, disk_use
 from core.errors import AgeScopeError
-from core.jobs import ACTIVE, RESUMABLE, Job
+from core.jobs import launcher
+from core.jobs.launcher import ACTIVE, RESUMABLE, Job
+from core.maintenance.disk_usage import clear_caches, disk_use
 from core.settings import get_settings
-from core.wording import count, duration, moment, number, plain, size
-from pages.shared import draw_progress, empty_state, go_on_button, in_frame, reached
+from core.utils.formatting import count, duration, moment, number, plain, size
+from pages.parts.components import draw_progress, empty_state, go_on_button, in_frame, reached
 
 in_frame()
 
@@ -36,7 +36,7 @@ HOLDS = {
 
 def remove(job: Job) -> None:
     try:
-        jobs.remove(job)
+        launcher.remove(job)
     except AgeScopeError as error:
         st.error(plain(error))
 
@@ -86,7 +86,7 @@ def details(job: Job) -> None:
 
 @st.fragment(run_every=2.0)
 def active() -> None:
-    running = jobs.active_jobs(JOBS_DIR)
+    running = launcher.active_jobs(JOBS_DIR)
     if st.session_state.get("running_jobs", len(running)) != len(running):
         st.session_state.running_jobs = len(running)
         st.rerun()
@@ -100,7 +100,7 @@ def active() -> None:
                     "Stop",
                     key=f"stop_{job.id}",
                     icon=":material/stop:",
-                    on_click=jobs.cancel,
+                    on_click=launcher.cancel,
                     args=(job,),
                     disabled=job.stopping,
                     help="Stops at the next safe point; nothing is lost, and it can go on later.",
@@ -109,7 +109,7 @@ def active() -> None:
                     "End at once",
                     key=f"kill_{job.id}",
                     icon=":material/cancel:",
-                    on_click=jobs.cancel,
+                    on_click=launcher.cancel,
                     args=(job, True),
                     help="For a job that does not stop. What it has not written down yet is lost.",
                 )
@@ -146,7 +146,7 @@ def show_disk(busy: bool) -> None:
     )
 
 
-everything = jobs.list_jobs(JOBS_DIR)
+everything = launcher.list_jobs(JOBS_DIR)
 if not everything:
     empty_state("Nothing has run in the background yet.", "pages/collect.py", "Collect posts")
 
@@ -184,4 +184,4 @@ for job in ended[first : first + SHOWN_ENDED]:
 
 with st.expander("Disk", key="disk", on_change="rerun") as disk:
     if disk.open:
-        show_disk(bool(jobs.active_jobs(JOBS_DIR)))
+        show_disk(bool(launcher.active_jobs(JOBS_DIR)))

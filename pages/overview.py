@@ -4,12 +4,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import jobs
-from core.model_folder import ModelInfo, list_models, model_name
+from core.index import Counts
+from core.jobs import launcher
+from core.models.folder import ModelInfo, list_models, model_name
 from core.settings import get_settings
-from core.store import Counts
-from core.wording import count, day, moment, number, percent, plain
-from pages.shared import in_frame, the_store
+from core.utils.formatting import count, day, moment, number, percent, plain
+from pages.parts.components import in_frame, the_store
 
 in_frame()
 
@@ -77,7 +77,7 @@ def offer_sample() -> None:
             width="stretch",
         )
         if st.button("Load the sample", icon=":material/science:"):
-            from core.sample import load_sample
+            from core.maintenance.sample import load_sample
 
             load_sample(SETTINGS)
             store.refresh()
@@ -85,7 +85,7 @@ def offer_sample() -> None:
 
 
 def show_collected(counts: Counts) -> None:
-    from core import charts
+    from core.reporting import charts
 
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
@@ -112,7 +112,7 @@ def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None
 ) -> tuple[tuple[int, int], str, dict[str, Any] | str]:
     """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
-    from core.study import Run, RunView
+    from core.reporting.run_results import Run, RunView
 
     view = RunView(Run(run, store.all_predictions(run), _model, cutoff), threshold)
     return view.counted, view.run.counted_in_words, view.prevalence
@@ -120,8 +120,8 @@ def figures_of(
 
 def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
     """The share that the latest predictions tell, and how good their model is."""
+    from core.reporting.run_results import interval
     from core.statistics.metrics import share_interval  # here, so that the first page of all need not wait for scipy
-    from core.study import interval
 
     name = model_name(Path(str(latest["model"])))
     model = next((model for model in models if model.name == name), None)
@@ -174,7 +174,7 @@ def quality(model: ModelInfo | None, cutoff: float) -> dict[str, float | None] |
 def standing() -> None:
     """Everything that changes while something runs; drawn anew by itself."""
     counts, models = store.counts(), list_models(SETTINGS.models_dir)
-    active = jobs.active_jobs(SETTINGS.jobs_dir)
+    active = launcher.active_jobs(SETTINGS.jobs_dir)
     pipeline(counts, len(models))
     show_next(counts, len(models), len(active))
     if not counts.collected and not active:

@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import charts
 from core.errors import InputError
-from core.posts import Outcome
-from core.store import AccountDetail, Answer, Filter, PostSort
-from core.tables import parquet, safe_csv
-from core.wording import count, day, moment, number, percent, plain
-from pages.shared import clicked_row, close, empty_state, in_frame, table_key, the_store
+from core.index import AccountDetail, Answer, Filter, PostSort
+from core.reporting import charts
+from core.storage.models import Outcome
+from core.utils.formatting import count, day, moment, number, percent, plain
+from core.utils.tables import parquet, safe_csv
+from pages.parts.components import clicked_row, close, empty_state, in_frame, table_key, the_store
 
 in_frame()
 

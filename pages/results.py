@@ -7,20 +7,20 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from core import charts, jobs
-from core.devices import devices
-from core.evaluate import arrays
-from core.jobs import Job
-from core.judged import Judged
-from core.methods_section import methods_section
-from core.model_folder import TEST_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
+from core.encoder.devices import devices
+from core.evaluation.evaluate import arrays
+from core.evaluation.holdout import Judged
+from core.index import PredictionFilter
+from core.jobs import launcher
+from core.jobs.launcher import Job
+from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
+from core.reporting import charts
+from core.reporting.methods_text import methods_section
+from core.reporting.run_results import Chart, Run, RunView, baselines
 from core.settings import get_settings
 from core.statistics.metrics import Estimate, accuracy_interval, compare_predictions, metrics, share_interval
-from core.store import PredictionFilter
-from core.study import Chart, Run, RunView, baselines
-from core.wording import count, moment, number, percent, plain
-from pages.results_more import show_account, show_downloads, show_drift
-from pages.shared import (
+from core.utils.formatting import count, moment, number, percent, plain
+from pages.parts.components import (
     clicked_row,
     command_to_copy,
     draw_progress,
@@ -30,6 +30,7 @@ from pages.shared import (
     table_key,
     the_store,
 )
+from pages.parts.results_details import show_account, show_downloads, show_drift
 
 in_frame()
 
@@ -61,7 +62,7 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
 
 
 def predictions_under_way() -> list[Job]:
-    return [job for job in jobs.active_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "predict"]
+    return [job for job in launcher.active_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "predict"]
 
 
 @st.fragment(run_every=2.0)

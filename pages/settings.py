@@ -2,12 +2,12 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from core.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
-from core.encoders import available_encoders, devices
+from core.encoder.pretrained import available_encoders, devices
+from core.maintenance.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
 from core.settings import get_settings
-from core.wording import plain
-from pages.shared import in_frame, the_store
-from pages.sign_in import address, sign_out
+from core.utils.formatting import plain
+from pages.parts.components import in_frame, the_store
+from pages.parts.sign_in import address, sign_out
 
 in_frame()
 

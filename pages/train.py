@@ -5,20 +5,21 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, jobs
-from core.accounts import UserList, free_stem, read_labels, write_user_list
-from core.encoders import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, devices, preferred_encoder
+from core.encoder.pretrained import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, devices, preferred_encoder
 from core.errors import InputError
-from core.jobs import Job
-from core.labelled import labels_needed, planned_split
-from core.methods import NAMES
-from core.model_folder import CARD_FILE, ModelInfo, list_models
+from core.jobs import launcher
+from core.jobs.launcher import Job
+from core.models.folder import CARD_FILE, ModelInfo, list_models
+from core.models.method_names import NAMES
+from core.reporting import charts
 from core.settings import get_settings
 from core.statistics.prevalence import FEWEST_PER_CLASS
-from core.statistics.splits import PARTS
-from core.tables import safe_csv
-from core.wording import count, number, percent, plain
-from pages.shared import (
+from core.storage.user_lists import UserList, free_stem, read_labels, write_user_list
+from core.training.dataset import labels_needed, planned_split
+from core.training.splits import PARTS
+from core.utils.formatting import count, number, percent, plain
+from core.utils.tables import safe_csv
+from pages.parts.components import (
     command_to_copy,
     draw_progress,
     empty_state,
@@ -210,7 +211,7 @@ def hyperparameters(method: str) -> list[str]:
 @st.fragment(run_every=2.0)
 def running(job: Job) -> None:
     """How far a training run is, on what it computes, and its curves as they come."""
-    if job.state not in jobs.ACTIVE:
+    if job.state not in launcher.ACTIVE:
         st.rerun()
     st.session_state.watched = job.id
     draw_progress(job)
@@ -218,7 +219,7 @@ def running(job: Job) -> None:
         st.button(
             "Stop, keep the best so far" if job.events("epoch") else "Stop",
             icon=":material/stop:",
-            on_click=jobs.cancel,
+            on_click=launcher.cancel,
             args=(job,),
             disabled=job.stopping,
             key="stop",
@@ -238,7 +239,7 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
         message = job.result.get("message") or f"It was {'ended as asked' if job.ended_as_asked else 'cut off'}."
         st.warning(plain(message), title=f"{plain(job.record['title'])}: {job.state}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if job.state in jobs.RESUMABLE:
+        if job.state in launcher.RESUMABLE:
             go_on_button(job)
         if made:
             st.page_link("pages/results.py", label="Predict with it on Results", icon=":material/arrow_forward:")
@@ -404,9 +405,9 @@ if not store.counts().with_posts:
     st.stop()
 
 models = list_models(SETTINGS.models_dir)
-trainings = [job for job in jobs.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
-latest = next((job for job in trainings if job.state in jobs.ACTIVE), trainings[0] if trainings else None)
-is_active = latest is not None and latest.state in jobs.ACTIVE
+trainings = [job for job in launcher.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
+latest = next((job for job in trainings if job.state in launcher.ACTIVE), trainings[0] if trainings else None)
+is_active = latest is not None and latest.state in launcher.ACTIVE
 was_watched = latest is not None and st.session_state.get("watched") == latest.id
 if is_active:
     st.subheader("Training")

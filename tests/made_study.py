@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from core.accounts import read_labels
-from core.files import write_atomically, write_json
-from core.model_folder import ModelSettings
-from core.predictions import as_csv, prediction
+from core.models.folder import ModelSettings
 from core.settings import SAMPLE_DIR
 from core.statistics.metrics import METRICS
+from core.storage.predictions_file import as_csv, prediction
+from core.storage.user_lists import read_labels
+from core.utils.io import write_atomically, write_json
 
 RUNS = 2
 ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95, "note": None}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.collect import CollectArguments
-from core.predict import PredictArguments
-from core.train import TrainArguments
+from core.collection.collector import CollectArguments
+from core.prediction.predict import PredictArguments
+from core.training.train import TrainArguments
 from tests.in_process import core
-from tests.test_pages import predicted, run, sample, study
+from tests.pages.test_pages import predicted, run, sample, study
 
 __all__ = ["predicted", "sample", "study"]
 

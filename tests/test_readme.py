@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from core.__main__ import app
+from core.cli import app
 from core.settings import PROJECT_DIR, Settings
 
 README = (PROJECT_DIR / "README.md").read_text()

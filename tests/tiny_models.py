@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertModel
 
-from core.encoders import OFFLINE_ENCODER, load_tokenizer
-from core.posts import Account, Post, write_account
+from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.storage.models import Account, Post, write_account
 
 torch.set_num_threads(1)  # several threads only wait for one another on models this small
 

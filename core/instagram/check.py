@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.instagram.client import Line, Pace, clean_cookie
 from core.instagram.errors import InstagramError, StopsTheRun
-from core.instagram.graph import GraphSource
-from core.instagram.limits import Limit
+from core.instagram.graph_source import GraphSource
+from core.instagram.rate_limit import Limit
 from core.instagram.routes import RouteData, load_routes
-from core.instagram.session import Line, Pace, clean_cookie
 from core.instagram.source import PUBLIC_ACCOUNT, Cursor, Page
-from core.instagram.web import WebSource
-from core.progress import Progress
+from core.instagram.web_source import WebSource
+from core.jobs.progress import Progress
 from core.settings import Settings, get_settings
-from core.wording import count
+from core.utils.formatting import count
 
 _NEEDS_SESSION = "needs a session cookie (AGESCOPE_INSTAGRAM_SESSION)"
 

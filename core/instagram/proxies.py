@@ -18,9 +18,9 @@ import requests
 import socks  # type: ignore[import-untyped]
 
 from core.errors import AgeScopeError, InputError
-from core.files import read_text
 from core.instagram.errors import NoProxyLeft
-from core.progress import Progress
+from core.jobs.progress import Progress
+from core.utils.io import read_text
 
 _CHECKED_AT_ONCE = 16
 _CHECK_TIMEOUT_S = 8.0

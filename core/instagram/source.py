@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.instagram.errors import UnexpectedAnswer
-from core.posts import Post
+from core.storage.models import Post
 
 Cursor = dict[str, Any]
 

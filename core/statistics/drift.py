@@ -27,8 +27,8 @@ import pandas as pd
 from scipy.stats import chi2
 
 from core.errors import InputError
-from core.files import write_json
-from core.language import language_of
+from core.utils.io import write_json
+from core.utils.language import language_of
 
 PROFILE_FILE = "profile.json"
 LARGE_SHIFT = 0.25

@@ -33,12 +33,12 @@ from scipy.special import expit, logit, ndtri
 from scipy.stats import chi2
 
 from core.errors import InputError
-from core.evaluate import read_predictions
-from core.files import read_text
-from core.model_folder import TEST_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
+from core.evaluation.evaluate import read_predictions
+from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
 from core.statistics.calibration import Bools, Floats, platt_parameters
 from core.statistics.metrics import LEVEL, share_interval
-from core.statistics.splits import SHARES
+from core.training.splits import SHARES
+from core.utils.io import read_text
 
 BOTH_FILES = f"{TEST_FILE} and {VALIDATION_FILE}"
 FEWEST_PER_CLASS = 20

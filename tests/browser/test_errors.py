@@ -17,28 +17,29 @@ import streamlit as st
 
 from core.errors import InputError
 
-@st.fragment
-def part():
-    if st.button("Break a part"):
+def draw_frame():
+    @st.fragment
+    def part():
+        if st.button("Break a part"):
+            raise ValueError("caption of somebody")
+        if st.button("Refuse in a part"):
+            raise InputError("Choose *another* file.")
+
+    def break_callback():
         raise ValueError("caption of somebody")
-    if st.button("Refuse in a part"):
-        raise InputError("Choose *another* file.")
 
-def break_callback():
-    raise ValueError("caption of somebody")
-
-st.title("Frame")
-part()
-st.button("Break a callback", on_click=break_callback)
-st.button("Only a rerun", on_click=st.session_state.update, args=({"again": True},))
-if st.session_state.pop("again", False):
-    st.session_state.done = True
-    st.rerun()
-if "done" in st.session_state:
-    st.text("It was run again.")
-    st.stop()
-if st.button("Break the page"):
-    raise ValueError("caption of somebody")
+    st.title("Frame")
+    part()
+    st.button("Break a callback", on_click=break_callback)
+    st.button("Only a rerun", on_click=st.session_state.update, args=({"again": True},))
+    if st.session_state.pop("again", False):
+        st.session_state.done = True
+        st.rerun()
+    if "done" in st.session_state:
+        st.text("It was run again.")
+        st.stop()
+    if st.button("Break the page"):
+        raise ValueError("caption of somebody")
 """
 
 
@@ -49,7 +50,8 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     shutil.copytree(PROJECT_DIR / ".streamlit", folder / ".streamlit")
     shutil.copy(PROJECT_DIR / "app.py", folder)
     (folder / "core").symlink_to(PROJECT_DIR / "core")
-    (folder / "frame.py").write_text(BROKEN_FRAME)
+    (folder / "pages" / "parts").mkdir(parents=True)
+    (folder / "pages" / "parts" / "frame.py").write_text(BROKEN_FRAME)
     running = start_dashboard(tmp_path / "data", "http://127.0.0.1:9", tmp_path / "streamlit.log", folder=folder)
     yield running
     stop_dashboard(running)

@@ -12,13 +12,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from core.encoders import OFFLINE_ENCODER, load_encoder, load_tokenizer
-from core.model import AgeClassifier
-from core.model_folder import ModelSettings
-from core.posts import Account, Post, write_account
-from core.predictor import EncoderPredictor
-from core.sample import load_sample
+from core.encoder.age_classifier import AgeClassifier
+from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.maintenance.sample import load_sample
+from core.models.folder import ModelSettings
+from core.models.predictor import EncoderPredictor
 from core.settings import Settings
+from core.storage.models import Account, Post, write_account
 from tests.browser.conftest import Dashboard, start_dashboard, stop_dashboard
 from tests.made_study import add_ended_job, add_model, add_predictions
 from tests.tiny_models import tiny_encoder

@@ -1,0 +1,508 @@
+"""Collecting: a list of accounts and a source in, one file for each account out.
+
+A run can be ended at any moment, even by ``kill -9``, and started again with the same command: each
+answer is kept before the next is asked for, so at most the answer in flight is lost.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from core.collection.account_state import Draft
+from core.collection.outcome_log import Entry, Ledger
+from core.errors import AgeScopeError, InputError
+from core.instagram.client import Pace
+from core.instagram.errors import (
+    AccountNotFound,
+    AccountPrivate,
+    InstagramError,
+    NoRouteLeft,
+    NothingBelievable,
+    PassingFault,
+    StopsTheRun,
+    TooManyRequests,
+)
+from core.instagram.factory import SOURCES, SourceName, open_source, requests_per_account
+from core.instagram.rate_limit import Limit, check_limit, parse_limit, requests_per_second
+from core.instagram.source import PUBLIC_ACCOUNT, Page, Source
+from core.jobs.progress import Progress, no_progress
+from core.settings import Settings, get_settings
+from core.storage.models import FINAL_OUTCOMES, Account, Outcome, file_name, read_account, write_account
+from core.storage.user_lists import UserList, read_user_list, why_rejected
+from core.utils.formatting import count, duration
+from core.utils.io import TEMPORARY_SUFFIX
+
+__all__ = [
+    "SOURCES",
+    "CollectArguments",
+    "CollectSummary",
+    "Estimate",
+    "Limit",
+    "collect",
+    "estimate",
+    "parse_limit",
+]
+
+DEFAULT_LIMITS = (Limit(1, 30), Limit(60, 3600))
+FAILURES_BEFORE_WAITING = 3
+MOST_WALLS = 12
+MOST_FAULTS = 144
+MOST_ABSENT = 10
+"""So many accounts in a row that do not exist are doubted."""
+_LOCK_NAME = ".collecting.lock"
+
+
+@dataclass(frozen=True)
+class CollectArguments:
+    """What to collect, from where, and how fast.
+
+    Attributes:
+        user_file: the user list.
+        output_dir: where the accounts' files go.
+        posts_per_user: collect at most this many posts of an account.
+        backoff_mult, backoff_exp: the k-th wait is ``mult * exp ** k`` seconds; both or neither.
+        limits: at most N requests in any S seconds, as (N, S) pairs; all hold at once.
+        useproxies: go through public proxies.
+        proxy_list: a file of one's own proxies, one address a line; in place of public ones.
+        source: "web", "graph" or "instaloader".
+        jitter: each wait for the limits is longer by up to this many seconds, at random.
+        refresh_days: collect anew what was collected longer ago than this.
+
+    Raises:
+        InputError: a value makes no sense; the text says which.
+    """
+
+    user_file: Path
+    output_dir: Path
+    posts_per_user: int = 100
+    backoff_mult: float | None = None
+    backoff_exp: float | None = None
+    limits: Sequence[tuple[int, float]] = DEFAULT_LIMITS
+    useproxies: bool = False
+    proxy_list: Path | None = None
+    source: SourceName = "web"
+    jitter: float = 0.0
+    refresh_days: float | None = None
+
+    def __post_init__(self) -> None:
+        self._check_backoff()
+        if self.posts_per_user < 1:
+            raise InputError(f"{self.posts_per_user} posts an account are none. Ask for at least 1.")
+        if not self.limits:
+            raise InputError("Without a limit Instagram would refuse at once. Give at least one, for example 60,3600.")
+        object.__setattr__(self, "limits", tuple(check_limit(Limit(*limit)) for limit in self.limits))
+        if self.source not in SOURCES:
+            raise InputError(f"There is no source {self.source!r}. Choose one of: {', '.join(SOURCES)}.")
+        if not 0 <= self.jitter <= 3600:
+            raise InputError(f"A jitter of {self.jitter:g} s makes no sense. Give 0 to 3600 seconds.")
+        if self.refresh_days is not None and self.refresh_days < 0:
+            raise InputError("The number of days after which to collect anew cannot be negative.")
+
+    def _check_backoff(self) -> None:
+        if (self.backoff_mult is None) != (self.backoff_exp is None):
+            raise InputError("Give both --backoff-mult and --backoff-exp, or neither.")
+        if self.backoff_mult is not None and not (self.backoff_mult > 0 and math.isfinite(self.backoff_mult)):
+            raise InputError(f"The back-off multiplier must be above 0, not {self.backoff_mult:g}.")
+        if self.backoff_exp is not None and not (self.backoff_exp >= 1 and math.isfinite(self.backoff_exp)):
+            raise InputError(f"The back-off's base must be at least 1, not {self.backoff_exp:g}.")
+
+    @property
+    def pace(self) -> Pace:
+        """How fast, and how patiently."""
+        given = self.backoff_mult is not None and self.backoff_exp is not None
+        backoff = (self.backoff_mult, self.backoff_exp) if given else None
+        return Pace(tuple(Limit(*limit) for limit in self.limits), backoff, self.jitter)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost.
+
+    Attributes:
+        accounts: usable accounts on the list.
+        rejected: lines of the list that cannot be used.
+        known: how many accounts already have which outcome.
+        todo: accounts that the run will ask about.
+        requests: fewest and most requests the run can need.
+        requests_per_hour: the steady rate that the limits allow.
+        seconds: shortest and longest time; asking to slow down, and faults, come on top.
+        likely: seconds at the requests that accounts took before, where that is known.
+    """
+
+    accounts: int
+    rejected: int
+    known: dict[str, int]
+    todo: int
+    requests: tuple[int, int]
+    requests_per_hour: float
+    seconds: tuple[float, float]
+    likely: float | None = None
+
+    def __str__(self) -> str:
+        if not self.todo:
+            return "Nothing is left to collect."
+        low, high = (duration(seconds) for seconds in self.seconds)
+        likely = "" if self.likely is None else f"likely about {duration(self.likely)}; "
+        time = f"about {low}" if low == high else f"{likely}at least {low}, at most {high}"
+        return f"{count(self.todo, 'account')} at {self.requests_per_hour:,.0f} requests an hour: {time}"
+
+
+@dataclass
+class CollectSummary:
+    """What a run has done.
+
+    Attributes:
+        accounts: usable accounts on the list.
+        rejected: lines of the list that could not be used.
+        skipped: accounts that had a final outcome already.
+        outcomes: outcomes of this run, by kind.
+        posts: posts that this run brought.
+        requests: requests of this run, by route.
+    """
+
+    accounts: int
+    rejected: int = 0
+    skipped: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    posts: int = 0
+    requests: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        done = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in self.outcomes.most_common())
+        parts = [
+            f"{sum(self.outcomes.values()):,} of {self.accounts:,} accounts in this run"
+            + (f" ({done})" if done else ""),
+            f"{self.skipped:,} were done before" if self.skipped else "",
+            f"{count(self.rejected, 'line')} of the list cannot be used" if self.rejected else "",
+            f"{count(self.posts, 'post')} with {count(sum(self.requests.values()), 'request')}",
+        ]
+        return "; ".join(part for part in parts if part) + "."
+
+
+def collect(arguments: CollectArguments, progress: Progress, settings: Settings | None = None) -> CollectSummary:
+    """Collect every account of the list that has no final outcome yet.
+
+    Raises:
+        InputError: the list, a setting or a file cannot be used.
+        StopsTheRun: Instagram's answer allows no further request; the text says how to go on.
+        AgeScopeError: another run uses the folder, or it cannot be written.
+        Stopped: asked to stop; a later run goes on from there.
+    """
+    settings = settings or get_settings()
+    users = read_user_list(arguments.user_file)
+    if not users.usernames:
+        reasons = "; ".join(why_rejected(users)) or "it holds no names"
+        raise InputError(f"{arguments.user_file} holds no usable username: {reasons}.")
+    with only_one_run(arguments.output_dir):
+        progress.update(done=0, total=len(users.usernames), message="looking at what is there")
+        ledger = Ledger(arguments.output_dir, progress)
+        entries = {name: ledger.get(name) for name in users.usernames}
+        todo = [name for name, entry in entries.items() if is_wanted(entry, arguments)]
+        summary = CollectSummary(len(entries), len(users.rejected), len(entries) - len(todo))
+        outcomes = Counter(str(entry.outcome) for entry in entries.values() if entry)
+        if todo:
+            source = open_source(
+                arguments.source,
+                arguments.pace,
+                settings,
+                progress,
+                useproxies=arguments.useproxies,
+                proxy_list=arguments.proxy_list,
+            )
+            try:
+                Collector(arguments, source, ledger, progress, summary, outcomes).run(todo)
+            finally:
+                source.close()
+    return summary
+
+
+def estimate(
+    arguments: CollectArguments,
+    settings: Settings | None = None,
+    users: UserList | None = None,
+    per_account: float | None = None,
+) -> Estimate:
+    """What a run would cost, from the list, the limits and what is there already; makes no request.
+
+    Args:
+        arguments: of the run.
+        settings: None takes those of the environment.
+        users: the list, where it has been read already.
+        per_account: requests that an account took in an earlier run like this one.
+
+    Raises:
+        InputError: the list cannot be used.
+    """
+    settings = settings or get_settings()
+    users = users or read_user_list(arguments.user_file)
+    with no_progress() as progress:
+        ledger = Ledger(arguments.output_dir, progress)
+    entries = [ledger.get(name) for name in users.usernames]
+    todo = sum(is_wanted(entry, arguments) for entry in entries)
+    low, high = requests_per_account(arguments.source, arguments.posts_per_user, settings)
+    rate = requests_per_second(arguments.pace.limits, arguments.jitter)
+    return Estimate(
+        accounts=len(users.usernames),
+        rejected=len(users.rejected),
+        known=dict(Counter(str(entry.outcome) for entry in entries if entry)),
+        todo=todo,
+        requests=(todo * low, todo * high),
+        requests_per_hour=rate * 3600,
+        seconds=(todo * low / rate, todo * high / rate),
+        likely=todo * per_account / rate if per_account and low <= per_account <= high else None,
+    )
+
+
+def is_wanted(entry: Entry | None, arguments: CollectArguments) -> bool:
+    """Whether a run asks about an account of which ``entry`` is known."""
+    if entry is None or entry.outcome not in FINAL_OUTCOMES:
+        return True
+    return (entry.more and entry.posts < arguments.posts_per_user) or is_stale(entry.at, arguments)
+
+
+def is_stale(at: float, arguments: CollectArguments) -> bool:
+    """Whether what was collected at ``at`` (seconds since 1970) is to be collected anew."""
+    if arguments.refresh_days is None:
+        return False
+    return datetime.fromtimestamp(at, UTC) < datetime.now(UTC) - timedelta(days=arguments.refresh_days)
+
+
+@contextmanager
+def only_one_run(folder: Path) -> Iterator[None]:
+    """Hold a folder for one run.
+
+    Raises:
+        AgeScopeError: another run holds it, or it cannot be written.
+    """
+    lock = FileLock(folder / _LOCK_NAME, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise AgeScopeError(
+            f"Another collection is writing into {folder}. Let it end, or stop it, before you start this one."
+        ) from error
+    except OSError as error:
+        raise AgeScopeError(
+            f"{folder} cannot be written: {error.strerror}. Choose another folder or correct its permissions."
+        ) from error
+    try:
+        _remove_leftovers(folder)
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a run that was killed while writing left half-written."""
+    an_hour_ago = time.time() - 3600
+    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        if path.stat().st_mtime < an_hour_ago:
+            path.unlink(missing_ok=True)
+
+
+class Collector:
+    """Goes down a list of accounts, one answer at a time."""
+
+    def __init__(
+        self,
+        arguments: CollectArguments,
+        source: Source,
+        ledger: Ledger,
+        progress: Progress,
+        summary: CollectSummary,
+        outcomes: Counter[str],
+    ) -> None:
+        self._arguments = arguments
+        self._folder = arguments.output_dir
+        self._source = source
+        self._ledger = ledger
+        self._progress = progress
+        self._summary = summary
+        self._outcomes = outcomes
+        self._faults = 0
+        self._walls = 0
+        self._absent: list[str] = []
+        self._doubtful = MOST_ABSENT
+        self._begun = time.monotonic()
+        self._spent = 0  # requests for accounts that are finished
+
+    def run(self, usernames: list[str]) -> None:
+        """Collect the accounts in turn; see :func:`collect`."""
+        self._report()
+        try:
+            for username in usernames:
+                self._progress.check()
+                self._collect(username)
+                self._report()
+        finally:
+            self._summary.requests = self._source.requests_made()
+
+    def _collect(self, username: str) -> None:
+        """Collect one account and write down its outcome."""
+        before = self._requests()
+        draft = self._draft(username)
+        had = draft.missing
+        outcome, reason = self._ask_until_done(draft)
+        account = draft.account(outcome, reason)
+        self._keep(account)
+        self._count(account, had - draft.missing, self._requests() - before)
+        self._walls = self._walls if outcome == "failed" else 0
+        if outcome == "not_found":
+            self._doubt(username)
+        elif outcome != "failed":
+            self._absent.clear()
+
+    def _keep(self, account: Account) -> None:
+        earlier = self._ledger.get(account.username)
+        self._ledger.record(account, self._write(account))
+        self._outcomes.update([account.outcome])
+        self._outcomes.subtract([earlier.outcome] if earlier else [])
+
+    def _doubt(self, username: str) -> None:
+        """Many accounts in a row do not exist: see whether one does that must, lest a changed route fool us."""
+        self._absent.append(username)
+        if len(self._absent) < self._doubtful:
+            return
+        self._doubtful *= 2
+        try:
+            self._source.page(PUBLIC_ACCOUNT, None, 1)
+        except AccountNotFound as error:
+            for name in self._absent:
+                self._take_back(name)
+            raise NothingBelievable(error.answer, error.route) from error
+        except StopsTheRun:
+            raise
+        except InstagramError:
+            return  # whatever is wrong, it is not that
+
+    def _take_back(self, username: str) -> None:
+        """Mark an account as failed that was marked as not found."""
+        known = self._known(self._folder / file_name(username))
+        if known:
+            changes = {"outcome": "failed", "complete": False, "reason": NothingBelievable.meaning}
+            self._keep(known.model_copy(update=changes))
+
+    def _ask_until_done(self, draft: Draft) -> tuple[Outcome, str | None]:
+        """Ask for page after page; return the outcome, and the reason where it is no good one."""
+        had = draft.missing
+        try:
+            while draft.wants_more():
+                draft.add(self._page(draft))
+                if draft.wants_more():
+                    self._write(draft.account("partial", "not finished yet"))
+                self._report(in_hand=had - draft.missing)
+        except AccountNotFound as error:
+            return "not_found", error.meaning
+        except AccountPrivate as error:
+            return "private", error.meaning
+        except StopsTheRun:
+            raise
+        except InstagramError as error:
+            if not draft.posts and not isinstance(error, PassingFault):
+                self._count_wall(error)
+            return draft.broken_off(error)
+        return draft.finished()
+
+    def _page(self, draft: Draft) -> Page:
+        """The next page; asks again after "too many requests" and, where the line is down, after faults."""
+        while True:
+            try:
+                page = self._source.page(draft.username, draft.cursor, draft.missing)
+            except TooManyRequests:
+                continue  # the line waits, longer each time, and gives up at last with StillRefused
+            except PassingFault as error:
+                self._faults += 1
+                if self._faults <= FAILURES_BEFORE_WAITING:
+                    raise
+                self._wait_out(error)
+            except InstagramError:
+                self._faults = 0
+                raise
+            else:
+                self._faults = 0
+                return page
+
+    def _wait_out(self, error: PassingFault) -> None:
+        """Several accounts in a row failed: it is the line, not the account."""
+        if self._faults > MOST_FAULTS:
+            raise NoRouteLeft(error.answer, error.route) from error
+        self._progress.wait(
+            self._arguments.pace.wait_after_fault(self._faults), "Instagram cannot be reached; trying again"
+        )
+
+    def _count_wall(self, error: InstagramError) -> None:
+        """Stop where nobody's posts are shown any more."""
+        self._walls += 1
+        if self._walls >= MOST_WALLS:
+            raise NoRouteLeft(f"{self._walls} accounts in a row: {error.answer}", error.route) from error
+
+    def _draft(self, username: str) -> Draft:
+        path = self._folder / file_name(username)
+        known = self._known(path) if path.exists() else None
+        final = known is not None and known.outcome in FINAL_OUTCOMES
+        anew = final and known is not None and is_stale(known.collected_at.timestamp(), self._arguments)
+        return Draft(username, self._source.name, self._arguments.posts_per_user, known, anew)
+
+    def _known(self, path: Path) -> Account | None:
+        try:
+            return read_account(path)
+        except InputError:
+            # it may be all that is left of something; what is collected now must not overwrite it
+            path.replace(path.with_name(path.name + ".damaged"))
+            return None
+
+    def _write(self, account: Account) -> Path:
+        if not self._folder.is_dir():
+            raise AgeScopeError(f"{self._folder} has vanished. Bring it back (is the disk mounted?), then start again.")
+        return write_account(self._folder, account)
+
+    def _requests(self) -> int:
+        return sum(self._source.requests_made().values())
+
+    def _count(self, account: Account, posts: int, requests: int) -> None:
+        self._spent += requests
+        self._summary.outcomes[account.outcome] += 1
+        self._summary.posts += posts
+        self._progress.event(
+            kind="account",
+            username=account.username,
+            outcome=account.outcome,
+            posts=len(account.posts),
+            requests=requests,
+            reason=account.reason,
+        )
+
+    def _report(self, in_hand: int = 0) -> None:
+        """Tell where the run stands; the outcomes are those of the whole list.
+
+        Args:
+            in_hand: posts that this run has brought of the account which is not finished yet.
+        """
+        self._progress.update(
+            done=self._summary.skipped + self._summary.outcomes.total(),
+            total=self._summary.accounts,
+            message="collecting",
+            requests=self._requests(),
+            requests_by_route=self._source.requests_made(),
+            outcomes={name: count for name, count in self._outcomes.items() if count},
+            posts=self._summary.posts + in_hand,
+            seconds_left=self._seconds_left(),
+        )
+
+    def _seconds_left(self) -> float | None:
+        """From the requests that an account took so far, at the pace so far or the limits' where that is slower."""
+        finished = self._summary.outcomes.total()
+        if not finished or not self._requests():
+            return None
+        slowest = 1 / requests_per_second(self._arguments.pace.limits, self._arguments.jitter)
+        pace = max((time.monotonic() - self._begun) / self._requests(), slowest)
+        left = self._summary.accounts - self._summary.skipped - finished
+        return round(left * self._spent / finished * pace, 1)

@@ -1,0 +1,1 @@
+"""From captions to users' vectors: the pretrained encoder and what computes it."""

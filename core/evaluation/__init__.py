@@ -1,0 +1,1 @@
+"""How good predictions are: reads files, asks :mod:`core.statistics`."""

@@ -1,0 +1,294 @@
+"""How good predictions are, with the uncertainty of every figure.
+
+Accounts are the unit of everything here: an account counts once, however many posts it has, and
+intervals come from drawing accounts anew (bootstrap), not posts. "At least" means an age of at
+least the cutoff, and is the positive class: its recall is the sensitivity, the recall of "under"
+the specificity. A figure that cannot be had (for example an AUC where all accounts are of one
+class) is None with a note that says why.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+from sklearn.metrics import precision_recall_curve, roc_auc_score
+from sklearn.metrics import roc_curve as sklearn_roc_curve
+
+from core.errors import InputError
+from core.models.folder import read_model_info
+from core.statistics.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
+from core.statistics.metrics import LEVEL, RESAMPLES, SEED, confusion, metrics, share_interval
+from core.storage.predictions_file import HEADER, plain_name, run_file
+from core.storage.user_lists import UserList, canonical_username, read_labels
+
+POSTS_GROUPS = (1, 2, 5, 10, 20, 50, 100)
+"""Where the groups of the table by number of posts begin; the last is open."""
+
+_OWN_COLUMNS = (*HEADER, "age", "at_least", "predicted")
+_MAX_GROUPS = 12
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read a predictions file: username, probability (NaN without a caption), prediction, posts.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or holds values that are none.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as predictions: {error}.") from error
+    missing = [column for column in HEADER if column not in table]
+    if missing:
+        raise InputError(f"{path} is no predictions file: it has no column {missing[0]!r}. Make one with `predict`.")
+    table["username"] = [canonical_username(plain_name(cell)) for cell in table["username"]]
+    _refuse(path, table["username"].duplicated(), "this account stands twice")
+    for column in HEADER[1:]:
+        text = table[column]
+        table[column] = pd.to_numeric(text.where(text != "", None), errors="coerce")
+        _refuse(path, (text != "") & table[column].isna(), f"the {column} is not a number")
+    known = table["probability"].notna()
+    _refuse(path, known & ~table["probability"].between(0, 1), "the probability is not between 0 and 1")
+    return table
+
+
+def _refuse(path: Path, wrong: "pd.Series[bool]", reason: str) -> None:
+    if wrong.any():
+        line = int(np.flatnonzero(wrong)[0]) + 2
+        raise InputError(f"{path}, line {line}: {reason}. Make the file anew with `predict`.")
+
+
+def evaluate(
+    predictions: Path,
+    labels: Path,
+    age_cutoff: float = 21,
+    threshold: float | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    include_training: bool = False,
+) -> dict[str, Any]:
+    """Compare a predictions file with a labels file.
+
+    Accounts that made the model are left out: it knows them by heart, and figures on them flatter.
+    Which they are is found through the run file beside the predictions.
+
+    Args:
+        predictions: CSV of ``username,probability,prediction,posts``.
+        labels: CSV of ``username,age`` and any further columns.
+        age_cutoff: the age in years that the predictions are about.
+        threshold: predict "at least" from this probability on; None keeps the file's predictions.
+        resamples: how many times the accounts are drawn anew for the intervals.
+        seed: of those draws.
+        include_training: count accounts that made the model as well.
+
+    Returns:
+        An object ready for JSON: ``warnings``, ``accounts`` (the counts), ``metrics`` (name -> value,
+        low, high, note), ``confusion``, and the tables ``by_posts``, ``by_age`` and ``by`` (a further column
+        of the labels file -> table).
+
+    Raises:
+        InputError: a file cannot be used, or no account stands in both with a probability.
+    """
+    table = read_predictions(predictions)
+    users = read_labels(labels)
+    joined = join_labels(table, users, age_cutoff)
+    if joined.empty:
+        raise InputError(
+            f"No account of {labels} has a prediction in {predictions}. Check that both name the same accounts."
+        )
+    run = read_run(predictions)
+    made_the_model = joined["username"].isin(run.made_from)
+    if not include_training:
+        joined = joined[~made_the_model]
+    if joined.empty:
+        raise InputError(
+            f"Every labelled account of {predictions} made the model, which knows them by heart. "
+            "Label further accounts, or count these with --include-training."
+        )
+    at_least, probability, predicted = arrays(joined, threshold)
+    return {
+        "age_cutoff": age_cutoff,
+        "threshold": run.threshold if threshold is None else threshold,
+        "warnings": _warnings(run, age_cutoff, int(made_the_model.sum()) if include_training else 0),
+        "accounts": count_accounts(table, users, age_cutoff)
+        | {"made_the_model": int(made_the_model.sum()), "evaluated": len(joined)},
+        "metrics": {n: asdict(e) for n, e in metrics(at_least, probability, predicted, resamples, seed).items()},
+        "confusion": confusion(at_least, predicted),
+        **tables(joined, threshold),
+        "settings": {
+            "interval": f"{LEVEL:.0%} bias-corrected bootstrap over accounts, {resamples} resamples, seed {seed}",
+            "calibration_bins": int(calibration_bins(probability).max()) + 1,
+            "calibration_binning": "equal numbers of accounts",
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of the making of a predictions file.
+
+    Attributes:
+        made_from: the accounts that made the model; empty where that is not known.
+        threshold: from which probability on "at least" was predicted; None where that is not known.
+        age_cutoff: in years; None where that is not known.
+        unknown: why it is not known which accounts made the model, as a sentence; None where it is.
+    """
+
+    made_from: frozenset[str] = frozenset()
+    threshold: float | None = None
+    age_cutoff: float | None = None
+    unknown: str | None = None
+
+
+def read_run(predictions: Path) -> Run:
+    """Read the run file beside a predictions file, and which accounts made the model it names."""
+    path = run_file(predictions)
+    try:
+        details = orjson.loads(path.read_bytes())
+        known = {name: details.get(name) for name in ("threshold", "age_cutoff")}
+        model = Path(str(details["model"]))
+    except (OSError, orjson.JSONDecodeError, AttributeError, KeyError):
+        return Run(unknown=f"{path.name} is not beside the predictions, or damaged.")
+    try:
+        info = read_model_info(model if model.is_dir() else model.parent)
+    except InputError:
+        return Run(**known, unknown="The model is not where the run file says, or no model folder.")
+    return Run(frozenset(info.made_from), **known)
+
+
+def _warnings(run: Run, age_cutoff: float, counted_training: int) -> list[str]:
+    """What flatters or confuses the figures."""
+    found = []
+    if run.unknown:
+        found.append(
+            f"It is not known which accounts made the model: {run.unknown} If some of these did, the figures flatter."
+        )
+    if counted_training:
+        found.append(f"{counted_training} of these accounts made the model; it knows them by heart.")
+    if run.age_cutoff not in (None, age_cutoff):
+        found.append(f"The predictions are about {run.age_cutoff:g} years, these figures about {age_cutoff:g}.")
+    return found
+
+
+def join_labels(predictions: pd.DataFrame, labels: UserList, age_cutoff: float) -> pd.DataFrame:
+    """The accounts that have both a probability and a label, with ``age``, ``at_least`` and the labels' columns."""
+    known = pd.DataFrame({"username": list(labels.ages), "age": list(labels.ages.values())})
+    extra = pd.DataFrame([labels.extra.get(username, {}) for username in labels.ages], index=known.index)
+    extra = extra.drop(columns=[column for column in extra if column in _OWN_COLUMNS])
+    usable = predictions[predictions["probability"].notna()]
+    joined = usable.merge(pd.concat([known, extra], axis=1), on="username", how="inner")
+    joined["at_least"] = joined["age"] >= age_cutoff
+    return joined
+
+
+def arrays(joined: pd.DataFrame, threshold: float | None = None) -> tuple[Bools, Floats, Bools]:
+    """``at_least``, ``probability`` and ``predicted`` of a joined table; see :func:`evaluate` for the threshold."""
+    probability = joined["probability"].to_numpy(dtype=float)
+    own = joined["prediction"].fillna((joined["probability"] >= 0.5).astype(float)).to_numpy(dtype=float) >= 0.5
+    predicted = own if threshold is None else probability >= threshold
+    return joined["at_least"].to_numpy(dtype=bool), probability, predicted
+
+
+def count_accounts(predictions: pd.DataFrame, labels: UserList, age_cutoff: float) -> dict[str, int]:
+    """How many accounts are predicted, labelled, both, and without captions."""
+    joined = join_labels(predictions, labels, age_cutoff)
+    return {
+        "predicted": int(predictions["probability"].notna().sum()),
+        "without_captions": int(predictions["probability"].isna().sum()),
+        "labelled": len(labels.ages),
+        "both": len(joined),
+        "at_least_cutoff": int(joined["at_least"].sum()),
+        "labels_rejected": len(labels.rejected),
+    }
+
+
+def tables(joined: pd.DataFrame, threshold: float | None = None) -> dict[str, Any]:
+    """Where the errors sit: by number of posts, by year of age, by each further column of the labels."""
+    _, _, predicted = arrays(joined, threshold)
+    data = joined.assign(predicted=predicted)
+    extra = [str(column) for column in data if column not in _OWN_COLUMNS]
+    usable = [column for column in extra if 2 <= data[column].nunique() <= _MAX_GROUPS]
+    return {
+        "by_posts": by_group(data, _posts_group(data["posts"])),
+        "by_age": by_group(data, np.floor(data["age"]).astype(int)),
+        "by": {column: by_group(data, data[column].fillna("").replace("", "not given")) for column in usable},
+        "columns_left_out": [column for column in extra if column not in usable],
+    }
+
+
+def by_group(data: pd.DataFrame, group: "pd.Series[Any]") -> list[dict[str, Any]]:
+    """One row of counts and error rates a group, in the groups' order; None where a rate is undefined."""
+    return [{"group": _plain(key), **_rates(rows)} for key, rows in data.groupby(group, sort=True, observed=True)]
+
+
+def _rates(rows: pd.DataFrame) -> dict[str, Any]:
+    truth, predicted = rows["at_least"].to_numpy(dtype=bool), rows["predicted"].to_numpy(dtype=bool)
+    right = int((truth == predicted).sum())
+    low, high = share_interval(right, len(rows))
+    mixed = truth.any() and not truth.all()
+    return {
+        "accounts": len(rows),
+        "at_least": int(truth.sum()),
+        "predicted_at_least": int(predicted.sum()),
+        "errors": len(rows) - right,
+        "accuracy": right / len(rows),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "recall_at_least": float(predicted[truth].mean()) if truth.any() else None,
+        "recall_under": float((~predicted[~truth]).mean()) if not truth.all() else None,
+        "auc": float(roc_auc_score(truth, rows["probability"])) if mixed else None,
+    }
+
+
+def _posts_group(posts: "pd.Series[Any]") -> "pd.Series[Any]":
+    ends = [start - 1 for start in POSTS_GROUPS[1:]]
+    names = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(POSTS_GROUPS, ends, strict=False)]
+    edges = [float("-inf"), *ends, float("inf")]
+    return pd.cut(posts.fillna(0), edges, labels=[*names, f"{POSTS_GROUPS[-1]} or more"])
+
+
+def _plain(key: object) -> str | int:
+    return int(key) if isinstance(key, int | np.integer) else str(key)
+
+
+def roc_curve(at_least: Bools, probability: Floats) -> pd.DataFrame:
+    """``false_positive_rate``, ``true_positive_rate``, ``threshold``; empty where only one class is there."""
+    columns = ["false_positive_rate", "true_positive_rate", "threshold"]
+    if at_least.all() or not at_least.any():
+        return pd.DataFrame(columns=columns, dtype=float)
+    false_positive, true_positive, threshold = sklearn_roc_curve(at_least, probability)
+    return pd.DataFrame(dict(zip(columns, (false_positive, true_positive, np.minimum(threshold, 1)), strict=True)))
+
+
+def precision_recall_points(at_least: Bools, probability: Floats) -> pd.DataFrame:
+    """``recall``, ``precision``, ``threshold`` of the class "at least"; empty where nobody is of it."""
+    columns = ["recall", "precision", "threshold"]
+    if not at_least.any():
+        return pd.DataFrame(columns=columns, dtype=float)
+    precision, recall, threshold = precision_recall_curve(at_least, probability, drop_intermediate=True)
+    return pd.DataFrame(dict(zip(columns, (recall, precision, np.r_[threshold, 1.0]), strict=True)))
+
+
+def calibration_curve(at_least: Bools, probability: Floats, bins: int = CALIBRATION_BINS) -> pd.DataFrame:
+    """One row a bin: mean ``probability``, observed ``share`` with its interval ``low`` and ``high``, ``accounts``."""
+    data = pd.DataFrame({"at_least": at_least, "probability": probability})
+    binned = data.groupby(calibration_bins(probability, bins))
+    table = binned.agg(probability=("probability", "mean"), share=("at_least", "mean"), accounts=("at_least", "size"))
+    intervals = [share_interval(int(hits), int(all_)) for hits, all_ in binned["at_least"].agg(["sum", "size"]).values]
+    table[["low", "high"]] = pd.DataFrame(intervals, index=table.index, columns=["low", "high"])
+    return table.reset_index(drop=True)
+
+
+def rates_by_threshold(at_least: Bools, probability: Floats, steps: int = 101) -> pd.DataFrame:
+    """What each threshold from 0 to 1 would do: the confusion, accuracy and both recalls (NaN of nobody)."""
+    thresholds = np.linspace(0, 1, steps)
+    table = pd.DataFrame([confusion(at_least, probability >= threshold) for threshold in thresholds])
+    table.insert(0, "threshold", thresholds)
+    hits, rejections = table["at_least_predicted_at_least"], table["under_predicted_under"]
+    table["accuracy"] = (hits + rejections) / len(at_least)
+    table["recall_at_least"] = hits / (hits + table["at_least_predicted_under"])
+    table["recall_under"] = rejections / (rejections + table["under_predicted_at_least"])
+    return table

@@ -1,0 +1,224 @@
+"""Putting what was read into account files, together with what is already there."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.errors import InputError
+from core.importers.detect import find
+from core.importers.results import MADE_UP, FoundLabels, Ignored, NotUnderstood
+from core.jobs.progress import Progress
+from core.storage.models import Account, Post, file_name, read_account, write_account
+from core.storage.user_lists import canonical_username, why_not_a_name, why_not_instagram, write_user_list
+from core.utils.formatting import count
+
+_POSTS_IN_HAND = 20_000
+_SHOWN = 20
+
+
+@dataclass
+class ImportSummary:
+    """What an import did.
+
+    Attributes:
+        accounts: different accounts that were written.
+        posts: posts that were not there before.
+        known: posts that were there already.
+        other_names: accounts among them whose names cannot be Instagram usernames (participants' codes, say).
+        labels: files with labels that were written.
+        not_understood: files, or parts of files, that could not be used, and why.
+        ignored: files left unopened: pictures, and parts of an export that hold no posts.
+    """
+
+    accounts: int = 0
+    posts: int = 0
+    known: int = 0
+    other_names: int = 0
+    labels: list[Path] = field(default_factory=list)
+    not_understood: list[NotUnderstood] = field(default_factory=list)
+    ignored: int = 0
+
+    def in_words(self) -> list[str]:
+        """What was done, without naming what was not understood."""
+        lines = [
+            f"{count(self.accounts, 'account')} with {count(self.posts, 'new post')} "
+            f"({self.known:,} were there already)."
+        ]
+        if self.other_names:
+            lines.append(
+                f"{count(self.other_names, 'account')} with a name that cannot be an Instagram username; "
+                "it is kept as it is."
+            )
+        lines += [f"Labels: {path}" for path in self.labels]
+        if self.ignored:
+            lines.append(f"{count(self.ignored, 'file')} without posts left unopened.")
+        return lines
+
+    def __str__(self) -> str:
+        lines = self.in_words()
+        if self.not_understood:
+            lines.append(f"Not understood, or not wholly: {count(len(self.not_understood), 'file')}")
+            lines += [f"  {item.name}: {item.reason}" for item in self.not_understood[:_SHOWN]]
+        if len(self.not_understood) > _SHOWN:
+            lines.append(f"  ... and {len(self.not_understood) - _SHOWN:,} more")
+        return "\n".join(lines)
+
+
+def import_files(source: Path, output_dir: Path, username: str | None, progress: Progress) -> ImportSummary:
+    """Turn a file, a folder or an archive of any known format into account files.
+
+    An account that is there already keeps all it has and gains the posts it lacks; importing the
+    same source again changes nothing. Labels found among the posts go to ``labels/`` beside
+    ``output_dir``, which in a study's folder is where labels are kept.
+
+    Args:
+        source: what to read.
+        output_dir: the folder of the account files.
+        username: whose posts they are, where the source does not say.
+        progress: told how many accounts are written; events ``not_understood`` name files, and the last
+            one, ``imported``, sums up in words.
+
+    Raises:
+        InputError: ``source`` is not there, holds nothing that is understood, or ``username`` cannot be used.
+        AgeScopeError: the folder cannot be written.
+        Stopped: ``progress`` was asked to stop; what is written stays.
+    """
+    _check_username(username)
+    job = _Import(output_dir, progress)
+    for found in find(source, username):
+        progress.check()
+        if isinstance(found, Account):
+            job.take(found)
+        elif isinstance(found, FoundLabels):
+            job.take_labels(found, output_dir.parent / "labels")
+        elif isinstance(found, NotUnderstood):
+            job.refuse(found)
+        elif isinstance(found, Ignored):
+            job.summary.ignored += 1
+    job.write()
+    progress.event(kind="imported", summary=job.summary.in_words())
+    if not job.summary.accounts and not job.summary.labels:
+        raise InputError(f"Nothing could be imported from {source}.\n{job.summary}")
+    return job.summary
+
+
+def merged(*parts: Account) -> Account:
+    """One account out of several, the one that is there already first: every post once, newest first.
+
+    What the first one knows of the account stays, so that a collection can go on from its cursor;
+    only where nothing could be had before, the outcome is that of the first part with posts.
+    """
+    posts = _Posts()
+    for part in parts:
+        for post in part.posts:
+            posts.add(post)
+    base = next((part for part in parts if part.outcome in ("collected", "partial")), parts[0])
+    user_id = next((part.user_id for part in parts if part.user_id), None)
+    post_count = next((part.post_count for part in parts if part.post_count is not None), None)
+    ordered = sorted(posts.all, key=_seconds, reverse=True)
+    return base.model_copy(update={"posts": ordered, "user_id": user_id, "post_count": post_count})
+
+
+def _seconds(post: Post) -> float:
+    """When a post was made, for sorting; posts without a time come last."""
+    if post.taken_at is None:
+        return float("-inf")
+    return (post.taken_at if post.taken_at.tzinfo else post.taken_at.replace(tzinfo=UTC)).timestamp()
+
+
+class _Posts:
+    """Posts, each once: known by id, by short code, or, where a source gives no id, by time and caption."""
+
+    def __init__(self) -> None:
+        self.all: list[Post] = []
+        self._at: dict[str, int] = {}
+        self._without_id: Counter[tuple[datetime | None, str | None]] = Counter()
+
+    def add(self, post: Post) -> None:
+        """Add a post, or complete the one that it is."""
+        at = self._at.get(post.id, self._at.get(f"code {post.shortcode}"))
+        if at is not None:
+            ours = self.all[at]
+            missing = {name: value for name, value in post if getattr(ours, name) is None and value is not None}
+            self.all[at] = ours.model_copy(update=missing)
+        elif post.id.startswith(MADE_UP) and self._without_id[post.taken_at, post.caption] > 0:
+            self._without_id[post.taken_at, post.caption] -= 1
+        else:
+            self.all.append(post)
+            self._remember(post, len(self.all) - 1)
+
+    def _remember(self, post: Post, at: int) -> None:
+        self._at[post.id] = at
+        if post.shortcode:
+            self._at[f"code {post.shortcode}"] = at
+        if not post.id.startswith(MADE_UP):
+            self._without_id[post.taken_at, post.caption] += 1
+
+
+class _Import:
+    """Accounts in hand, written many at once because a source may name them in any order."""
+
+    def __init__(self, output_dir: Path, progress: Progress) -> None:
+        self.summary = ImportSummary()
+        self._output_dir = output_dir
+        self._progress = progress
+        self._in_hand: dict[str, list[Account]] = {}
+        self._posts_in_hand = 0
+        self._written: set[str] = set()
+
+    def take(self, account: Account) -> None:
+        self._in_hand.setdefault(account.username, []).append(account)
+        self._posts_in_hand += len(account.posts)
+        if self._posts_in_hand >= _POSTS_IN_HAND:
+            self.write()
+
+    def take_labels(self, found: FoundLabels, folder: Path) -> None:
+        for rejected in found.labels.rejected:
+            self.refuse(NotUnderstood(f"{found.name}, line {rejected.line}", rejected.reason))
+        if found.labels.usernames:
+            path = folder / f"{_plain_name(found.name)}.csv"
+            write_user_list(path, found.labels)
+            self.summary.labels.append(path)
+
+    def refuse(self, found: NotUnderstood) -> None:
+        self.summary.not_understood.append(found)
+        self._progress.event(kind="not_understood", name=found.name, reason=found.reason)
+
+    def write(self) -> None:
+        for username, parts in self._in_hand.items():
+            self._progress.check()
+            self._write(username, parts)
+        self._in_hand.clear()
+        self._posts_in_hand = 0
+
+    def _write(self, username: str, parts: list[Account]) -> None:
+        path = self._output_dir / file_name(username)
+        try:
+            before = [read_account(path)] if path.exists() else []
+        except InputError as error:
+            self.refuse(NotUnderstood(path.name, f"{error} Nothing was added to it"))
+            return
+        result = merged(*before, *parts)
+        if [result] != before:
+            write_account(self._output_dir, result)
+        self._count(username, before, parts, result)
+
+    def _count(self, username: str, before: list[Account], parts: list[Account], result: Account) -> None:
+        new = len(result.posts) - sum(len(account.posts) for account in before)
+        self.summary.other_names += username not in self._written and why_not_instagram(username) is not None
+        self._written.add(username)
+        self.summary.accounts = len(self._written)
+        self.summary.posts += new
+        self.summary.known += sum(len(part.posts) for part in parts) - new
+        self._progress.update(done=len(self._written), message="Importing")
+
+
+def _check_username(username: str | None) -> None:
+    if username is not None and (reason := why_not_a_name(canonical_username(username))):
+        raise InputError(f"The username {username[:70]!r} cannot be used: {reason}.")
+
+
+def _plain_name(name: str) -> str:
+    """A file's name made of a name inside a source: only letters, digits, ``-`` and ``_``."""
+    return "imported-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in name.removesuffix(".csv"))[-80:]

@@ -1,0 +1,274 @@
+"""Pace: several sliding limits at once, for every process of this machine together, kept across restarts.
+
+pyrate-limiter keeps the moments of past requests in an SQLite file. What is added here: limits in any
+combination; waits that show their reason and end at once when the run is stopped; and a strict
+reading of "at most N in S seconds" as the server sees it. The server sees a request at some moment
+between its sending and its answer, so a request counts from its answer, and while it is under way it
+counts as not yet begun.
+"""
+
+import random
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from time import time_ns
+from typing import Any, NamedTuple, cast
+
+from filelock import FileLock
+from pyrate_limiter import BucketFactory, Limiter, Rate, RateItem, SQLiteBucket
+from pyrate_limiter.abstracts.algorithm import Decision, SlidingWindowLog
+
+from core.errors import AgeScopeError, InputError
+from core.utils.formatting import duration
+
+IN_FLIGHT_S = 15.0
+"""How long a request whose process died is taken to be still under way."""
+
+_RECHECK_S = 0.25
+_LOCK_POLL_S = 0.005
+_KEPT_MS = 32 * 24 * 3600 * 1000
+_LONGEST_WINDOW_S = 31 * 24 * 3600.0
+
+
+class Limit(NamedTuple):
+    """At most ``requests`` in any ``seconds``."""
+
+    requests: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.requests:,} in {duration(self.seconds)}"
+
+
+def parse_limit(text: str) -> Limit:
+    """Read ``N,SECONDS``.
+
+    Raises:
+        InputError: ``text`` is not of that form, or makes no sense.
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*,\s*(\d+(?:\.\d+)?)\s*", text)
+    if not found:
+        raise InputError(f"The limit {text!r} cannot be read. Write N,SECONDS, for example 60,3600.")
+    return check_limit(Limit(int(found[1]), float(found[2])))
+
+
+def check_limit(limit: Limit) -> Limit:
+    """Return ``limit`` if it makes sense.
+
+    Raises:
+        InputError: it does not.
+    """
+    if limit.requests < 1:
+        raise InputError(f"A limit of {limit.requests} requests would never let one pass. Allow at least 1.")
+    if not 0.001 <= limit.seconds <= _LONGEST_WINDOW_S:
+        raise InputError(f"A limit over {limit.seconds:g} seconds cannot be kept. Use 0.001 s to 31 days.")
+    return limit
+
+
+def requests_per_second(limits: Sequence[Limit], jitter: float = 0.0) -> float:
+    """The steady rate that all limits together allow, where each wait is longer by up to ``jitter`` seconds."""
+    return min(limit.requests / (limit.seconds + jitter / 2) for limit in limits)
+
+
+def bucket_name(host: str, outgoing: str) -> str:
+    """What limits count together: requests to a host from one outgoing address."""
+    return f"{host} {outgoing}"
+
+
+class _LongestWait(SlidingWindowLog):
+    """A sliding window that reports the wait for all limits together, not for the first that fails."""
+
+    def decide(
+        self,
+        rates: list[Rate],
+        counts: Sequence[int],
+        weight: int,
+        now: int,
+        peek_timestamp: Callable[[int], int | None],
+    ) -> Decision:
+        waits = [
+            (self.retry_after(rate, now, peek_timestamp(rate.limit - weight)), rate)
+            for rate, count in zip(rates, counts, strict=True)
+            if rate.limit - count < weight
+        ]
+        if not waits:
+            return Decision()
+        wait, rate = max(waits, key=lambda pair: pair[0])
+        return Decision(failing_rate=rate, retry_after_ms=wait)
+
+
+class _SharedBucket(SQLiteBucket):
+    """The moments of past requests from one outgoing address to one host."""
+
+    def now(self) -> int:
+        return time_ns() // 1_000_000
+
+    @property
+    def rates(self) -> list[Rate]:
+        return self._rates
+
+    @rates.setter
+    def rates(self, value: list[Rate]) -> None:
+        # unlike pyrate-limiter, take any combination: all limits are checked, so none can contradict another
+        tightest: dict[int, Rate] = {}
+        for rate in value:
+            known = tightest.get(rate.interval)
+            tightest[rate.interval] = rate if known is None or rate.limit < known.limit else known
+        self._rates = [tightest[interval] for interval in sorted(tightest)]
+
+    def reserve(self, token: str) -> Decision:
+        """Reserve a request under ``token`` if one is free."""
+        with self.lock:
+            now = self.now()
+            decision = cast(Decision, self.put_decision(RateItem(token, now)))
+            if decision.allowed:
+                self._move(token, token, now + int(IN_FLIGHT_S * 1000))
+            return decision
+
+    def look(self) -> Decision:
+        """What `reserve` would decide; reserves nothing."""
+        with self.lock:
+            now = self.now()
+            query, values = self._build_full_count_query(now)
+            counts = [count for _, count in self.conn.execute(query, values).fetchall()]
+            return self._algorithm.decide(self.rates, counts, 1, now, self._peek_timestamp)
+
+    def settle(self, token: str) -> None:
+        """The reserved request has been answered, or has failed: from now on it counts as past."""
+        with self.lock:
+            self._move(token, "", self.now())
+
+    def under_way(self) -> bool:
+        """Whether some request, here or in another process, has not been answered yet."""
+        newest = self.peek(0)
+        return newest is not None and newest.timestamp > self.now()
+
+    def forget_old(self) -> None:
+        """Remove what no limit can ask about; bring back what a clock since corrected put into the future."""
+        now = self.now()
+        latest = now + int(IN_FLIGHT_S * 1000)
+        with self.lock:
+            self._execute("DELETE FROM {table} WHERE item_timestamp < ?", now - _KEPT_MS)
+            self._execute("UPDATE {table} SET item_timestamp = ? WHERE item_timestamp > ?", latest, latest)
+
+    def _move(self, token: str, new_token: str, moment: int) -> None:
+        self._execute("UPDATE {table} SET item_timestamp = ?, name = ? WHERE name = ?", moment, new_token, token)
+
+    def _execute(self, query: str, *values: object) -> None:
+        self.conn.execute(query.format(table=self.table), values)
+        self.conn.commit()
+
+
+class _SharedBuckets(BucketFactory):
+    """One bucket for each outgoing address and host, all in one file."""
+
+    def __init__(self, limits: Iterable[Limit], file: Path) -> None:
+        self._rates = [Rate(limit.requests, max(1, round(limit.seconds * 1000))) for limit in limits]
+        self._file = file
+        self._buckets: dict[str, _SharedBucket] = {}
+
+    def wrap_item(self, name: str, weight: int = 1) -> RateItem:
+        return RateItem(name, time_ns() // 1_000_000, weight)
+
+    def get(self, item: RateItem) -> _SharedBucket:
+        return self.bucket(item.name)
+
+    def bucket(self, name: str) -> _SharedBucket:
+        if name not in self._buckets:
+            table = "bucket_" + re.sub(r"\W", "_", name)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            bucket = _SharedBucket.init_from_file(
+                self._rates, table, str(self._file), use_file_lock=True, algorithm=_LongestWait()
+            )
+            self._buckets[name] = cast(_SharedBucket, bucket)
+            # several processes often wait for the same moment; the default of 50 ms would add up
+            cast(FileLock, bucket.lock).poll_interval = _LOCK_POLL_S
+            self._buckets[name].forget_old()
+        return self._buckets[name]
+
+    def owned_buckets(self) -> list[Any]:
+        return list(self._buckets.values())
+
+
+class SharedLimiter(Limiter):
+    """The limiter that requests-ratelimiter asks before each request.
+
+    Args:
+        limits: all of them hold at once.
+        file: the SQLite file that every process shares.
+        wait: waits a number of seconds, showing a reason; raises to end the run early.
+        jitter: each wait for the limits is longer by up to this many seconds, at random.
+
+    Attributes:
+        granted: how many requests were let through.
+    """
+
+    def __init__(
+        self, limits: Sequence[Limit], file: Path, wait: Callable[[float, str], None], jitter: float = 0.0
+    ) -> None:
+        self.granted = 0
+        self._file = file
+        self._factory = _SharedBuckets(limits, file)
+        self._wait = wait
+        self._jitter = jitter
+        self._reserved: tuple[str, str] | None = None
+        super().__init__(self._factory)
+
+    def try_acquire(self, name: str = "", weight: int = 1, blocking: bool = True, timeout: int | float = -1) -> bool:
+        """Wait until a request may be made to ``name``, and reserve it; always True.
+
+        Raises:
+            AgeScopeError: the file cannot be used.
+        """
+        token = token_hex(8)
+        if self._jitter:
+            self._wait_until_free(name, _SharedBucket.look)
+            self._wait(random.uniform(0, self._jitter), "a short random pause")  # noqa: S311
+        self._wait_until_free(name, lambda bucket: bucket.reserve(token))
+        self._reserved = (name, token)
+        self.granted += 1
+        return True
+
+    def free_in(self, name: str) -> float:
+        """Seconds until a request to ``name`` may be free; reserves nothing."""
+        with self._usable_file():
+            return (self._factory.bucket(name).look().retry_after_ms or 0) / 1000
+
+    def settle(self) -> None:
+        """Tell that the request reserved last has been answered or has failed."""
+        if self._reserved:
+            name, token = self._reserved
+            self._reserved = None
+            with self._usable_file():
+                self._factory.bucket(name).settle(token)
+
+    def _wait_until_free(self, name: str, ask: Callable[[_SharedBucket], Decision]) -> None:
+        """Wait until ``ask`` says that a request to ``name`` is free."""
+        while wait := self._next_wait(name, ask):
+            self._wait(*wait)
+
+    def _next_wait(self, name: str, ask: Callable[[_SharedBucket], Decision]) -> tuple[float, str] | None:
+        """How long to wait for what before ``ask`` is tried again; None when a request is free."""
+        with self._usable_file():
+            bucket = self._factory.bucket(name)
+            with bucket.lock:  # an answer that came between the two questions would be waited for in vain
+                decision = ask(bucket)
+                under_way = bucket.under_way()
+            if decision.failing_rate is None:
+                return None
+            limit = Limit(decision.failing_rate.limit, decision.failing_rate.interval / 1000)
+            seconds = max(1, decision.retry_after_ms or 0) / 1000
+            return (min(seconds, _RECHECK_S) if under_way else seconds), f"the limit of {limit}"
+
+    @contextmanager
+    def _usable_file(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise AgeScopeError(
+                f"The record of past requests, {self._file}, cannot be used ({error}). Make room, correct its "
+                "permissions, or set XDG_STATE_HOME to a folder that can be written."
+            ) from error

@@ -1,0 +1,338 @@
+"""The ``web`` source: the routes that Instagram's own pages use, logged out or with a session cookie.
+
+A call of :meth:`WebSource.page` makes one request, and a start page once for a session. What an
+answer already holds is not asked again: the cursor carries the account's id, the short codes that
+are known, and the posts whose captions are still to be asked for.
+"""
+
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+from pydantic import SecretStr
+
+from core.instagram.client import Line, Session
+from core.instagram.errors import (
+    AccountNotFound,
+    AccountPrivate,
+    InstagramError,
+    LoginWall,
+    NoRouteLeft,
+    QueryRetired,
+    RequestRefused,
+    RouteClosed,
+    TooManyRequests,
+    UnexpectedAnswer,
+)
+from core.instagram.routes import RouteData
+from core.instagram.source import Cursor, Page, shapes_expected, whole
+from core.storage.models import Post, parse_post
+
+_log = logging.getLogger(__name__)
+
+WALLS_THAT_CLOSE = 3
+"""After so many login walls in a row a route is taken for closed."""
+
+_CLOSED_S = {RouteClosed: 24 * 3600.0, QueryRetired: 7 * 24 * 3600.0, RequestRefused: 6 * 3600.0, LoginWall: 3600.0}
+_ANOTHER_ROUTE_MAY_DO = (*_CLOSED_S, UnexpectedAnswer, TooManyRequests)
+_START_OF = {"more": "page", "post": "page"}
+
+
+class WebSource:
+    """Routes 1 to 6: goes down the routes in order of cost and remembers which are closed.
+
+    Args:
+        line: the way out.
+        base_url: Instagram's base address.
+        data: the routes' data.
+        cookie: the value of the researcher's ``sessionid`` cookie, if there is one.
+    """
+
+    name = "web"
+
+    def __init__(self, line: Line, base_url: str, data: RouteData, cookie: SecretStr | None = None) -> None:
+        self._line = line
+        self._data = data
+        self._visitor = Session(line, base_url, data)
+        self._member = Session(line, base_url, data, cookie) if cookie else None
+        self._doors = Doors(data, self._member or self._visitor)
+        self._ways: dict[str, Callable[[str, Cursor], Page]] = {
+            "profile": self._profile,
+            "page": self._page,
+            "more": self._more,
+            "post": self._post,
+            "timeline": self._timeline,
+            "feed": self._feed,
+        }
+
+    def page(self, username: str, cursor: Cursor | None, wanted: int) -> Page:
+        """See :meth:`core.instagram.source.Source.page`."""
+        cursor = dict(cursor or {})
+        failed: set[str] = set()
+        last: InstagramError | None = None
+        while step := self._step(cursor, failed):
+            try:
+                return self.ask(step, username, cursor)
+            except _ANOTHER_ROUTE_MAY_DO as error:
+                if isinstance(error, TooManyRequests) and step == cursor.get("step"):
+                    raise  # half-way, another route would have to begin anew
+                failed.add(step)
+                last = error
+        raise self._nothing_left(cursor, last)
+
+    def ask(self, step: str, username: str, cursor: Cursor) -> Page:
+        """Ask one route, and remember whether it is open.
+
+        Raises:
+            InstagramError: it gave no posts.
+        """
+        try:
+            with shapes_expected(step):
+                page = self._ways[step](username, cursor)
+        except _ANOTHER_ROUTE_MAY_DO as error:
+            self._line.note(error, step, username)
+            self._doors.failed(step, error)
+            raise
+        self._doors.worked(step)
+        return page
+
+    def requests_made(self) -> dict[str, int]:
+        """How many requests were made so far, by route."""
+        return dict(self._line.made)
+
+    def close(self) -> None:
+        """Release connections."""
+        self._line.close()
+
+    def _step(self, cursor: Cursor, failed: set[str]) -> str | None:
+        """The route to ask next: where the cursor points, else the cheapest start that is left."""
+        step = cursor.get("step")
+        if step and step not in failed:
+            if self._doors.is_open(step):
+                return str(step)
+            failed.add(step)
+        gone = failed | {_START_OF[step] for step in failed if step in _START_OF} | set(cursor.get("done", ()))
+        return next((step for step in self._doors.in_order(self._starts(cursor)) if step not in gone), None)
+
+    def _starts(self, cursor: Cursor) -> list[str]:
+        if self._member is None:
+            return ["profile", "page"]
+        return [*(["feed"] if cursor.get("user_id") else []), "timeline", "profile", "page"]
+
+    def _nothing_left(self, cursor: Cursor, last: InstagramError | None) -> InstagramError:
+        if isinstance(last, TooManyRequests):
+            return last
+        begun = cursor.get("step") or cursor.get("done")
+        if not begun and not self._doors.in_order(self._starts(cursor)):
+            return NoRouteLeft(last.answer if last else "")
+        return last or LoginWall("no further route is open")
+
+    # Route 1
+
+    def _profile(self, username: str, cursor: Cursor) -> Page:
+        session = self._member or self._visitor
+        user = _get(session.get_json("profile", username, {"username": username}), "data", "user")
+        if not user:
+            raise AccountNotFound("an answer without a user", "profile")
+        if user.get("is_private"):
+            raise AccountPrivate("is_private", "profile")
+        media = user.get("edge_owner_to_timeline_media") or {}
+        count = whole(media.get("count"))
+        posts = [post for post in map(parse_post, _nodes(media)) if post]
+        complete = count == 0 or (bool(posts) and (len(posts) >= (count or 0) or not _end_cursor(media)))
+        known = [post.shortcode or post.id for post in posts]
+        rest = {"done": [*cursor.get("done", ()), "profile"], "user_id": user.get("id"), "known": known}
+        return Page(posts, None if complete else rest, user.get("id"), count)
+
+    # Routes 2, 3 and 4
+
+    def _page(self, username: str, cursor: Cursor) -> Page:
+        user = _user_of_page(self._visitor.get_page("page", username))
+        if not user.get("pk"):
+            raise AccountNotFound("a page without a profile", "page")
+        if user.get("is_private"):
+            raise AccountPrivate("is_private", "page")
+        count = whole(user.get("all_media_count", user.get("media_count")))
+        connection = user.get(self._data.routes["page"].connection) or {}
+        if count != 0 and not _nodes(connection):
+            raise UnexpectedAnswer("a page without posts", "page")
+        known = {"page_id": user.get("id"), "user_id": str(user["pk"]), "known": cursor.get("known", [])}
+        return self._listed(connection, known, count)
+
+    def _more(self, username: str, cursor: Cursor) -> Page:
+        variables = {"id": cursor["page_id"], "after": cursor["after"], "before": None, "last": None}
+        answer = self._visitor.query("more", username, variables)
+        connection = _get(answer, "data", "node", self._data.routes["more"].connection)
+        if connection is None:
+            raise UnexpectedAnswer("an answer without posts", "more")
+        return self._listed(connection, cursor)
+
+    def _listed(self, connection: dict[str, Any], cursor: Cursor, count: int | None = None) -> Page:
+        """Posts of routes 2 and 3: some come with a caption, the others wait for route 4."""
+        ready: list[Post] = []
+        waiting: list[Post] = []
+        for node in _nodes(connection):
+            post = parse_post(node)
+            if post is None or (post.shortcode or post.id) in cursor["known"]:
+                continue
+            (ready if _tells_caption(node) or not post.shortcode else waiting).append(post)
+        after = _end_cursor(connection)
+        rest = {
+            **cursor,
+            "after": after if after != cursor.get("after") else None,
+            "waiting": [post.model_dump(mode="json", exclude_none=True) for post in waiting],
+        }
+        return Page(ready, _onward(rest), cursor.get("user_id"), count)
+
+    def _post(self, username: str, cursor: Cursor) -> Page:
+        first, *others = cursor["waiting"]
+        answer = self._visitor.query("post", username, {"shortcode": first["shortcode"]})
+        info = _get(answer, "data", "xdt_api__v1__media__shortcode__web_info")
+        items = (info or {}).get("items") or []
+        post = parse_post(items[0]) if items else None  # no item: it was removed since it was listed
+        return Page([post] if post else [], _onward({**cursor, "waiting": others}), cursor.get("user_id"))
+
+    # Routes 5 and 6
+
+    def _timeline(self, username: str, cursor: Cursor) -> Page:
+        assert self._member is not None
+        after = cursor.get("after") if cursor.get("step") == "timeline" else None
+        paging = {"after": after, "before": None, "last": None} if after else {}
+        answer = self._member.query("timeline", username, {"username": username, **paging})
+        connection = _get(answer, "data", self._data.routes["timeline"].connection) or {}
+        nodes = _nodes(connection)
+        if not nodes and not after:
+            return self._who_has_no_posts("timeline", cursor)
+        return self._members_page("timeline", nodes, _end_cursor(connection), cursor)
+
+    def _feed(self, username: str, cursor: Cursor) -> Page:
+        assert self._member is not None
+        after = cursor.get("after") if cursor.get("step") == "feed" else None
+        paging = {"max_id": after} if after else {}
+        answer = self._member.get_json("feed", username, paging, user_id=str(cursor["user_id"]))
+        nodes = [item for item in answer.get("items") or [] if isinstance(item, dict)]
+        if not nodes and not after:
+            return self._who_has_no_posts("feed", cursor)
+        next_after = answer.get("next_max_id") if answer.get("more_available") else None
+        return self._members_page("feed", nodes, next_after, cursor)
+
+    def _members_page(self, step: str, nodes: list[dict[str, Any]], after: str | None, cursor: Cursor) -> Page:
+        posts = [post for post in map(parse_post, nodes) if post]
+        user_id = cursor.get("user_id") or next((_user_id(node) for node in nodes if _user_id(node)), None)
+        rest = {"step": step, "after": after, "user_id": user_id}
+        goes_on = after and after != cursor.get("after")
+        return Page(posts, rest if goes_on else None, user_id)
+
+    def _who_has_no_posts(self, step: str, cursor: Cursor) -> Page:
+        """No posts: the account may be empty, private or gone; the profile tells."""
+        done = [*cursor.get("done", ()), step]
+        if "profile" in done:
+            raise UnexpectedAnswer("an answer without posts", step)
+        return Page([], {**cursor, "step": "profile", "done": done})
+
+
+class Doors:
+    """Which routes are open, as far as is known; kept for later runs.
+
+    What an earlier run found closed is tried again where nothing else is open: people change networks.
+    """
+
+    def __init__(self, data: RouteData, session: Session) -> None:
+        self._data = data
+        self._memory = session.memory
+        self._closed_now: set[str] = set()
+        self._slow: list[str] = []
+        self._walls: Counter[str] = Counter()
+
+    def is_open(self, step: str) -> bool:
+        """Whether it makes sense to ask this route."""
+        return step not in self._closed_now and time.time() > (self._memory.get(self._key(step)) or 0.0)
+
+    def in_order(self, steps: list[str]) -> list[str]:
+        """The routes that are worth asking, in the order of ``steps`` but slowed ones last."""
+        steps = [step for step in steps if self.is_open(step)] or [s for s in steps if s not in self._closed_now]
+        return sorted(steps, key=lambda step: self._slow.index(step) if step in self._slow else -1)
+
+    def worked(self, step: str) -> None:
+        """Posts, or at least a proper answer, came over this route."""
+        self._walls[step] = 0
+        if step in self._slow:
+            self._slow.remove(step)
+        if not self.is_open(step):
+            self._memory.drop(self._key(step))
+
+    def failed(self, step: str, error: InstagramError) -> None:
+        """This route gave an error after which another may still do."""
+        if isinstance(error, TooManyRequests) and step not in self._slow:
+            self._slow.append(step)
+        if isinstance(error, LoginWall):
+            self._walls[step] += 1
+        closing = type(error) in _CLOSED_S
+        if closing and (not isinstance(error, LoginWall) or self._walls[step] >= WALLS_THAT_CLOSE):
+            self._closed_now.add(step)
+            _log.warning("The route %s is left out for now. %s %s", step, error.meaning, error.advice)
+            self._memory.keep(self._key(step), time.time() + _CLOSED_S[type(error)])
+
+    def _key(self, step: str) -> str:
+        return f"closed {step} {self._data.routes[step].doc_id or ''}"
+
+
+def _onward(cursor: Cursor) -> Cursor | None:
+    """Where routes 2 to 4 go on: captions that are waited for first, then further posts."""
+    step = "post" if cursor["waiting"] else "more" if cursor.get("after") else None
+    return {**cursor, "step": step} if step else None
+
+
+def _user_of_page(html: str) -> dict[str, Any]:
+    """What a profile page tells of its account: the query results in its scripts, put together."""
+    user: dict[str, Any] = {}
+    for script in re.finditer(r'<script type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL):
+        try:
+            content = orjson.loads(script[1])
+        except orjson.JSONDecodeError:
+            continue
+        for found in _find(content, "xig_user_by_username"):
+            user.update(found)
+    return user
+
+
+def _find(content: object, key: str) -> Iterator[dict[str, Any]]:
+    """Every object under ``key``, however deep; without recursion, because the depth is not ours."""
+    stack = [content]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get(key), dict):
+                yield value[key]
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+
+
+def _get(content: Any, *keys: str) -> Any:
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
+
+
+def _nodes(connection: dict[str, Any]) -> list[dict[str, Any]]:
+    edges = connection.get("edges") or []
+    return [edge["node"] for edge in edges if isinstance(edge, dict) and isinstance(edge.get("node"), dict)]
+
+
+def _end_cursor(connection: dict[str, Any]) -> str | None:
+    info = connection.get("page_info") or {}
+    return info.get("end_cursor") or None if info.get("has_next_page") else None
+
+
+def _tells_caption(node: dict[str, Any]) -> bool:
+    return "edge_media_to_caption" in node or node.get("caption") is not None
+
+
+def _user_id(node: dict[str, Any]) -> str | None:
+    found = _get(node, "user", "pk") or _get(node, "user", "id")
+    return str(found) if found else None

@@ -1,0 +1,1 @@
+"""Work in the background: how it reports, how it is started, found again and stopped."""

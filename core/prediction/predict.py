@@ -1,0 +1,264 @@
+"""Prediction: a folder of accounts and a model in, a CSV with a row for every account out."""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from core.encoder.tokenization import ahead, in_batches
+from core.encoder.user_encoder import open_cache
+from core.errors import InputError
+from core.jobs.progress import Progress
+from core.models.folder import cutoff_index, is_model_folder, locate_model, versions
+from core.models.predictor import Predictor, load_predictor
+from core.settings import get_settings
+from core.statistics.drift import as_json, compare, read_profile
+from core.storage.models import Account, account_files, read_account
+from core.storage.predictions_file import PartialPredictions, Prediction, prediction, run_file
+from core.storage.user_lists import why_not_a_name
+from core.utils.io import write_json
+
+_ACCOUNTS_AT_ONCE = {"cpu": 64, "cuda": 1_024, "mps": 1_024}
+_DRIFT_SAMPLE = 2_000
+
+
+@dataclass(frozen=True)
+class PredictArguments:
+    """What ``predict`` is asked to do; the names are those of the command line.
+
+    Attributes:
+        input_dir: the folder of the accounts' files.
+        finetuned_model_path: a model's folder, its weights file, or a bare state dict.
+        prediction_output_file: the CSV to write.
+        max_seq_len: tokens of a caption; None takes the model's own, 18 for a bare state dict.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        age_cutoff: which of the model's cutoffs; None takes 21 where it has it, else its lowest.
+        model_name_or_path: the encoder of a bare state dict; None is ``bert-base-uncased``.
+        precision: ``exact`` computes in 32 bits, ``fast`` in the quickest numbers for this machine by which
+            the model loses nothing; the run file says which they were.
+        cache: keep users' vectors on disk, so that a later prediction with the same encoder need not
+            encode them again.
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+
+    input_dir: Path
+    finetuned_model_path: Path
+    prediction_output_file: Path
+    max_seq_len: int | None = None
+    device: str = "cpu"
+    age_cutoff: float | None = None
+    model_name_or_path: str | None = None
+    precision: Literal["exact", "fast"] = "exact"
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        if self.max_seq_len is not None and self.max_seq_len < 3:
+            raise InputError(f"--max-seq-len must be at least 3 (two special tokens and one), not {self.max_seq_len}.")
+        if self.precision not in ("exact", "fast"):
+            raise InputError(f"--precision must be exact or fast, not {self.precision!r}.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class PredictSummary:
+    """What a prediction run did.
+
+    Attributes:
+        output: the predictions.
+        run_file: what made them: ``<stem>.run.json`` beside them.
+        accounts: rows written.
+        predicted: of these, accounts with captions.
+        at_least: of these, accounts predicted to be at least at the cutoff.
+        without_captions: rows with an empty probability.
+        warnings: in what the accounts do not look like those that the model learnt from.
+        unreadable: files that hold no account: name -> reason.
+        age_cutoff: in years.
+        threshold: from which probability on "at least" is predicted.
+    """
+
+    output: Path
+    run_file: Path
+    accounts: int
+    predicted: int
+    at_least: int
+    without_captions: int
+    unreadable: dict[str, str]
+    warnings: list[str]
+    age_cutoff: float
+    threshold: float
+
+    def __str__(self) -> str:
+        share = f" ({100 * self.at_least / self.predicted:.1f} %)" if self.predicted else ""
+        lines = [
+            f"{self.at_least} of {self.predicted} accounts{share} are predicted to be at least {self.age_cutoff:g}. "
+            f"{self.without_captions} have no caption. Predictions: {self.output}"
+        ]
+        if self.unreadable:
+            lines.append(f"{len(self.unreadable)} files could not be read; {self.run_file} names them.")
+        return "\n".join([*lines, *self.warnings])
+
+
+def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
+    """Predict for every account of a folder.
+
+    Rows go to ``<output>.part`` as they come; the output appears when all are there. The same call,
+    after an interruption, goes on from what is written. A file that holds no account is left out
+    and named in the summary.
+
+    Raises:
+        InputError: the folder, the model or a setting cannot be used, or no file holds an account.
+        Stopped: asked to stop.
+    """
+    files = [*account_files(arguments.input_dir)]
+    with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
+        predictor = load_predictor(
+            arguments.finetuned_model_path,
+            arguments.model_name_or_path,
+            arguments.device,
+            arguments.max_seq_len,
+            arguments.precision,
+            cache,
+        )
+        run = _Run(arguments, predictor)
+        with PartialPredictions(arguments.prediction_output_file, run.identity()) as written:
+            run.predict_files(files, written, progress)
+            if not written.usernames:
+                raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")
+            rows = written.finish()
+    return run.summary(rows)
+
+
+class _Run:
+    def __init__(self, arguments: PredictArguments, predictor: Predictor) -> None:
+        self.arguments, self.predictor = arguments, predictor
+        self.column = cutoff_index(predictor.settings, arguments.age_cutoff)
+        self.cutoff = predictor.settings.age_cutoffs[self.column]
+        self.threshold = predictor.settings.thresholds[self.column]
+        self.unreadable: dict[str, str] = {}
+        self.sample = Sample(_DRIFT_SAMPLE)
+        self.started_at = datetime.now(UTC)
+
+    def predict_files(self, files: Sequence[Path], written: PartialPredictions, progress: Progress) -> None:
+        """Add a row for every account that has none yet."""
+        progress.update(0, len(files), message="predicting")
+        seen, started, predicted = set(written.usernames), time.monotonic(), 0
+        batches = [*in_batches(files, _ACCOUNTS_AT_ONCE[self.arguments.device])]
+        done = 0
+        for batch, accounts in zip(batches, ahead(self._read(batch, seen) for batch in batches), strict=True):
+            progress.check()
+            written.add(self._predict(accounts))
+            done, predicted = done + len(batch), predicted + len(accounts)
+            each = (time.monotonic() - started) / max(1, predicted)  # those of an earlier run cost nothing
+            progress.update(done, seconds_left=round(each * (len(files) - done), 1) if predicted else None)
+
+    def _read(self, files: Sequence[Path], seen: set[str]) -> list[Account]:
+        """The accounts of ``files`` that are not ``seen`` yet; runs ahead, in a thread of its own."""
+        accounts = []
+        for path in files:
+            try:
+                account = read_account(path)
+            except InputError as error:
+                self.unreadable[path.name] = str(error)
+                continue
+            self.sample.add(account.captions)
+            why_not = why_not_a_name(account.username)
+            if why_not:
+                self.unreadable[path.name] = f"its username cannot be used: {why_not}"
+            elif account.username not in seen:
+                seen.add(account.username)
+                accounts.append(account)
+        return accounts
+
+    def _predict(self, accounts: Sequence[Account]) -> list[Prediction]:
+        if not accounts:
+            return []
+        captions = [self.predictor.settings.used(account.captions) for account in accounts]
+        probability = self.predictor.probabilities(captions)[:, self.column]
+        return [
+            prediction(account.username, float(p), self.threshold, len(its))
+            for account, p, its in zip(accounts, probability, captions, strict=True)
+        ]
+
+    def identity(self) -> dict[str, Any]:
+        """What the rows depend on; rows of an interrupted run with another identity are not used."""
+        weights = locate_model(self.arguments.finetuned_model_path).weights_file.stat()
+        return {
+            "arguments": self.arguments.as_dict(),
+            "settings": self.predictor.settings.as_dict(),
+            "weights": [weights.st_size, weights.st_mtime_ns],
+        }
+
+    def summary(self, rows: Sequence[Prediction]) -> PredictSummary:
+        """Count, and write down beside the predictions what made them."""
+        output = self.arguments.prediction_output_file
+        known = [row for row in rows if row.probability is not None]
+        drift = self._drift()
+        summary = PredictSummary(
+            output=output,
+            run_file=run_file(output),
+            accounts=len(rows),
+            predicted=len(known),
+            at_least=sum(row.prediction or 0 for row in known),
+            without_captions=len(rows) - len(known),
+            unreadable=self.unreadable,
+            warnings=[] if drift is None else drift["warnings"],
+            age_cutoff=self.cutoff,
+            threshold=self.threshold,
+        )
+        write_json(summary.run_file, {**self._record(summary), "drift": drift})
+        return summary
+
+    def _drift(self) -> dict[str, Any] | None:
+        """A sample of the accounts against those that the model learnt from; None where nothing is known of them."""
+        folder = locate_model(self.arguments.finetuned_model_path).weights_file.parent
+        profile = read_profile(folder) if is_model_folder(folder) else None
+        if profile is None or not self.sample.kept:
+            return None
+        return as_json(compare(profile, self.sample.kept))
+
+    def _record(self, summary: PredictSummary) -> dict[str, Any]:
+        settings = self.predictor.settings
+        now = datetime.now(UTC)
+        counts = ("accounts", "predicted", "at_least", "without_captions", "unreadable")
+        return {
+            "created_at": now.isoformat(timespec="seconds"),
+            "model": str(self.arguments.finetuned_model_path),
+            "encoder": settings.encoder,
+            "age_cutoff": self.cutoff,
+            "threshold": self.threshold,
+            "precision": settings.precision,
+            "precision_asked_for": self.arguments.precision,
+            "numbers": settings.numbers,
+            "max_seq_len": settings.max_seq_len,
+            "input_dir": str(self.arguments.input_dir),
+            **{name: getattr(summary, name) for name in counts},
+            "seconds": round((now - self.started_at).total_seconds(), 1),
+            "versions": versions(),
+        }
+
+
+class Sample:
+    """A random sample of a stream of unknown length: every account has the same chance to be kept."""
+
+    def __init__(self, size: int) -> None:
+        self.kept: list[list[str]] = []
+        self._size, self._seen = size, 0
+        self._random = random.Random(0)  # noqa: S311  nothing secret hangs on it
+
+    def add(self, captions: list[str]) -> None:
+        """Offer an account's captions; one without any is not counted."""
+        if not captions:
+            return
+        self._seen += 1
+        if len(self.kept) < self._size:
+            self.kept.append(captions)
+        elif (place := self._random.randrange(self._seen)) < self._size:
+            self.kept[place] = captions

@@ -1,0 +1,1 @@
+"""Figures, charts and texts for the pages and for reports."""

@@ -1,0 +1,98 @@
+"""The paragraph that a paper's methods section needs, with the figures of one run at one threshold."""
+
+from typing import Any
+
+from core import __version__
+from core.evaluation.holdout import Source
+from core.models.card import method_in_words
+from core.models.folder import ModelInfo
+from core.reporting.run_results import RunView, interval
+from core.statistics.metrics import accuracy_interval, share_interval
+from core.utils.formatting import count, number, percent
+
+_CHOOSING = "chose the best of its states"
+_VALIDATION = {
+    "combined": "served only to measure it",
+    "tfidf": "served only to measure it",
+    "majority": "served only to measure it",
+}
+_JUDGED_ON: dict[Source, str] = {
+    "run": "of known age that it had not learnt from",
+    "test": "kept for testing",
+    "validation": "kept for choosing its settings",
+    "both": "kept for testing or for choosing its settings",
+}
+
+
+def methods_section(view: RunView) -> str:
+    """Sentences to copy into a paper: the model, how it was tested, and the share that it gives."""
+    parts = [_model(view.run.model, view.cutoff), _errors(view), _share(view)]
+    return " ".join(part for part in parts if part)
+
+
+def _model(model: ModelInfo | None, cutoff: float) -> str:
+    aim = f"Whether an account's owner is at least {cutoff:g} years old was estimated from its public captions"
+    if model is None or "method" not in model.training:
+        return f"{aim} with AgeScope {__version__}."
+    split = model.training["split"]
+    method = method_in_words({**model.training, "settings": model.settings.as_dict()}).replace("`", "")
+    return (
+        f"{aim} with AgeScope {__version__}. {method} It learnt from {count(len(split['train']), 'account')} of known "
+        f"age; {number(len(split['validation']))} others {_VALIDATION.get(model.training['method'], _CHOOSING)}, and "
+        f"{number(len(split['test']))} were kept for testing."
+    )
+
+
+def _errors(view: RunView) -> str:
+    if view.judged is None:
+        return ""
+    known = view.judged.known
+    right, total = int(((known.probability >= view.threshold) == known.at_least).sum()), len(known.at_least)
+    accuracy = f"{percent(right / total, 1)}; 95 % interval {interval(*accuracy_interval(right, total))}"
+    return (
+        f"At a threshold of {view.threshold:.2f} it was right on {number(right)} of {count(total, 'account')} "
+        f"{_JUDGED_ON[view.judged.source]} ({accuracy})."
+    )
+
+
+def _share(view: RunView) -> str:
+    at_least, counted = view.counted
+    found = view.prevalence
+    who = "predicted" if isinstance(view.run.sample, str) else "that the model had not seen"
+    share = _with_interval(at_least / counted if counted else None, *share_interval(at_least, counted))
+    text = (
+        f"{_silent(view)}Of {count(counted, 'account')} {who}, {number(at_least)} ({share}) were predicted to be at "
+        f"least {view.cutoff:g}."
+    )
+    if isinstance(found, str) or found["rogan_gladen"]["value"] is None:
+        return f"{text} The model's errors are not known well enough to correct this share for them."
+    rates, corrected = found["error_rates"], found["rogan_gladen"]
+    return (
+        f"{text} Corrected for its sensitivity ({_rate(rates['sensitivity'])}) and specificity "
+        f"({_rate(rates['specificity'])}) after Rogan and Gladen, the share is {percent(corrected['value'], 1)} (95 % "
+        f"interval of Lang and Reiczigel: {interval(corrected['low'], corrected['high'])}).{_whole_list(view)}"
+    )
+
+
+def _whole_list(view: RunView) -> str:
+    whole = view.whole_list
+    if whole is None:
+        return ""
+    return (
+        f" Of the whole list, known ages taken as known and the others corrected, the share is "
+        f"{percent(whole['value'], 1)} (95 % interval {interval(whole['low'], whole['high'])})."
+    )
+
+
+def _silent(view: RunView) -> str:
+    silent = int(view.run.predictions["probability"].isna().sum())
+    total = count(len(view.run.predictions), "account")
+    return f"Of {total}, {number(silent)} without captions could not be predicted. " if silent else ""
+
+
+def _with_interval(share: float | None, low: float | None, high: float | None) -> str:
+    return f"{percent(share, 1)}; {interval(low, high)}"
+
+
+def _rate(rate: dict[str, Any]) -> str:
+    return _with_interval(rate["value"], rate["low"], rate["high"])

@@ -1,0 +1,411 @@
+"""One prediction run seen at one threshold: every figure and chart of it, and the report of the study."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import altair as alt
+import orjson
+import pandas as pd
+
+from core.errors import InputError
+from core.evaluation.evaluate import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve, tables
+from core.evaluation.holdout import Judged, error_rates, judged_accounts
+from core.index import Counts
+from core.models.folder import CARD_FILE, COMPARISON_FILE, ModelInfo
+from core.models.method_names import NAMES
+from core.reporting import charts
+from core.statistics.calibration import Band, Floats, abstention_band
+from core.statistics.metrics import share_interval
+from core.statistics.prevalence import PrevalenceSample, prevalence_sample, rogan_gladen
+from core.utils.formatting import count, day, moment, number, percent
+
+ESTIMATES = {
+    "raw": "Counted",
+    "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
+    "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
+}
+_NOTES = {
+    "rogan_gladen": "the one to report",
+    "expectation_maximisation": "depends on no threshold; for comparison",
+}
+
+_PARTS = {"train": "learnt from", "validation": "chose by", "test": "tested with"}
+_SHARE_COLUMNS = ["share", "95 % interval", "estimate", "note"]
+_FEWEST_SHOWN = 5  # accounts of an age or a number of posts; fewer could be told apart by those who know them
+
+COMPARED = ("auc", "accuracy", "average_precision", "calibration_error")
+"""The figures by which methods are shown side by side."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with what it shows in words, and the figures behind it."""
+
+    title: str
+    drawn: alt.TopLevelMixin
+    alt: str
+    data: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Run:
+    """A prediction run, and what of it does not depend on a threshold.
+
+    Attributes:
+        name: of its folder.
+        predictions: ``username``, ``probability``, ``prediction``, ``posts``, ``age``; a row an account.
+        model: what made them, or None where it is gone.
+        cutoff: the age in years.
+    """
+
+    name: str
+    predictions: pd.DataFrame
+    model: ModelInfo | None
+    cutoff: float
+
+    @cached_property
+    def judged(self) -> Judged | None:
+        """The labelled accounts that say how good the model is."""
+        return judged_accounts(self.predictions, self.model, self.cutoff)
+
+    @cached_property
+    def parts(self) -> dict[str, str]:
+        """What each account that made the model was used for."""
+        split = self.model.training.get("split", {}) if self.model else {}
+        return {username: _PARTS[part] for part, usernames in split.items() for username in usernames}
+
+    @cached_property
+    def histogram(self) -> pd.DataFrame:
+        """Accounts by probability and labelled group."""
+        return charts.histogram(self.predictions, self.cutoff)
+
+    @cached_property
+    def counted(self) -> Floats:
+        """The probabilities of the accounts that shares are about: new to the model, where there are such."""
+        if isinstance(self.sample, str):
+            return self.predictions["probability"].dropna().to_numpy(dtype=float)
+        return self.sample.probability
+
+    @property
+    def counted_in_words(self) -> str:
+        """Which accounts these are, as a sentence."""
+        if isinstance(self.sample, str):
+            return f"Of all {count(len(self.counted), 'predicted account')}."
+        left_out = self.sample.about["accounts"]["left_out_known_to_the_model"]
+        known = f"; {number(left_out)} that made it or tell its errors are left out" if left_out else ""
+        return f"Of the {count(len(self.counted), 'account')} that the model had not seen{known}."
+
+    @cached_property
+    def sample(self) -> PrevalenceSample | str:
+        """What the corrected shares are estimated from, or why they cannot be."""
+        if self.model is None:
+            return "The model's folder is gone, so its errors are unknown and the share cannot be corrected."
+        try:
+            return prevalence_sample(self.predictions, self.model, self.cutoff)
+        except InputError as error:
+            return str(error)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A prediction run at a threshold.
+
+    Attributes:
+        run: what does not depend on the threshold.
+        threshold: from which probability on "at least" is predicted.
+        wanted: the accuracy below which an account is called uncertain; None calls none so.
+    """
+
+    run: Run
+    threshold: float
+    wanted: float | None = None
+
+    @property
+    def cutoff(self) -> float:
+        """The age in years."""
+        return self.run.cutoff
+
+    @property
+    def judged(self) -> Judged | None:
+        """The labelled accounts that say how good the model is."""
+        return self.run.judged
+
+    @cached_property
+    def band(self) -> Band | None:
+        """Where the model is called uncertain; None where it never is, or no band gives the wanted accuracy."""
+        if self.judged is None or self.wanted is None:
+            return None
+        return abstention_band(self.judged.known.at_least, self.judged.known.probability, self.wanted, self.threshold)
+
+    @cached_property
+    def uncertain(self) -> "pd.Series[bool]":
+        """Of each account, whether its probability lies inside the band."""
+        probability = self.run.predictions["probability"]
+        if self.band is None:
+            return pd.Series(False, index=probability.index)
+        return (probability > self.band.low) & (probability < self.band.high)
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """How many accounts of the sample are predicted to be at least at the cutoff, and how many it has."""
+        return int((self.run.counted >= self.threshold).sum()), len(self.run.counted)
+
+    @cached_property
+    def prevalence(self) -> dict[str, Any] | str:
+        """The shares as :func:`core.statistics.prevalence.prevalence` gives them, or why there are none."""
+        sample = self.run.sample
+        if isinstance(sample, str):
+            return sample
+        try:
+            return sample.at(self.threshold)
+        except InputError as error:
+            return str(error)
+
+    @property
+    def shares(self) -> pd.DataFrame:
+        """Each estimate of the share with its interval, in words: estimate, share, interval, note."""
+        found = self.prevalence
+        if isinstance(found, str):
+            return pd.DataFrame(columns=_SHARE_COLUMNS)
+        rows = [
+            _figures(name, {**found[key], "note": found[key]["note"] or _NOTES.get(key)})
+            for key, name in ESTIMATES.items()
+        ]
+        if self.whole_list is not None:
+            rows.append(_figures("Of the whole list: known ages as known, the others corrected", self.whole_list))
+        return pd.DataFrame(rows, columns=_SHARE_COLUMNS)
+
+    @cached_property
+    def whole_list(self) -> dict[str, Any] | None:
+        """The share among all accounts with a known age or a probability; None where no age is known.
+
+        A known age is counted as it is; the share of the others is corrected after Rogan and Gladen.
+        """
+        table = self.run.predictions
+        ages = table["age"].dropna()
+        others = table["probability"][table["age"].isna()].dropna().to_numpy(dtype=float)
+        if isinstance(self.prevalence, str) or isinstance(self.run.sample, str) or ages.empty or not len(others):
+            return None
+        rest = rogan_gladen(others, self.run.sample.known, self.threshold)
+        if rest.value is None:
+            return None
+        at_least, total = int((ages >= self.cutoff).sum()), len(ages) + len(others)
+        shares = [(at_least + share * len(others)) / total for share in (rest.value, rest.low, rest.high)]
+        note = (
+            f"{count(len(ages), 'account')} of known age, {number(at_least)} of them at least {self.cutoff:g}; "
+            f"{number(len(others))} others corrected"
+        )
+        return {"value": shares[0], "low": shares[1], "high": shares[2], "note": note}
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """The confusion at the threshold with both error rates, in words; empty where nothing is known."""
+        if self.judged is None:
+            return pd.DataFrame()
+        below, at_least, _ = charts.group_names(self.cutoff)
+        names = {"under": (below, at_least), "at_least": (at_least, below)}
+        rows = [
+            {
+                "label": names[row.group][0],
+                f"predicted {below}": row.right if row.group == "under" else row.wrong,
+                f"predicted {at_least}": row.wrong if row.group == "under" else row.right,
+                "in error": percent(row.rate, 1),
+                "95 % interval": interval(*row.interval),
+            }
+            for row in error_rates(self.judged.known, self.threshold)
+        ]
+        return pd.DataFrame(rows)
+
+    def distribution(self) -> Chart:
+        """Accounts by probability, with the threshold and the band."""
+        counts = self.run.histogram
+        band = (self.band.low, self.band.high) if self.band and self.band.low < self.band.high else None
+        drawn = charts.probabilities(counts, self.cutoff, self.threshold, band)
+        probability = self.run.predictions["probability"].dropna()
+        at_least = int((probability >= self.threshold).sum())
+        text = f"All predicted accounts by probability of being at least {self.cutoff:g}; "
+        text += f"{at_least:,} of {len(probability):,} at or above the threshold {self.threshold:.2f}"
+        made = ", those that made the model among them" if self.run.parts else ""
+        return Chart(f"Probabilities of all predicted accounts{made}", drawn, text, counts)
+
+    def quality_charts(self) -> Iterator[Chart]:
+        """Error rates by threshold, ROC, precision and recall, calibration; none where nothing is known."""
+        if self.judged is None:
+            return
+        truth, probability = self.judged.known.at_least, self.judged.known.probability
+        rates = rates_by_threshold(truth, probability)
+        now = rates.iloc[[int((rates["threshold"] - self.threshold).abs().argmin())]]
+        yield Chart(
+            "Both error rates by threshold",
+            charts.rates(rates, self.cutoff, self.threshold),
+            "Share in error of both groups by threshold",
+            rates,
+        )
+        roc = roc_curve(truth, probability)
+        at = now.assign(true_positive_rate=now["recall_at_least"], false_positive_rate=1 - now["recall_under"])
+        yield Chart("ROC curve", charts.roc(roc, at), "ROC curve, with the threshold on it", roc)
+        precision = precision_recall_points(truth, probability)
+        hits, called = now["at_least_predicted_at_least"], now["under_predicted_at_least"]
+        at = now.assign(recall=now["recall_at_least"], precision=hits / (hits + called))
+        drawn = charts.precision_recall(precision, at.dropna(subset=["precision"]))
+        yield Chart("Precision and recall", drawn, "Precision by recall, with the threshold on it", precision)
+        bins = calibration_curve(truth, probability)
+        yield Chart(
+            "Calibration", charts.calibration(bins), "Observed share at least by probability, with intervals", bins
+        )
+
+    def error_charts(self) -> Iterator[Chart]:
+        """Where the errors sit: by age and by number of posts; none where the run has no labels of its own."""
+        if self.judged is None or self.judged.source != "run":
+            return
+        found = tables(self.judged.table, self.threshold)
+        for key, title in (("by_age", "known age"), ("by_posts", "captions used")):
+            data = pd.DataFrame(found[key])
+            data = data[data["accounts"] >= _FEWEST_SHOWN].assign(group=data["group"].astype(str))
+            if data.empty:
+                continue
+            yield Chart(f"Accuracy by {title}", charts.accuracy_by(data, title), f"Accuracy by {title}", data)
+
+    @property
+    def counted_uncertain(self) -> int:
+        """How many of the accounts that shares are about lie inside the band."""
+        if self.band is None:
+            return 0
+        return int(((self.run.counted > self.band.low) & (self.run.counted < self.band.high)).sum())
+
+    def downloads(self) -> pd.DataFrame:
+        """A row an account, with what the threshold and the band make of it."""
+        probability = self.run.predictions["probability"]
+        predicted = (probability >= self.threshold).astype("Int8").where(probability.notna())
+        return self.run.predictions.assign(prediction=predicted, uncertain=self.uncertain)
+
+
+def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
+    """Every method of the comparison that a model is part of, in words, best first; empty where it is part of none."""
+    try:
+        record = orjson.loads((model.folder.parent / COMPARISON_FILE).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return pd.DataFrame()
+    rows = [row for row in record["rows"] if row["cutoff"] == cutoff]
+    rows.sort(key=lambda row: row["metrics"]["auc"]["value"] or 0.0, reverse=True)
+    return pd.DataFrame(
+        [
+            {"method": NAMES.get(row["method"], row["method"]) + " (this one)" * (row["method"] == model.folder.name)}
+            | {name.replace("_", " "): _with_interval(row["metrics"][name]) for name in COMPARED}
+            for row in rows
+        ]
+    )
+
+
+def _with_interval(figure: dict[str, float | None]) -> str:
+    if figure["low"] is None:
+        return number(figure["value"], 3)
+    return f"{number(figure['value'], 3)} ({number(figure['low'], 3)} to {number(figure['high'], 3)})"
+
+
+def _figures(name: str, share: dict[str, Any]) -> tuple[str, str, str, str | None]:
+    return percent(share["value"], 1), interval(share["low"], share["high"]), name, share["note"]
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """``54.0 to 69.0 %``; a dash where there is none."""
+    return "–" if low is None or high is None else f"{number(100 * low, 1)} to {percent(high, 1)}"
+
+
+def report(view: RunView, counts: Counts, details: dict[str, Any], per_day: pd.DataFrame | None = None) -> str:
+    """The study as one HTML page; it names no account.
+
+    Args:
+        view: the run.
+        counts: where the study stands.
+        details: the content of the run's ``predictions.run.json``.
+        per_day: how many accounts were collected on which ``day``, in order.
+    """
+    from core.reporting.html_report import Section, html_report
+    from core.reporting.methods_text import methods_section
+
+    sections = [
+        Section(
+            "The study",
+            [_study_in_words(counts), *_days_in_words(per_day)],
+            _pairs(counts.outcomes, "outcome"),
+        ),
+        Section(f"Share at least {view.cutoff:g}", _share_in_words(view), view.shares),
+        _section(view.distribution()),
+    ]
+    if view.judged is not None:
+        sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
+    sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
+    if "drift" in details:
+        title = "Do these accounts look like those that the model learnt from?"
+        sections.append(Section(title, drift_in_words(details["drift"])))
+    card = view.run.model.folder / CARD_FILE if view.run.model else None
+    if card and card.is_file():
+        sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
+    sections.append(Section("For a methods section", [methods_section(view)]))
+    sections.append(Section("How it was predicted", table=_pairs(_settings(view, details), "setting", "value")))
+    return html_report(f"Accounts at least {view.cutoff:g}", sections)
+
+
+def _section(chart: Chart) -> Any:
+    from core.reporting.html_report import Section
+
+    return Section(chart.title, chart=chart.drawn, alt=chart.alt)
+
+
+def _study_in_words(counts: Counts) -> str:
+    return (
+        f"{count(counts.listed, 'account')} listed, {number(counts.collected)} collected, "
+        f"{number(counts.with_posts)} with captions ({count(counts.posts, 'post')} in all), "
+        f"{number(counts.labelled)} with a known age."
+    )
+
+
+def _days_in_words(per_day: pd.DataFrame | None) -> list[str]:
+    if per_day is None or per_day.empty:
+        return []
+    first, last = (day(per_day["day"].iloc[at].to_pydatetime()) for at in (0, -1))
+    return [f"Collected on {first}." if first == last else f"Collected from {first} to {last}."]
+
+
+def drift_in_words(found: dict[str, Any]) -> list[str]:
+    """What :mod:`core.statistics.drift` found, as sentences."""
+    said = [*found.get("warnings", []), *([found["note"]] if found.get("note") else [])]
+    return said or ["In length, number, language and vocabulary of their captions they do."]
+
+
+def _share_in_words(view: RunView) -> list[str]:
+    at_least, predicted = view.counted
+    low, high = share_interval(at_least, predicted)
+    counted = percent(at_least / predicted, 1) if predicted else "–"
+    text = [
+        view.run.counted_in_words,
+        f"{at_least:,} of {predicted:,} ({counted}, {interval(low, high)}) are at or above the threshold of "
+        f"{view.threshold:.2f}, that is, predicted to be at least {view.cutoff:g}.",
+    ]
+    if view.band is not None:
+        text.append(f"{count(view.counted_uncertain, 'account')} of these lie in the band of uncertainty.")
+    found = view.prevalence
+    return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
+
+
+def _settings(view: RunView, details: dict[str, Any]) -> dict[str, Any]:
+    shown = ("created_at", "encoder", "precision", "max_seq_len")
+    known = {name.replace("_", " "): details[name] for name in shown if name in details}
+    if "created at" in known:
+        known["created at"] = moment(str(known["created at"]))
+    band = f"{view.band.low:.2f} to {view.band.high:.2f}" if view.band else "none"
+    versions = {f"version of {name}": value for name, value in details.get("versions", {}).items()}
+    return {
+        "run": view.run.name,
+        "threshold": f"{view.threshold:.2f}",
+        "band of uncertainty": band,
+        **known,
+        **versions,
+    }
+
+
+def _pairs(values: Mapping[str, Any], first: str, second: str = "accounts") -> pd.DataFrame:
+    return pd.DataFrame([(key.replace("_", " "), str(value)) for key, value in values.items()], columns=[first, second])

@@ -1,0 +1,289 @@
+"""Several ways to make a model side by side: the same accounts, the same folds, one table.
+
+Each method's model lies in a folder of its own, named after the method, and can be used to predict
+like any other. What is finished is not done again when an interrupted comparison is started anew.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from core.encoder.devices import check_device
+from core.encoder.user_encoder import open_cache
+from core.errors import InputError
+from core.jobs.progress import Progress
+from core.models.folder import CHECKPOINTS, COMPARISON_FILE, TEST_FILE, is_model_folder, read_model_info, versions
+from core.models.method_names import NAMES
+from core.models.predictor import Floats
+from core.settings import get_settings
+from core.statistics.calibration import Bools
+from core.statistics.metrics import compare_predictions, metrics
+from core.storage.predictions_file import plain_name
+from core.training.finetune import forget_checkpoints
+from core.training.methods import METHODS, Method, Study, fit
+from core.training.save_model import choose, part_probabilities, write_model
+from core.training.splits import Parts, k_folds, split_accounts
+from core.training.train import TrainArguments, check_parts, prepare, sides
+from core.utils.io import write_atomically, write_json
+
+TABLE_FILE = "comparison.csv"
+CARD_FILE = "README.md"
+
+FEWEST_FOLDS = 2
+
+_FOLDS_FOLDER = "folds"
+_VALIDATION_SHARE = 0.15
+_SHOWN = ("auc", "accuracy", "balanced_accuracy", "average_precision", "brier", "calibration_error")
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a method said of the accounts that test.
+
+    Attributes:
+        usernames: of the accounts.
+        probability: [accounts, cutoffs].
+        predicted: [accounts, cutoffs], by the threshold of the model that said it.
+        seconds: that the making took.
+    """
+
+    usernames: list[str]
+    probability: Floats
+    predicted: Bools
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {**asdict(self), "probability": self.probability.tolist(), "predicted": self.predicted.tolist()}
+
+    @classmethod
+    def read(cls, path: Path) -> "Tested":
+        """Read what :meth:`as_dict` wrote."""
+        content = orjson.loads(path.read_bytes())
+        return cls(
+            content["usernames"],
+            np.array(content["probability"]),
+            np.array(content["predicted"]),
+            content["seconds"],
+        )
+
+
+def compare(
+    arguments: TrainArguments, progress: Progress, methods: Sequence[Method] = tuple(METHODS), folds: int | None = None
+) -> Path:
+    """Make a model by each of ``methods`` on the same accounts, and write one table of what they are worth.
+
+    Args:
+        arguments: of every method; the models go into folders under ``model_output_dir``.
+        progress: told of every step.
+        methods: which.
+        folds: None tests on the test part of the split; a number tests every account once by
+            cross-validation, after which each method's model is made from all accounts.
+
+    Returns:
+        The folder, with ``comparison.json``, ``comparison.csv`` and ``README.md`` in it.
+
+    Raises:
+        InputError: as ``train``; or the folder holds a comparison with other settings.
+        Stopped: asked to stop; the same call goes on after the last method that was finished.
+    """
+    check_device(arguments.device)
+    if folds is not None and folds < FEWEST_FOLDS:
+        raise InputError(f"--folds must be at least {FEWEST_FOLDS}, not {folds}.")
+    folder = arguments.model_output_dir
+    _claim(folder, {"arguments": arguments.as_dict(), "folds": folds})
+    with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
+        study = prepare(arguments, cache, progress)
+        if not folds and not study.parts["test"]:
+            raise InputError("The split has no test accounts to compare on. Add some, or ask for --folds.")
+        run = _Comparison(arguments, study, methods, folder, progress)
+        tested = run.by_folds(folds) if folds else run.by_test()
+    _write(folder, run.study, arguments, tested, folds)
+    return folder
+
+
+class _Comparison:
+    def __init__(
+        self, arguments: TrainArguments, study: Study, methods: Sequence[Method], folder: Path, progress: Progress
+    ) -> None:
+        self.arguments, self.study, self.methods = arguments, study, methods
+        self.folder, self.progress = folder, progress
+
+    def by_test(self) -> dict[Method, Tested]:
+        """Each method's model, tested on the accounts set aside."""
+        found = {}
+        for method in self.methods:
+            self._make(method, self.study)
+            found[method] = _tested(self.folder / method)
+        return found
+
+    def by_folds(self, folds: int) -> dict[Method, Tested]:
+        """Every account tested once, and then each method's model from all of them."""
+        strata = sides(self.study.accounts, self.arguments.cutoffs)
+        drawn = k_folds(strata, folds, self.arguments.seed, self.study.twins)
+        parts = [self._with_validation(fold, strata) for fold in drawn]
+        found = {}
+        for method in self.methods:
+            each = [self._fold(number, method, part) for number, part in enumerate(parts, start=1)]
+            found[method] = _pooled(each)
+        everybody = self._with_validation({"train": sorted(strata), "test": []}, strata)
+        for method in self.methods:
+            self._make(method, replace(self.study, parts=everybody))
+        return found
+
+    def _with_validation(self, fold: Parts, strata: dict[str, tuple[bool, ...]]) -> Parts:
+        """A fold whose training accounts are divided into those that train and those that choose."""
+        inner = {username: strata[username] for username in fold["train"]}
+        shares = {"train": 1 - _VALIDATION_SHARE, "validation": _VALIDATION_SHARE}
+        parts = {**split_accounts(inner, self.arguments.seed, shares, self.study.twins), "test": fold["test"]}
+        check_parts(parts, strata)
+        return parts
+
+    def _fold(self, number: int, method: Method, parts: Parts) -> Tested:
+        path = self.folder / _FOLDS_FOLDER / f"{number}-{method}.json"
+        if path.is_file():
+            return Tested.read(path)
+        study = replace(self.study, parts=parts)
+        checkpoints = self.folder / _FOLDS_FOLDER / CHECKPOINTS
+        trained = fit(method, study, checkpoints, self.progress)
+        if trained.history.stopped:
+            raise self.progress.stopped("Stopped as asked.")
+        choose(trained, study, self.arguments.calibrate, self.arguments.threshold)
+        probability = part_probabilities(trained.predictor, study, "test")
+        predicted = probability >= np.array(trained.predictor.settings.thresholds)
+        tested = Tested(parts["test"], probability, predicted, trained.seconds)
+        write_json(path, tested.as_dict())
+        forget_checkpoints(checkpoints)
+        return tested
+
+    def _make(self, method: Method, study: Study) -> None:
+        """The method's model folder, unless it is there."""
+        folder = self.folder / method
+        if is_model_folder(folder):
+            return
+        self.progress.event(kind="method", method=method)
+        trained = fit(method, study, folder / CHECKPOINTS, self.progress)
+        if trained.history.stopped:
+            raise self.progress.stopped("Stopped as asked.")
+        choose(trained, study, self.arguments.calibrate, self.arguments.threshold)
+        write_model(trained, study, self.arguments.as_dict(), folder)
+        forget_checkpoints(folder / CHECKPOINTS)
+
+
+def _claim(folder: Path, what: dict[str, Any]) -> None:
+    """Make ``folder`` the place of this comparison, or go on with it there."""
+    path = folder / "comparison.started.json"
+    if path.is_file():
+        if orjson.loads(path.read_bytes()) != orjson.loads(orjson.dumps(what)):
+            raise InputError(f"{folder} holds a comparison with other settings. Choose another folder, or remove it.")
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty. Choose a folder of its own for the comparison.")
+    write_json(path, what)
+
+
+def _tested(folder: Path) -> Tested:
+    """What a model's ``test.csv`` says."""
+    info = read_model_info(folder)
+    with (folder / TEST_FILE).open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file)
+    probability = np.array([row[2:] for row in rows], np.float64)
+    predicted = probability >= np.array(info.settings.thresholds)
+    return Tested([plain_name(row[0]) for row in rows], probability, predicted, info.training["seconds"])
+
+
+def _pooled(folds: Sequence[Tested]) -> Tested:
+    return Tested(
+        [username for fold in folds for username in fold.usernames],
+        np.concatenate([fold.probability for fold in folds]),
+        np.concatenate([fold.predicted for fold in folds]),
+        sum(fold.seconds for fold in folds) / len(folds),
+    )
+
+
+# -------------------------------------------------------------------------------------- the table
+
+
+def _write(
+    folder: Path, study: Study, arguments: TrainArguments, tested: dict[Method, Tested], folds: int | None
+) -> None:
+    rows = [*_rows(study, tested)]
+    record = {
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "arguments": arguments.as_dict(),
+        "folds": folds,
+        "accounts": len(next(iter(tested.values())).usernames),
+        "labels": study.accounts.report.as_dict(),
+        "rows": rows,
+        "pairs": [*_pairs(study, tested, rows)],
+        "versions": versions(),
+    }
+    write_atomically(folder / TABLE_FILE, _csv(rows))
+    write_atomically(folder / CARD_FILE, _card(record))
+    write_json(folder / COMPARISON_FILE, record)
+
+
+def _rows(study: Study, tested: dict[Method, Tested]) -> Iterator[dict[str, Any]]:
+    """One row a cutoff and method, with every metric."""
+    for column, cutoff in enumerate(study.settings.age_cutoffs):
+        for method, found in tested.items():
+            truth = study.accounts.at_least([cutoff], found.usernames)[:, 0]
+            values = metrics(truth, found.probability[:, column], found.predicted[:, column])
+            yield {
+                "cutoff": cutoff,
+                "method": method,
+                "seconds": round(found.seconds, 1),
+                "metrics": {name: asdict(value) for name, value in values.items()},
+            }
+
+
+def _pairs(study: Study, tested: dict[Method, Tested], rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The method with the highest AUC at each cutoff against each other one."""
+    for column, cutoff in enumerate(study.settings.age_cutoffs):
+        here = [row for row in rows if row["cutoff"] == cutoff]
+        best: Method = max(here, key=lambda row: row["metrics"]["auc"]["value"] or 0.0)["method"]
+        truth = study.accounts.at_least([cutoff], tested[best].usernames)[:, 0]
+        for other in tested:
+            if other != best:
+                test = compare_predictions(truth, tested[best].predicted[:, column], tested[other].predicted[:, column])
+                yield {"cutoff": cutoff, "first": best, "second": other, **test}
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    names = list(rows[0]["metrics"])
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["cutoff", "method", "seconds", *(f"{n}{end}" for n in names for end in ("", "_low", "_high"))])
+    for row in rows:
+        figures = [row["metrics"][name][key] for name in names for key in ("value", "low", "high")]
+        writer.writerow([f"{row['cutoff']:g}", row["method"], row["seconds"], *figures])
+    return buffer.getvalue()
+
+
+def _card(record: dict[str, Any]) -> str:
+    how = f"{record['folds']}-fold cross-validation" if record["folds"] else "accounts set aside for the test"
+    lines = [
+        "# Methods compared\n",
+        f"{record['accounts']} accounts, {how}. Figures with 95 % intervals over accounts; seconds of one fit.\n",
+        "| cutoff | method | " + " | ".join(name.replace("_", " ") for name in _SHOWN) + " | seconds |",
+        "|---|---|" + "---|" * (len(_SHOWN) + 1),
+    ]
+    for row in record["rows"]:
+        figures = " | ".join(_figure(row["metrics"][name]) for name in _SHOWN)
+        lines.append(f"| {row['cutoff']:g} | {NAMES[row['method']]} | {figures} | {row['seconds']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _figure(estimate: dict[str, Any]) -> str:
+    if estimate["value"] is None:
+        return "–"
+    if estimate["low"] is None:
+        return f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"

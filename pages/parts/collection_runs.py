@@ -1,0 +1,197 @@
+"""What stands below the form of Collect: the run under way or the latest one, and whether Instagram answers."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from pydantic import SecretStr
+
+from core.collection.collector import parse_limit
+from core.errors import AgeScopeError
+from core.instagram.factory import why_not
+from core.jobs import launcher
+from core.jobs.launcher import Job
+from core.reporting import charts
+from core.settings import Settings, get_settings
+from core.utils.formatting import count, moment, number, plain
+from core.utils.tables import safe_csv
+from pages.parts.components import draw_progress, secret_environment, start_job
+
+SHOWN = 500
+SOURCES = {
+    "web": "Instagram's own pages",
+    "graph": "Graph API",
+    "instaloader": "Instaloader",
+}
+
+
+def with_secrets() -> Settings:
+    """The settings that a job will have."""
+    given = {name.removeprefix("AGESCOPE_").lower(): SecretStr(value) for name, value in secret_environment().items()}
+    return get_settings().model_copy(update=given)
+
+
+def latest_collection() -> Job | None:
+    """The collection that runs, or else the one that was started last."""
+    collections = [job for job in launcher.list_jobs(get_settings().jobs_dir) if job.record["kind"] == "collect"]
+    return next((job for job in collections if job.state in launcher.ACTIVE), collections[0] if collections else None)
+
+
+@st.fragment(run_every=2.0)
+def running(arguments: Sequence[str] | None) -> None:
+    """The collection that runs now, or the latest one, as a person would ask after it.
+
+    Args:
+        arguments: what the button above starts, if there is one.
+    """
+    job = latest_collection()
+    if job is None:
+        return
+    is_active = job.state in launcher.ACTIVE
+    if st.session_state.get("collecting", is_active) != is_active:
+        st.session_state.collecting = is_active
+        st.rerun()  # what can be started, and what is left, is another thing now
+    st.session_state.collecting = is_active
+    st.subheader("Running" if is_active else "The latest run")
+    if not is_active:
+        draw_progress(job)
+        show_end(job)
+    tallies = job.progress.get("outcomes", {})
+    if tallies:
+        st.altair_chart(charts.outcomes(tallies), alt="Accounts of the list by outcome")
+    if not is_active and job.record["arguments"] != arguments:
+        offer_to_go_on(job)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if is_active:
+            st.button(
+                "Stop collecting", icon=":material/stop:", on_click=launcher.cancel, args=(job,), key="stop_collection"
+            )
+        st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
+    show_refusals(job.events("refusal"))
+    with st.expander("Accounts of this run", key="run_accounts", on_change="rerun") as accounts:
+        if accounts.open:
+            show_accounts(job)
+
+
+def show_end(job: Job) -> None:
+    """How a run ended; loudly where it could not go on."""
+    said = f"{job.state}. {plain(job.result.get('message', ''))}"
+    if job.state == "failed":
+        st.error(said)
+    else:
+        st.caption(said)
+
+
+def go_on_label(job: Job) -> str | None:
+    """What going on with an ended run is called; None where nothing of it is left."""
+    if job.state in launcher.RESUMABLE:
+        return "Go on collecting"
+    failed = job.progress.get("outcomes", {}).get("failed", 0)
+    return f"Try {count(failed, 'failed account')} again" if failed and job.state == "done" else None
+
+
+def offer_to_go_on(job: Job) -> None:
+    """The same command again, where it is another than the one that the page describes, and in what it differs."""
+    label, arguments = go_on_label(job), job.record["arguments"]
+    lists = [Path(path) for path in option(arguments, "--user-file")]
+    if label is None or not all(path.is_file() for path in lists):
+        return
+    source = next(iter(option(arguments, "--source")), "web")
+    reason = why_not(source, with_secrets())  # type: ignore[arg-type]
+    st.button(
+        label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting", disabled=bool(reason)
+    )
+    settings = [
+        *(f"list {plain(path.stem)}" for path in lists),
+        *(f"{posts} posts per account" for posts in option(arguments, "--posts-per-user")),
+        *(str(parse_limit(limit)) for limit in option(arguments, "--ratelimit")),
+        SOURCES.get(source, ""),
+    ]
+    as_started = f"As it was started: {', '.join(settings)}. *Start collecting* uses what is set above instead."
+    st.caption(plain(reason) if reason else as_started)
+
+
+def option(arguments: Sequence[str], name: str) -> list[str]:
+    """The values of an option, each time that it is given."""
+    return [value for key, value in itertools.pairwise(arguments) if key == name]
+
+
+def go_on(job: Job) -> Job | None:
+    """Start an ended run again; it goes on where it was."""
+    try:
+        return launcher.resume(job, secret_environment())
+    except AgeScopeError as error:
+        st.error(plain(error))
+        return None
+
+
+def show_refusals(refusals: list[dict[str, Any]]) -> None:
+    """What Instagram answered instead of posts, each kind once, with what to do about it."""
+    if not refusals:
+        return
+    st.markdown("**Answers that were not posts**")
+    table = pd.DataFrame(refusals)
+    for (meaning, advice), rows in table.groupby(["meaning", "advice"], sort=False):
+        latest = rows.iloc[-1]
+        st.warning(f"{plain(meaning)} {plain(advice)}", title=f"{count(len(rows), 'time')}: {plain(latest['answer'])}")
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def accounts_of(folder: Path, size: int) -> pd.DataFrame:
+    """Every account that a run has asked about, latest first."""
+    table = pd.DataFrame(Job(folder).events("account", last_bytes=size)[::-1])
+    return table[[name for name in ("at", "username", "outcome", "posts", "requests", "reason") if name in table]]
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def accounts_csv(folder: Path, size: int, outcomes: tuple[str, ...]) -> bytes:
+    return safe_csv(with_outcome(accounts_of(folder, size), outcomes))
+
+
+def with_outcome(table: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
+    return table[table["outcome"].isin(outcomes)] if outcomes else table
+
+
+def show_accounts(job: Job) -> None:
+    """The accounts that the latest run has asked about, to filter and to download."""
+    size = job.events_size()
+    table = accounts_of(job.folder, size)
+    if table.empty:
+        st.caption("None yet.")
+        return
+    outcomes = st.pills("Outcome", sorted(table["outcome"].unique()), selection_mode="multi", key="run_outcomes")
+    shown = with_outcome(table, outcomes)
+    st.dataframe(shown.head(SHOWN), hide_index=True, height=260, placeholder="–", alt="Accounts, latest first")
+    if len(shown) > SHOWN:
+        st.caption(f"The latest {number(SHOWN)} of {number(len(shown))}; the file holds them all.")
+    st.download_button(
+        "Download these",
+        accounts_csv(job.folder, size, tuple(outcomes)),
+        "accounts.csv",
+        "text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+    )
+
+
+@st.fragment(run_every=2.0)
+def check_instagram() -> None:
+    """Ask each route once, in the background, and show what each answered."""
+    checks = [job for job in launcher.list_jobs(get_settings().jobs_dir) if job.record["kind"] == "check"]
+    is_active = bool(checks) and checks[0].state in launcher.ACTIVE
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Check Instagram", icon=":material/network_check:", disabled=is_active, key="check"):
+            start_job("check", "Check of the routes to Instagram", ["check-instagram"])
+            st.rerun(scope="fragment")
+        st.caption("Asks each route once for a public account, within the limits, and says which work from here.")
+    if not checks:
+        return
+    lines = [line for line in checks[0].log().splitlines() if line.startswith("Route ")]
+    if lines:
+        st.markdown("\n".join(f"- {plain(line)}" for line in lines))
+        st.caption(f"Checked {moment(checks[0].record['created_at'])}")
+    elif not is_active:
+        st.warning(plain(checks[0].result.get("message", "The check ended without an answer; see its log.")))

@@ -1,0 +1,89 @@
+"""What stands around every page: who may see it, the navigation, the title, and what runs now."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.errors import AgeScopeError
+from core.settings import PROJECT_DIR, get_settings
+from pages.parts.components import running_work
+from pages.parts.sign_in import may_see, sign_in
+
+
+def draw_frame() -> None:
+    """Draw the frame and, inside it, the page that was asked for."""
+    st.set_page_config(page_title="AgeScope", page_icon=PROJECT_DIR / "docs" / "icon.svg", layout="wide")
+    st.logo(PROJECT_DIR / "docs" / "logo.svg", size="large")
+    # white, which Streamlit takes, is hard to read on the accent that can be read on a dark page
+    st.html("<style>[data-testid^=stBaseButton-primary]:enabled { color: light-dark(#FFFFFF, #0B1519); }</style>")
+    try:
+        shown = may_see(get_settings())
+    except AgeScopeError as error:
+        st.error(str(error), title="AgeScope cannot start", icon=":material/error:")
+        st.stop()
+
+    page = st.navigation(
+        all_pages(),
+        position="top" if shown else "hidden",
+    )
+    if not shown:
+        sign_in()
+        st.stop()
+
+    st.session_state.framed = True  # see pages.parts.components.in_frame
+    st.session_state.empty_at = None  # see pages.parts.components.empty_state
+    st.title(page.title)
+    running_work(page.title)
+    try:
+        page.run()
+    except AgeScopeError as error:
+        st.error(str(error), title="This did not work", icon=":material/error:")
+
+
+def all_pages() -> list[Any]:
+    """The pages, in their order."""
+    return [
+        st.Page(
+            "pages/overview.py",
+            title="Overview",
+            icon=":material/home:",
+            help="Where the study stands, what runs now, and the next step.",
+            default=True,
+        ),
+        st.Page(
+            "pages/collect.py",
+            title="Collect",
+            icon=":material/download:",
+            help="Upload a user list and collect public posts, or import files.",
+        ),
+        st.Page(
+            "pages/posts.py",
+            title="Posts",
+            icon=":material/article:",
+            help="Browse and search the collected accounts and their posts.",
+        ),
+        st.Page(
+            "pages/train.py",
+            title="Train",
+            icon=":material/model_training:",
+            help="Upload labels and train a classifier.",
+        ),
+        st.Page(
+            "pages/results.py",
+            title="Results",
+            icon=":material/insights:",
+            help="Predict, and see accuracy, distributions and every account.",
+        ),
+        st.Page(
+            "pages/jobs.py",
+            title="Jobs",
+            icon=":material/list_alt:",
+            help="Everything that runs or ran in the background.",
+        ),
+        st.Page(
+            "pages/settings.py",
+            title="Settings",
+            icon=":material/settings:",
+            help="Where things lie, what is installed, and a diagnostic file.",
+        ),
+    ]

@@ -1,0 +1,183 @@
+"""Parts of the Results page that open on demand: one account's reasons, drift, downloads."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import AgeScopeError, InputError
+from core.models.folder import TRAINING_FILE, ModelInfo, cutoff_index
+from core.reporting.run_results import RunView, drift_in_words, report
+from core.settings import get_settings
+from core.storage.models import account_files, file_name, read_account
+from core.storage.predictions_file import as_csv, prediction
+from core.utils.formatting import count, number, percent, plain
+from pages.parts.components import close, the_store
+
+SHOWN_CAPTIONS = 200
+DRIFT_SAMPLE = 500
+
+
+@st.cache_resource(max_entries=1, show_spinner="Loading the model …")
+def loaded(folder: Path, changed_ns: int) -> Any:
+    """The latest model that was asked for reasons; torch is imported only when somebody asks."""
+    from core.models.predictor import load_predictor
+
+    return load_predictor(folder)
+
+
+@st.cache_data(max_entries=32, show_spinner="Leaving each caption out …")
+def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version: int) -> tuple[float, pd.DataFrame]:
+    """An account's probability, and its captions by how much they moved it."""
+    from core.prediction.explain import explain
+
+    predictor = loaded(folder, changed_ns)
+    account = read_account(get_settings().accounts_dir / file_name(username))
+    posts = predictor.settings.used([post for post in account.posts if post.caption and post.caption.strip()])
+    found = explain(predictor, [post.caption for post in posts], cutoff_index(predictor.settings, cutoff))
+    table = pd.DataFrame(
+        {
+            "moved": found.moved,
+            "caption": [post.caption for post in posts],
+            "taken_at": pd.to_datetime([post.taken_at for post in posts], utc=True),
+        }
+    )
+    return found.probability, table.sort_values("moved", key=abs, ascending=False, ignore_index=True)
+
+
+def show_account(username: str, view: RunView) -> None:
+    """Why an account got its probability: each caption with how much it moved it, the most telling first."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(username)}**", width="stretch")
+            st.page_link(
+                "pages/posts.py",
+                label="Open its posts",
+                icon=":material/arrow_forward:",
+                query_params={"account": username},
+            )
+            st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=("why",))
+        if view.run.model is None:
+            st.info("The model's folder is gone, so what moved the probability cannot be computed.")
+            return
+        try:
+            changed = (view.run.model.folder / TRAINING_FILE).stat().st_mtime_ns
+            probability, table = reasons(view.run.model.folder, changed, view.cutoff, username, the_store().version)
+        except (AgeScopeError, OSError) as error:
+            st.info(plain(error))
+            return
+        st.caption(
+            f"Probability of at least {view.cutoff:g}: {percent(probability, 1)}, from {count(len(table), 'caption')}. "
+            "Each figure is the probability with all captions less the one without that caption: above 0 it speaks for "
+            f"at least {view.cutoff:g}. It explains the model, not the person."
+        )
+        st.dataframe(
+            table.head(SHOWN_CAPTIONS).assign(moved=100 * table["moved"]),
+            hide_index=True,
+            height=320,
+            placeholder="only caption",
+            alt="Captions by how much they moved the probability",
+            column_config={
+                "moved": st.column_config.NumberColumn("moved by (points)", format="%+.2f", width="small"),
+                "caption": st.column_config.TextColumn("caption", width="large"),
+                "taken_at": st.column_config.DatetimeColumn("taken", format="D MMM YYYY", width="small"),
+            },
+        )
+
+
+def show_drift(view: RunView, details: dict[str, Any]) -> None:
+    """Whether the predicted accounts look like those that the model learnt from."""
+    st.markdown("**Do these accounts look like those that the model learnt from?**")
+    known = details.get("drift")
+    if known is None and view.run.model is not None and st.button("Compare a sample", icon=":material/compare:"):
+        known = drift(view.run.model, view.run.model.folder, the_store().version)
+    if known is None:
+        st.caption("A model moves badly between kinds of text; where they differ, its errors are not those shown here.")
+        return
+    show = st.warning if known.get("warnings") else st.caption if known.get("note") else st.success
+    for sentence in drift_in_words(known):
+        show(plain(sentence))
+
+
+@st.cache_data(max_entries=4, show_spinner="Comparing the accounts …")
+def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
+    """The comparison of :mod:`core.statistics.drift` on a sample of the collected accounts."""
+    from core.statistics.drift import as_json, compare, read_profile
+
+    profile = read_profile(_model.folder)
+    if profile is None:
+        return {"note": "This model keeps no profile of its training accounts. Train it anew to have them compared."}
+    files = [*account_files(get_settings().accounts_dir)]
+    captions = []
+    for path in files[:: max(1, len(files) // DRIFT_SAMPLE)]:
+        try:
+            captions.append(read_account(path).captions)
+        except InputError:
+            continue
+    return as_json(compare(profile, captions))
+
+
+def as_csv_file(view: RunView) -> bytes:
+    """The run as the command line writes it, with the predictions at the threshold that is set."""
+    rows = view.downloads().itertuples()
+    return as_csv(prediction(row.username, row.probability, view.threshold, int(row.posts)) for row in rows).encode()
+
+
+def as_parquet_file(view: RunView) -> bytes:
+    buffer = io.BytesIO()
+    view.downloads().to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def figures_of(view: RunView) -> bytes:
+    from core.reporting.html_report import tables_as_zip  # here, so that no page waits for the renderer of reports
+
+    drawn = [view.distribution(), *view.quality_charts(), *view.error_charts()]
+    return tables_as_zip({chart.title.lower().replace(" ", "_"): chart.data for chart in drawn})
+
+
+def show_downloads(view: RunView, details: dict[str, Any]) -> None:
+    """Files for the threshold that is set, made when somebody asks for them."""
+    st.caption(
+        f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
+        "and names no account; it takes some seconds to draw."
+    )
+    counts, per_day, name = the_store().counts(), the_store().collected_per_day(), view.run.name
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download CSV",
+            data=lambda: as_csv_file(view),
+            file_name=f"{name}.csv",
+            mime="text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download Parquet",
+            data=lambda: as_parquet_file(view),
+            file_name=f"{name}.parquet",
+            mime="application/vnd.apache.parquet",
+            icon=":material/database:",
+            help="With known age, uncertainty and captions used.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download the charts' figures",
+            data=lambda: figures_of(view),
+            file_name=f"figures-{name}.zip",
+            mime="application/zip",
+            icon=":material/bar_chart:",
+            help="A CSV for each chart. A chart's own menu saves it as an image.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download report",
+            data=lambda: report(view, counts, details, per_day),
+            file_name=f"report-{name}.html",
+            mime="text/html",
+            icon=":material/description:",
+            help="The whole study as one HTML file that needs nothing else and prints well.",
+            on_click="ignore",
+        )

@@ -1,0 +1,76 @@
+"""An account is removed from everything that names it, and what cannot be removed is said."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from core.collection.outcome_log import LEDGER_NAME
+from core.index import Store
+from core.maintenance.delete_accounts import forget
+from core.settings import PROJECT_DIR, Settings
+from core.storage.models import Account, Post, file_name, write_account
+
+
+def study(folder: Path) -> Settings:
+    settings = Settings(data_dir=folder)
+    for name in ("anna", "bob", "=cmd"):
+        write_account(settings.accounts_dir, Account(username=name, posts=[Post(id="1", caption="hello")]))
+    for path, text in {
+        settings.lists_dir / "users.csv": "username\nanna\nbob\n",
+        settings.labels_dir / "ages.csv": "username,age\nanna,30\nbob,16\n",
+        settings.predictions_dir
+        / "run"
+        / "predictions.csv": "username,probability,prediction,posts\nanna,0.9,1,1\n'=cmd,0.1,0,1\n",
+        settings.jobs_dir
+        / "job"
+        / "events.jsonl": '{"kind":"account","username":"anna"}\n{"kind":"account","username":"bob"}\n',
+        settings.accounts_dir / LEDGER_NAME: '{"file":"anna.json"}\n{"file":"bob.json"}\n',
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return settings
+
+
+def everything(folder: Path) -> str:
+    return "".join(str(path) + path.read_text() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_nothing_names_a_forgotten_account_any_more(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    said = forget(["@Anna"], settings)
+    assert "anna" not in everything(tmp_path)
+    assert everything(tmp_path).count("bob") >= 4
+    assert len(said) == 5
+
+
+def test_names_that_look_like_formulas_are_found(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    forget(["=cmd"], settings)
+    assert "=cmd" not in everything(tmp_path)
+    assert not (settings.accounts_dir / file_name("=cmd")).exists()
+
+
+def test_uploads_and_the_index_hold_nothing_of_it_either(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    (settings.cache_dir / "uploads" / "1").mkdir(parents=True)
+    (settings.cache_dir / "uploads" / "1" / "posts.csv").write_text("username,caption\nanna,hello\n")
+    with Store(settings) as store:
+        store.refresh()
+        command = [sys.executable, "-m", "core", "forget", "bob"]
+        environment = {**os.environ, "AGESCOPE_DATA_DIR": str(tmp_path)}
+        said = subprocess.run(command, env=environment, cwd=PROJECT_DIR, capture_output=True, text=True, check=True)
+        assert "Rebuild the index" in said.stdout
+    assert not (settings.cache_dir / "uploads").exists()
+    assert "index was removed" in forget(["anna"], settings)[-1]
+    assert not settings.index_file.exists()
+
+
+def test_an_account_that_is_not_there_is_said(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    with Store(settings) as store:
+        store.refresh()
+    assert forget(["carla"], settings) == ["There is no file of carla."]
+    assert settings.index_file.exists()
+    said = forget(["carla", "anna"], settings)
+    assert said[0] == "There is no file of carla." and "index was removed" in said[-1]

@@ -1,0 +1,524 @@
+"""Every page, run by Streamlit itself without a browser, on an empty study and on the sample."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
+
+from core.maintenance.sample import load_sample
+from core.settings import PROJECT_DIR, get_settings
+from core.statistics.metrics import METRICS
+from core.storage.models import Account, Post, write_account
+from core.utils.io import write_atomically, write_json
+from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
+
+GRAPH_SECRETS = ("AGESCOPE_GRAPH_USER_ID", "AGESCOPE_GRAPH_TOKEN")
+PAGES = ["overview", "collect", "posts", "train", "results", "jobs", "settings"]
+
+
+@pytest.fixture(autouse=True)
+def study(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty data folder, and no store left open after it."""
+    # AppTest would run a page of a folder named pages/ without app.py around it; see pages/parts/components.py.
+    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("PagesManager", (PagesManager,), {}))
+    yield data_dir
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def sample(study: Path) -> Path:
+    load_sample(get_settings())
+    return study
+
+
+@pytest.fixture
+def predicted(sample: Path) -> Path:
+    """The sample with two prediction runs of a model that learnt from a few of its accounts."""
+    add_model(sample / "models" / "the-model")
+    add_predictions(sample, sample / "models" / "the-model")
+    return sample
+
+
+def run(page: str, **address: str) -> AppTest:
+    app = AppTest.from_file(str(PROJECT_DIR / "app.py"), default_timeout=60)
+    app.switch_page(f"pages/{page}.py")
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def bars(app: AppTest) -> list[str]:
+    """The texts of all progress bars, as they are read."""
+    return [re.sub(r"\\(.)", r"\1", bar.proto.text) for bar in app.get("progress")]
+
+
+def words(app: AppTest) -> str:
+    elements = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success, *app.subheader]
+    return "\n".join(str(element.value) for element in elements)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_an_empty_study(page: str) -> None:
+    app = run(page)
+    assert app.title[0].value.lower() == page
+    assert not app.error
+
+
+def settings_from(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"AGESCOPE_{name.upper()}", value)
+    get_settings.cache_clear()
+
+
+def test_nobody_sees_a_study_that_names_people_who_cannot_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_from(monkeypatch, people="ada@example.org")
+    app = run("overview")
+    assert [element.value for element in app.title] == ["AgeScope"]
+    assert "has no [auth]" in app.error[0].value
+
+
+def test_a_setting_that_cannot_be_used_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_from(monkeypatch, graph_url="ftp://example.org")
+    assert "AGESCOPE_GRAPH_URL cannot be used" in run("overview").error[0].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_the_sample(sample: Path, page: str) -> None:
+    assert not run(page).error
+
+
+def metric(app: AppTest, label: str) -> str:
+    return next(str(element.value) for element in app.metric if label in element.label)
+
+
+@pytest.mark.parametrize("view", ["Accounts", "How good", "Share", "Compare", "Download"])
+def test_every_view_of_the_results_opens(predicted: Path, view: str) -> None:
+    app = run("results", view=view)
+    assert not app.error
+    assert "%" in metric(app, "counted") and "%" in metric(app, "Corrected")
+
+
+def test_the_threshold_moves_the_share_and_the_errors(predicted: Path) -> None:
+    app = run("results", view="How good")
+    before = metric(app, "counted"), metric(app, "Accuracy"), app.dataframe[0].value.to_dict()
+    next(slider for slider in app.slider if slider.label == "Threshold").set_value(0.95).run()
+    assert not app.exception
+    after = metric(app, "counted"), metric(app, "Accuracy"), app.dataframe[0].value.to_dict()
+    assert all(old != new for old, new in zip(before, after, strict=True))
+
+
+def test_accounts_that_made_the_model_do_not_judge_it(predicted: Path) -> None:
+    app = run("results", view="How good")
+    assert "accounts that made the model are left out" in words(app)
+
+
+def test_two_runs_are_compared(predicted: Path) -> None:
+    app = run("results", view="Compare")
+    assert "fall on different sides of the threshold" in words(app)
+    assert "McNemar" in words(app)
+
+
+def test_a_link_shows_the_same_run(predicted: Path) -> None:
+    chosen = next(box for box in run("results", run="run-0").selectbox if box.label == "Predictions")
+    assert chosen.value == "run-0"
+
+
+def test_a_link_shows_the_same_threshold_until_another_run_is_chosen(predicted: Path) -> None:
+    app = run("results", run="run-0", threshold="0.8")
+    slider = next(slider for slider in app.slider if slider.label == "Threshold")
+    assert slider.value == 0.8
+    next(box for box in app.selectbox if box.label == "Predictions").set_value("run-1").run()
+    assert not app.exception
+    assert next(slider for slider in app.slider if slider.label == "Threshold").value == 0.5
+
+
+def test_a_link_opens_the_reasons_of_an_account(predicted: Path) -> None:
+    app = run("results", why="sample_dov_04")
+    assert r"sample\_dov\_04" in words(app)
+    next(button for button in app.button if button.label == "Close").click().run()
+    assert r"sample\_dov\_04" not in words(app)
+
+
+def test_a_model_is_shown_beside_the_baselines_it_was_compared_with(predicted: Path) -> None:
+    assert "compare all" in words(run("results", view="How good"))
+    auc = {"value": 0.9, "low": 0.8, "high": 0.95}
+    rows = [
+        {"cutoff": 21.0, "method": method, "metrics": dict.fromkeys(METRICS, auc | {"value": value})}
+        for method, value in (("majority", 0.5), ("the-model", 0.9))
+    ]
+    write_json(predicted / "models" / "comparison.json", {"rows": rows})
+    st.cache_data.clear()
+    tables = [table.value for table in run("results", view="How good").dataframe]
+    [beside] = [table for table in tables if "method" in table]
+    assert beside["method"].tolist() == ["the-model (this one)", "majority"]
+    assert beside["auc"].tolist() == ["0.900 (0.800 to 0.950)", "0.500 (0.800 to 0.950)"]
+
+
+def test_a_query_is_answered_or_its_mistake_is_said(sample: Path) -> None:
+    app = run("posts", show="SQL")
+    app.text_area(key="query").set_value("SELECT count(*) AS accounts FROM accounts")
+    app.button[-1].click().run()
+    assert app.dataframe[-1].value["accounts"].tolist() == [420]
+    app.text_area(key="query").set_value("DROP TABLE accounts")
+    app.button[-1].click().run()
+    assert "Only one SELECT" in words(app) and not app.exception
+
+
+def test_a_link_opens_an_account(sample: Path) -> None:
+    app = run("posts", account="sample_dov_04")
+    assert "sample" in words(app) and metric(app, "Known age") == "20"
+    assert "not in this study" in words(run("posts", account="nobody"))
+
+
+def test_columns_of_one_name_do_not_break_the_page(sample: Path) -> None:
+    app = run("posts", show="SQL")
+    app.text_area(key="query").set_value("SELECT username, username FROM accounts LIMIT 3")
+    app.button[-1].click().run()
+    assert not app.exception and not app.error
+    assert list(app.dataframe[-1].value.columns) == ["username", "username_2"]
+
+
+@pytest.mark.parametrize("example", ["Accounts with known ages", "Captions with a word, by known age"])
+def test_an_example_is_answered(sample: Path, example: str) -> None:
+    app = run("posts", show="SQL")
+    app.selectbox[0].set_value(example).run()
+    app.button[-1].click().run()
+    assert not app.exception and not app.error
+    assert len(app.dataframe[-1].value)
+
+
+def test_every_table_is_explained_beside_the_query(sample: Path) -> None:
+    [schema] = run("posts", show="SQL").table
+    assert "known age" in " ".join(schema.value.loc[2]) and "ages" in schema.value.loc[2].iloc[0]
+
+
+def test_an_opened_account_stands_above_the_table_with_the_way_to_its_reasons(predicted: Path) -> None:
+    app = run("posts", account="sample_dov_04")
+    order = [element.type for element in app.main if element.type in ("metric", "page_link", "dataframe")]
+    assert order == ["metric"] * 5 + ["page_link", "dataframe"]
+    link = app.get("page_link")[-1].proto
+    assert link.page == "results" and link.query_string == "run=run-1&why=sample_dov_04"
+
+
+def test_filters_are_cleared(sample: Path) -> None:
+    filters = {
+        "user": "dov",
+        "words": "school",
+        "since": "2026-01-01",
+        "label": "known",
+        "least": "3",
+        "outcome": "empty",
+    }
+    app = run("posts", **filters)
+    next(button for button in app.button if button.label == "Clear filters").click().run()
+    assert not app.exception
+    assert "420 accounts found" in words(app)
+    assert "Clear filters" not in [button.label for button in app.button]
+    assert not set(filters) & set(app.query_params)
+
+
+def test_posts_are_sorted(sample: Path) -> None:
+    newest, oldest = (
+        [
+            pd.to_datetime(about.replace("\u00a0", " ").splitlines()[1].strip().removesuffix(" UTC"))
+            for about in run("posts", show="Posts", posts_order=order).table[0].value["post"]
+        ]
+        for order in ("newest first", "oldest first")
+    )
+    assert newest == sorted(newest, reverse=True) and oldest == sorted(oldest) and newest[0] > oldest[0]
+
+
+def test_what_was_searched_for_is_marked_and_nothing_in_a_caption_is_markdown(study: Path) -> None:
+    caption = "see [this](https://example.org) <b>coffee</b> and $x$"
+    write_account(study / "accounts", Account(username="anna", posts=[Post(id="1", caption=caption)]))
+    [shown] = run("posts", show="Posts", words="coffee").table[0].value["caption"]
+    assert ":orange-background[coffee]" in shown
+    assert not re.search(r"(?<!\\)[<>$(]|(?<!\\)\](?=\()", shown.replace(":orange-background[coffee]", ""))
+
+
+def test_failed_accounts_can_be_tried_again_and_refusals_are_explained(sample: Path) -> None:
+    refusal = {"kind": "refusal", "answer": "429", "meaning": "Slow down *now*.", "advice": "Set lower limits."}
+    add_ended_job(sample, "collect", [refusal, refusal], {"collected": 5, "failed": 3})
+    app = run("collect")
+    assert any(button.label == "Try 3 failed accounts again" for button in app.button)
+    assert [str(warning.value) for warning in app.warning] == [r"Slow down \*now\*\. Set lower limits\."]
+
+
+def test_options_become_the_command(sample: Path) -> None:
+    app = run("collect")
+    app.segmented_control(key="from").set_value("graph")
+    app.segmented_control(key="proxies").set_value("public")
+    app.number_input(key="jitter").set_value(2.5)
+    app.number_input(key="refresh").set_value(30.0)
+    app.run()
+    command = app.code[0].value
+    for option in ("--source graph", "--useproxies", "--jitter 2.5", "--refresh 30", "--ratelimit 60,3600"):
+        assert option in command
+
+
+def test_a_long_list_is_looked_through_after_the_page_stands(sample: Path) -> None:
+    (sample / "lists" / "long.csv").write_text("username\n" + "\n".join(f"user_{n}" for n in range(10_001)))
+    app = run("collect", list="long")
+    assert "Looking at what is there" in words(app)
+    assert "An account takes" not in words(app)
+    assert "Start collecting" in [button.label for button in app.button]
+    app.run()
+    assert "Looking at what is there" not in words(app)
+    assert "An account takes" in words(app)
+
+
+def test_a_list_of_which_nothing_is_left_is_not_started(sample: Path) -> None:
+    app = run("collect")
+    assert "Nothing is left to collect" in words(app)
+    [start] = [button for button in app.button if button.label == "Start collecting"]
+    assert start.disabled
+    (sample / "lists" / "further.csv").write_text("username\nanna\n")
+    app = run("collect", list="further")
+    assert not next(button for button in app.button if button.label == "Start collecting").disabled
+    assert "An account takes" in words(app)
+
+
+def test_a_list_with_ages_is_kept_as_labels_too(study: Path) -> None:
+    app = run("collect")
+    app.file_uploader[0].set_value(("people.csv", b"username,age\nanna,20\nbob,\n", "text/csv")).run()
+    assert (study / "lists" / "people.csv").read_text() == "username\nanna\nbob\n"
+    assert (study / "labels" / "people.csv").read_text() == "username,age\nanna,20\n"
+
+
+def test_ages_of_a_list_that_are_not_used_are_shown_with_their_reasons(study: Path) -> None:
+    content = b"username,age\nanna,20\nbob,150\nx@example.com,30\ncarla,20\ncarla,30\n"
+    app = run("collect")
+    app.file_uploader[0].set_value(("people.csv", content, "text/csv")).run()
+    app.run()  # it is no toast that fades
+    assert "**3 usable accounts** · 1 duplicate · 1 with a known age" in words(app)
+    assert [box.label for box in app.expander][:2] == [
+        "1 line not usable: show why",
+        "3 ages not usable: show why",
+    ]
+    assert app.dataframe[1].value["text"].tolist() == ["bob, 150", "carla, 20", "carla, 30"]
+    assert "1 with a known age" in words(run("collect", list="people"))
+    assert (study / "labels" / "people.csv").read_text() == "username,age\nanna,20\n"
+
+
+def button(app: AppTest, label: str) -> Button | None:
+    return next((button for button in app.button if button.label == label), None)
+
+
+@pytest.mark.parametrize("content", [b"username\n../../etc/passwd\n", b"name,city\nanna,Bern\n"])
+def test_after_a_list_that_is_refused_no_earlier_one_can_be_started_by_mistake(study: Path, content: bytes) -> None:
+    for name in ("earlier", "other"):
+        write_atomically(study / "lists" / f"{name}.csv", "username\nanna\n")
+    app = run("collect")
+    assert button(app, "Start collecting")
+    app.file_uploader[0].set_value(("broken.csv", content, "text/csv")).run()
+    assert app.error and not button(app, "Start collecting")
+    app.run()
+    assert not button(app, "Start collecting")
+    app.selectbox(key="list").set_value("earlier").run()
+    assert button(app, "Start collecting")
+
+
+def test_without_the_refused_list_the_latest_is_chosen_again(study: Path) -> None:
+    write_atomically(study / "lists" / "earlier.csv", "username\nanna\n")
+    app = run("collect")
+    app.file_uploader[0].set_value(("broken.csv", b"name,city\nanna,Bern\n", "text/csv")).run()
+    app.file_uploader[0].set_value(None).run()
+    assert button(app, "Start collecting") and not app.error
+
+
+def test_a_list_is_removed_and_what_was_collected_stays(sample: Path) -> None:
+    write_atomically(sample / "lists" / "mistaken.csv", "username\nanna\n")
+    app = run("collect", list="sample")
+    remove = button(app, "Remove it")
+    assert remove and "What was collected of them stays" in words(app) and "forget USERNAME" in words(app)
+    remove.click().run()
+    assert not app.exception
+    assert [path.name for path in (sample / "lists").iterdir()] == ["mistaken.csv"]
+    assert len([*(sample / "accounts").glob("*.json")]) == 420 and (sample / "labels" / "sample.csv").exists()
+    assert app.selectbox(key="list").value == "mistaken"
+
+
+def test_a_source_that_cannot_run_is_not_started(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_atomically(study / "lists" / "people.csv", "username\nanna\n")
+    app = run("collect")
+    app.segmented_control(key="from").set_value("graph").run()
+    start = button(app, "Start collecting")
+    assert start and start.disabled
+    assert r"AGESCOPE\_GRAPH\_USER\_ID and AGESCOPE\_GRAPH\_TOKEN" in words(app)
+    monkeypatch.setattr("pages.parts.collection_runs.secret_environment", lambda: dict.fromkeys(GRAPH_SECRETS, "1"))
+    app.run()
+    start = button(app, "Start collecting")
+    assert start and not start.disabled
+
+
+def test_one_button_goes_on_with_a_run_that_is_the_one_on_the_page(sample: Path) -> None:
+    write_atomically(sample / "lists" / "people.csv", "username\nanna\n")
+    folder = add_ended_job(sample, "collect", [], {"collected": 1}, exit_status=1)
+    app = run("collect", list="people")
+    assert button(app, "Start collecting") and button(app, "Go on collecting")
+    arguments = shlex.split(app.code[0].value)[3:]
+    write_json(folder / "job.json", {**orjson.loads((folder / "job.json").read_bytes()), "arguments": arguments})
+    app.run()
+    assert [box.label for box in app.button].count("Go on collecting") == 1
+    assert not button(app, "Start collecting")
+    app.number_input(key="posts").set_value(50).run()
+    assert button(app, "Start collecting") and button(app, "Go on collecting")
+    assert "As it was started: list people, 100 posts per account, 1 in 30 s, 60 in 60 min" in words(app)
+
+
+@pytest.mark.parametrize(("accounts", "posts", "is_told"), [(20, "100", True), (19, "100", False), (20, "50", False)])
+def test_what_accounts_took_before_tells_how_long_the_others_will_take(
+    sample: Path, accounts: int, posts: str, is_told: bool
+) -> None:
+    write_atomically(sample / "lists" / "people.csv", "username\n" + "\n".join(f"user_{n}" for n in range(30)))
+    events = [{"kind": "account", "username": f"user_{n}", "requests": 10} for n in range(accounts)]
+    folder = add_ended_job(sample, "collect", events, {"collected": accounts})
+    record = orjson.loads((folder / "job.json").read_bytes())
+    write_json(folder / "job.json", {**record, "arguments": ["scrape-users", "--posts-per-user", posts]})
+    told = words(run("collect", list="people"))
+    assert ("likely about 5 hours; at least 30 min" in told) == is_told
+    assert ("In the latest run it took 10" in told) == is_told
+
+
+def test_pages_under_test_leave_the_end_of_the_process_alone(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[object] = []
+    monkeypatch.setattr("atexit.register", lambda function, *arguments: registered.append(function))
+    run("overview")
+    assert "leave" not in [getattr(function, "__name__", "") for function in registered]
+
+
+def test_an_import_says_what_it_brought_and_what_it_did_not_understand(study: Path) -> None:
+    brought = {"kind": "imported", "summary": ["2 accounts with 1 new post (0 were there already)."]}
+    refused = {"kind": "not_understood", "name": "ab12/notes.dat", "reason": "it is *something* else"}
+    add_ended_job(study, "import", [refused, brought], {})
+    app = run("collect", source="Import files")
+    assert "2 accounts with 1 new post" in words(app)
+    assert app.dataframe[0].value.to_dict("records") == [{"name": "notes.dat", "reason": "it is *something* else"}]
+
+
+def test_a_check_of_instagram_says_what_each_route_answered(sample: Path) -> None:
+    folder = add_ended_job(sample, "check", [], {})
+    write_atomically(folder / "log.txt", "2026 INFO something\nRoute 1 (profile) works: 12 posts.\n")
+    assert r"Route 1 \(profile\) works" in words(run("collect"))
+
+
+def test_jobs_say_how_they_ended_and_can_be_removed(sample: Path) -> None:
+    folder = add_ended_job(sample, "train", [], {}, exit_status=1)
+    write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": 1793530800, "host": "elsewhere"})
+    app = run("jobs")
+    assert "took" in words(app) and r"It ended\." in words(app)
+    remove = next(button for button in app.button if button.label == "Remove from this list")
+    assert "What it made stays" in remove.help
+    remove.click().run()
+    assert not folder.exists() and not app.exception
+
+
+@pytest.mark.parametrize("page", ["jobs", "overview", "train"])
+def test_a_job_that_was_asked_to_stop_is_shown_stopping_until_it_has(sample: Path, page: str) -> None:
+    progress = {"done": 10, "total": 360, "unit": "", "message": "account 10 of 36, epoch 1 of 10", "seconds_left": 90}
+    folder = add_running_job(sample, "train", progress)
+    assert r"**A train job** · account 10 of 36, epoch 1 of 10 · about 2 min left" in bars(run(page))
+    write_json(folder / "stopping.json", {"at_once": False})
+    app = run(page)
+    assert r"**A train job** · account 10 of 36, epoch 1 of 10 · stopping …" in bars(app)
+    stop = [button for button in app.button if button.label.startswith("Stop")]
+    assert all(button.disabled for button in stop) and len(stop) == (page != "overview")
+
+
+def test_a_job_that_has_not_counted_anything_yet_is_starting(sample: Path) -> None:
+    add_running_job(sample, "train", {})
+    assert "**A train job** · starting …" in bars(run("jobs"))
+
+
+def test_a_job_that_somebody_ended_says_so(sample: Path) -> None:
+    folder = add_running_job(sample, "train", {"heartbeat": 0.0, "done": 3, "total": 60})
+    write_json(folder / "process.json", {"pid": 0, "started": 0, "launched": 0, "host": "elsewhere"})
+    assert "the computer restarted" in words(run("jobs"))
+    write_json(folder / "stopping.json", {"at_once": True})
+    shown = words(run("jobs")).replace("\\", "")
+    assert "It was ended as asked" in shown and "(3 of 60 accounts)" in shown and "the computer" not in shown
+
+
+def end_job(folder: Path, **result: object) -> None:
+    write_json(folder / "result.json", {"exit_status": 0, "message": "", "ended_at": "2026-11-01T12:00:00Z", **result})
+
+
+def test_a_training_that_one_saw_running_ends_with_its_model_at_the_top(sample: Path) -> None:
+    folder = add_running_job(sample, "train", {"done": 1, "total": 2, "unit": "accounts"})
+    app = run("train")
+    assert not app.success
+    add_model(sample / "models" / "the-model")
+    end_job(folder)
+    app.run()
+    assert not app.exception
+    [said] = app.success
+    assert said.value == r"Model the\-model is ready: right on 2 of 2 validation accounts."
+    assert app.subheader[0].value == "Models"
+    assert "Prepare another training" in [expander.label for expander in app.expander]
+
+
+def test_the_latest_training_says_what_it_came_to_also_without_epochs(sample: Path) -> None:
+    add_model(sample / "models" / "the-model")
+    end_job(add_running_job(sample, "train", {}))
+    app = run("train")
+    assert "The latest run" in words(app) and "right on 2 of 2 validation accounts" in words(app)
+    [models] = [table.value for table in app.dataframe if "model" in table.value]
+    assert models[["method", "right on"]].values.tolist() == [["published", "2 of 2 validation"]]
+
+
+def test_a_stopped_training_goes_on_from_its_page(sample: Path) -> None:
+    end_job(add_running_job(sample, "train", {}), exit_status=1, stopped=True, message="Nothing to keep *yet*.")
+    app = run("train")
+    assert r"Nothing to keep \*yet\*\." in words(app)
+    assert "Go on" in [button.label for button in app.button]
+
+
+def test_what_the_labels_will_give_is_said_before_training(sample: Path) -> None:
+    shown = words(run("train"))
+    assert "about 233 to learn from, 50 to choose by and 49 to test with" in shown and "wants 20" not in shown
+    labels = sample / "labels" / "sample.csv"
+    labels.write_text("\n".join(labels.read_text().splitlines()[:61]))
+    shown = words(run("train"))
+    assert "wants 20 of each side in the test part: about" in shown
+
+
+def test_the_index_is_rebuilt_with_what_looks_like_a_button(sample: Path) -> None:
+    app = run("overview")
+    [rebuild] = [button for button in app.button if button.label == "Rebuild the index"]
+    assert rebuild.proto.type == "secondary"
+    rebuild.click().run()
+    assert not app.exception and metric(app, "Collected") == "420"
+
+
+def test_settings_show_no_secret(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGESCOPE_INSTAGRAM_SESSION", "very-secret-cookie")
+    get_settings.cache_clear()
+    app = run("settings")
+    values = app.dataframe[0].value.set_index("variable")["value"]
+    assert values["AGESCOPE_INSTAGRAM_SESSION"] == "set"
+    assert "very-secret" not in str([*app.markdown, *app.dataframe, *app.code])
+
+
+def test_the_overview_tells_where_the_study_stands(predicted: Path) -> None:
+    app = run("overview")
+    steps = ("Listed", "Collected", "With posts", "Labelled", "Models", "Predicted")
+    assert [metric(app, step) for step in steps] == ["420", "420", "412", "340", "1", "412"]
+    assert "%" in metric(app, "Corrected") and metric(app, "AUC") == "0.90"
+    assert "412 collected, 8 empty" in words(app) and "All 420 on" in words(app)
+
+
+def test_the_overview_speaks_of_one_account_as_of_one(study: Path) -> None:
+    write_account(study / "accounts", Account(username="anna", posts=[Post(id="1", caption="hello")]))
+    assert "The one account on" in words(run("overview"))

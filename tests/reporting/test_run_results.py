@@ -1,0 +1,146 @@
+"""A run at a threshold: its figures follow the threshold and the band, and the report holds them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from core.index import Counts
+from core.models.folder import ModelInfo, ModelSettings
+from core.reporting.methods_text import methods_section
+from core.reporting.run_results import Run, RunView, report
+from core.statistics.prevalence import prevalence_of
+from core.storage.predictions_file import as_csv, prediction
+
+COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})
+
+
+@pytest.fixture
+def view(tmp_path: Path) -> RunView:
+    """300 accounts, 100 of them labelled and unknown to a model of medium quality."""
+    rng = np.random.default_rng(7)
+    ages = rng.choice([14, 17, 19, 22, 30, 45], 300)
+    scores = expit(np.where(ages >= 21, 1.2, -1.2) + rng.normal(0, 1, 300))
+    lines = [f"known_{at},{age},{score:.6f}" for at, (age, score) in enumerate(zip(ages, scores, strict=True))]
+    (tmp_path / "test.csv").write_text("\n".join(["username,age,probability", *lines[:150]]) + "\n")
+    table = pd.DataFrame(
+        {
+            "username": [f"user_{at}" for at in range(300)],
+            "probability": scores[::-1],
+            "prediction": (scores[::-1] >= 0.5).astype(int),
+            "posts": rng.integers(1, 40, 300),
+            "age": np.where(np.arange(300) < 100, ages[::-1], np.nan).astype(float),
+        }
+    )
+    table.loc[299, ["probability", "prediction"]] = np.nan
+    model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), {"split": {}})
+    return RunView(Run("run", table, model, 21), 0.5, 0.9)
+
+
+def test_counts_and_errors_follow_the_threshold(view: RunView) -> None:
+    strict = replace(view, threshold=0.9)
+    assert strict.counted[0] < view.counted[0] and strict.counted[1] == view.counted[1] == 299
+    assert strict.errors["predicted at least 21"].sum() < view.errors["predicted at least 21"].sum()
+    assert view.errors.iloc[:, 1:3].to_numpy().sum() == 100
+
+
+def test_shares_are_those_of_the_command_line(view: RunView) -> None:
+    assert view.run.model is not None
+    expected = prevalence_of(view.run.predictions, view.run.model, 21, 0.5)
+    assert view.prevalence == expected
+    assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
+
+
+def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunView) -> None:
+    assert view.run.model is not None
+    seen = [f"user_{at}" for at in range(100, 180)]
+    model = replace(view.run.model, training={"split": {"train": seen[:60], "validation": [], "test": seen[60:]}})
+    run = replace(view.run, model=model)
+    fresh = replace(view, run=run)
+    assert fresh.counted[1] == 299 - 80 == fresh.prevalence["accounts"]["counted"]  # type: ignore[index]
+    assert run.counted_in_words == (
+        "Of the 219 accounts that the model had not seen; 80 that made it or tell its errors are left out."
+    )
+    assert run.parts["user_100"] == "learnt from" and run.parts["user_179"] == "tested with"
+    gone = replace(view, run=replace(view.run, model=None))
+    assert gone.counted[1] == 299 and gone.run.counted_in_words == "Of all 299 predicted accounts."
+
+
+def test_the_whole_list_counts_known_ages_as_they_are(view: RunView) -> None:
+    ages = view.run.predictions["age"]
+    known = int((ages >= 21).sum())
+    rest = replace(view, run=replace(view.run, predictions=view.run.predictions[ages.isna()]))
+    corrected = rest.prevalence["rogan_gladen"]  # type: ignore[index]
+    whole = view.whole_list
+    assert whole is not None
+    for edge in ("value", "low", "high"):
+        assert whole[edge] == pytest.approx((known + corrected[edge] * 199) / 299)
+    assert whole["low"] < whole["value"] < whole["high"]
+    assert whole["high"] - whole["low"] < corrected["high"] - corrected["low"]
+    assert rest.whole_list is None
+
+
+def test_the_text_for_a_paper_holds_the_figures(view: RunView) -> None:
+    text = methods_section(view)
+    rates = view.prevalence["error_rates"]  # type: ignore[index]
+    assert f"{view.counted[0]} (" in text and "299 accounts that the model had not seen" in text
+    assert f"{100 * rates['sensitivity']['value']:.1f} %" in text and "Rogan and Gladen" in text
+    assert "cannot" not in text and "not known well enough" in methods_section(
+        replace(view, run=replace(view.run, model=None))
+    )
+
+
+def test_ages_of_hardly_anybody_are_not_drawn(view: RunView) -> None:
+    table = view.run.predictions.copy()
+    table.loc[0, "age"] = 77
+    drawn = {
+        chart.title: chart.data for chart in replace(view, run=replace(view.run, predictions=table)).error_charts()
+    }
+    assert "77" not in drawn["Accuracy by known age"]["group"].tolist()
+    assert drawn["Accuracy by known age"]["accounts"].min() >= 5
+
+
+def test_the_band_holds_what_is_uncertain(view: RunView) -> None:
+    assert view.band is not None and view.band.low < 0.5 < view.band.high
+    inside = view.run.predictions["probability"].between(view.band.low, view.band.high, inclusive="neither")
+    assert view.uncertain.sum() == inside.sum() > 0
+    assert replace(view, wanted=0.99).uncertain.sum() > view.uncertain.sum()
+    assert replace(view, wanted=None).uncertain.sum() == 0
+
+
+def test_downloads_say_what_is_uncertain_and_what_is_unknown(view: RunView) -> None:
+    table = view.downloads()
+    assert table["prediction"].isna().sum() == 1
+    assert table["uncertain"].sum() == view.uncertain.sum()
+    assert "prediction" in as_csv(prediction(r.username, r.probability, 0.5, r.posts) for r in table.itertuples())
+
+
+def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunView) -> None:
+    bare = replace(view, run=replace(view.run, predictions=view.run.predictions.assign(age=np.nan), model=None))
+    assert bare.judged is None and bare.errors.empty and bare.band is None
+    assert isinstance(bare.prevalence, str) and bare.shares.empty
+    assert [*bare.quality_charts(), *bare.error_charts()] == []
+    assert "folder is gone" in report(bare, COUNTS, {})
+
+
+def test_the_report_holds_the_figures_and_names_nobody(view: RunView) -> None:
+    assert view.run.model is not None
+    (view.run.model.folder / "README.md").write_text("# A card")
+    details = {"created_at": "2026-11-01T12:00:00Z", "encoder": "some-encoder", "drift": {"warnings": ["They differ."]}}
+    days = pd.DataFrame({"day": pd.to_datetime(["2026-03-01", "2026-11-02"]), "accounts": [3, 4]})
+    page = report(view, COUNTS, details, days)
+    assert "user_" not in page and "known_" not in page
+    assert page.count("<svg") == 7
+    for expected in (
+        view.shares["share"].iloc[1],
+        view.errors["in error"].iloc[0],
+        "A card",
+        "some-encoder",
+        "They differ.",
+        "1 Mar 2026",
+        "Lang",
+    ):
+        assert expected in page
