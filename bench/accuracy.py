@@ -25,7 +25,8 @@ from sklearn.model_selection import train_test_split
 from core.encoder.age_classifier import AgeClassifier
 from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
 from core.encoder.tokenization import tokenize
-from core.encoder.user_encoder import UserEncoder, VectorCache, Vectors
+from core.encoder.user_encoder import UserEncoder
+from core.encoder.vector_cache import VectorCache, Vectors
 from core.jobs.progress import Progress
 from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.combined import MAX_SEQ_LEN, CombinedPredictor

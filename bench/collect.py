@@ -29,7 +29,8 @@ _COLLECT = """
 import json, resource, sys, time
 from pathlib import Path
 begin = time.perf_counter()
-from core.collection.collector import CollectArguments, collect
+from core.collection.arguments import CollectArguments
+from core.collection.collector import collect
 from core.jobs.progress import Progress
 given = json.loads(sys.argv[1])
 arguments = CollectArguments(Path(given.pop("users")), Path(given.pop("output")), **given)
@@ -144,7 +145,8 @@ def bench_routes() -> None:
 
 def know_ids(stand_in: StandIn, folder: Path, users: Sequence[str]) -> None:
     """Leave account files that a run goes on from, as after a failed first try."""
-    from core.storage.models import Account, write_account
+    from core.storage.account_files import write_account
+    from core.storage.models import Account
 
     folder.mkdir(parents=True)
     for user in users:
@@ -155,7 +157,7 @@ def know_ids(stand_in: StandIn, folder: Path, users: Sequence[str]) -> None:
 
 def count_captions(folder: Path) -> int:
     """Captions in a folder of accounts."""
-    from core.storage.models import account_files, read_account
+    from core.storage.account_files import account_files, read_account
 
     return sum(len(read_account(path).captions) for path in account_files(folder))
 

@@ -58,7 +58,8 @@ from core.encoder.engines import Engine, examples
 from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
 from core.encoder.tokenization import Pack
 from core.encoder.user_encoder import UserEncoder
-from core.models.predictor import EncoderPredictor, load_predictor
+from core.models.loading import load_predictor
+from core.models.predictor import EncoderPredictor
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]

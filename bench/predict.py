@@ -36,12 +36,14 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from bench.made_users import made_users
-from core.encoder.age_classifier import AgeClassifier, load_weights, read_weights
+from core.encoder.age_classifier import AgeClassifier
 from core.encoder.pretrained import OFFLINE_ENCODER, load_config, load_encoder, load_tokenizer
 from core.encoder.tokenization import tokenize
+from core.encoder.weights import load_weights, read_weights
 from core.jobs.progress import no_progress
 from core.models.folder import TRAINING_FILE, ModelSettings
-from core.models.predictor import EncoderPredictor, load_predictor
+from core.models.loading import load_predictor
+from core.models.predictor import EncoderPredictor
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
 
 Captions = Sequence[Sequence[str]]

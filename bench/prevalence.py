@@ -19,16 +19,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from core.statistics.calibration import best_threshold
+from core.evaluation.prevalence import read_labelled
 from core.statistics.prevalence import (
     LabelledProbabilities,
     Share,
     expectation_maximisation,
     mixture_p_value,
     raw_share,
-    read_labelled,
     rogan_gladen,
 )
+from core.statistics.thresholds import best_threshold
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[bool, int, np.random.Generator], Floats]

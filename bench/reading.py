@@ -17,10 +17,11 @@ from pathlib import Path
 from bench.predict import MAX_SEQ_LEN
 from core.encoder.age_classifier import AgeClassifier
 from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
-from core.encoder.tokenization import in_batches, tokenize
+from core.encoder.tokenization import tokenize
 from core.encoder.user_encoder import UserEncoder
 from core.settings import Settings
-from core.storage.models import account_files, read_account
+from core.storage.account_files import account_files, read_account
+from core.utils.iteration import in_batches
 
 AT_ONCE = 16
 

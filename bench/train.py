@@ -26,10 +26,12 @@ import torch
 
 from bench.made_users import made_users
 from bench.predict import MAX_SEQ_LEN, make_encoder, peak_memory
-from core.encoder.age_classifier import AgeClassifier, Precision
+from core.encoder.age_classifier import AgeClassifier
+from core.encoder.precision import Precision
 from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
 from core.encoder.tokenization import tokenize
-from core.encoder.user_encoder import UserEncoder, VectorCache
+from core.encoder.user_encoder import UserEncoder
+from core.encoder.vector_cache import VectorCache
 from core.jobs.progress import no_progress
 from core.training.finetune import Examples, Recipe, finetune
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head

@@ -93,7 +93,9 @@ def scrape_users(
     ] = None,
 ) -> None:
     """Collect the public posts of a list of accounts; run it again to go on where it stopped."""
-    from core.collection.collector import CollectArguments, collect, parse_limit
+    from core.collection.arguments import CollectArguments
+    from core.collection.collector import collect
+    from core.instagram.rate_limit import parse_limit
 
     arguments = CollectArguments(
         user_file=user_file,
@@ -178,7 +180,7 @@ def train(
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep users' vectors on disk.")] = True,
 ) -> None:
     """Train a model on labelled accounts; run it again to go on after an interruption."""
-    from core.training.train import TrainArguments
+    from core.training.arguments import TrainArguments
     from core.training.train import train as run
 
     arguments = TrainArguments(
@@ -237,7 +239,7 @@ def predict(
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep users' vectors on disk.")] = True,
 ) -> None:
     """Predict for every account of a folder; run it again to go on after an interruption."""
-    from core.prediction.predict import PredictArguments
+    from core.prediction.arguments import PredictArguments
     from core.prediction.predict import predict as run
 
     given: dict[str, Any] = {
@@ -306,7 +308,7 @@ def prevalence(
     threshold: Annotated[float | None, typer.Option(help="Count from here on. Default: the model's.")] = None,
 ) -> None:
     """Estimate the share at least at the cutoff, raw and corrected, with intervals, as JSON."""
-    from core.statistics.prevalence import prevalence as run
+    from core.evaluation.prevalence import prevalence as run
 
     print(json.dumps(run(predictions, model, age_cutoff, threshold), indent=2))
 

@@ -7,10 +7,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.collection.collector import DEFAULT_LIMITS, CollectArguments, Estimate, Limit, estimate
+from core.collection.arguments import DEFAULT_LIMITS, CollectArguments
+from core.collection.estimate import Estimate, estimate
 from core.errors import InputError
 from core.instagram.factory import why_not
-from core.jobs import launcher
+from core.instagram.rate_limit import Limit
+from core.jobs.job import ACTIVE
 from core.settings import get_settings
 from core.storage.user_lists import UserList, free_stem, labels_in_list, read_labels, read_user_list, write_user_list
 from core.utils.formatting import count, number, plain
@@ -25,8 +27,10 @@ from pages.parts.collection_runs import (
     running,
     with_secrets,
 )
-from pages.parts.components import command_to_copy, in_frame, safe_stem, show_rejected, start_job, the_store
+from pages.parts.components import in_frame, safe_stem, show_rejected
 from pages.parts.import_tab import import_files
+from pages.parts.index_access import the_store
+from pages.parts.job_widgets import command_to_copy, start_job
 
 in_frame()
 
@@ -316,7 +320,7 @@ if instagram.open:
         with accounts:
             st.subheader("1 · Accounts")
             latest = latest_collection()
-            busy = latest is not None and latest.state in launcher.ACTIVE
+            busy = latest is not None and latest.state in ACTIVE
             chosen = choose_list(busy)
         with how:
             st.subheader("2 · How")

@@ -3,11 +3,12 @@ import streamlit as st
 
 from core.errors import AgeScopeError
 from core.jobs import launcher
-from core.jobs.launcher import ACTIVE, RESUMABLE, Job
+from core.jobs.job import ACTIVE, RESUMABLE, Job, active_jobs, list_jobs
 from core.maintenance.disk_usage import clear_caches, disk_use
 from core.settings import get_settings
 from core.utils.formatting import count, duration, moment, number, plain, size
-from pages.parts.components import draw_progress, empty_state, go_on_button, in_frame, reached
+from pages.parts.components import empty_state, in_frame
+from pages.parts.job_widgets import draw_progress, go_on_button, reached
 
 in_frame()
 
@@ -86,7 +87,7 @@ def details(job: Job) -> None:
 
 @st.fragment(run_every=2.0)
 def active() -> None:
-    running = launcher.active_jobs(JOBS_DIR)
+    running = active_jobs(JOBS_DIR)
     if st.session_state.get("running_jobs", len(running)) != len(running):
         st.session_state.running_jobs = len(running)
         st.rerun()
@@ -146,7 +147,7 @@ def show_disk(busy: bool) -> None:
     )
 
 
-everything = launcher.list_jobs(JOBS_DIR)
+everything = list_jobs(JOBS_DIR)
 if not everything:
     empty_state("Nothing has run in the background yet.", "pages/collect.py", "Collect posts")
 
@@ -184,4 +185,4 @@ for job in ended[first : first + SHOWN_ENDED]:
 
 with st.expander("Disk", key="disk", on_change="rerun") as disk:
     if disk.open:
-        show_disk(bool(launcher.active_jobs(JOBS_DIR)))
+        show_disk(bool(active_jobs(JOBS_DIR)))

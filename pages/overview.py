@@ -5,11 +5,12 @@ import pandas as pd
 import streamlit as st
 
 from core.index import Counts
-from core.jobs import launcher
+from core.jobs.job import active_jobs
 from core.models.folder import ModelInfo, list_models, model_name
 from core.settings import get_settings
 from core.utils.formatting import count, day, moment, number, percent, plain
-from pages.parts.components import in_frame, the_store
+from pages.parts.components import in_frame
+from pages.parts.index_access import the_store
 
 in_frame()
 
@@ -174,7 +175,7 @@ def quality(model: ModelInfo | None, cutoff: float) -> dict[str, float | None] |
 def standing() -> None:
     """Everything that changes while something runs; drawn anew by itself."""
     counts, models = store.counts(), list_models(SETTINGS.models_dir)
-    active = launcher.active_jobs(SETTINGS.jobs_dir)
+    active = active_jobs(SETTINGS.jobs_dir)
     pipeline(counts, len(models))
     show_next(counts, len(models), len(active))
     if not counts.collected and not active:

@@ -14,7 +14,8 @@ from core.reporting import charts
 from core.storage.models import Outcome
 from core.utils.formatting import count, day, moment, number, percent, plain
 from core.utils.tables import parquet, safe_csv
-from pages.parts.components import clicked_row, close, empty_state, in_frame, table_key, the_store
+from pages.parts.components import clicked_row, close, empty_state, in_frame, table_key
+from pages.parts.index_access import the_store
 
 in_frame()
 

@@ -11,8 +11,7 @@ from core.encoder.devices import devices
 from core.evaluation.evaluate import arrays
 from core.evaluation.holdout import Judged
 from core.index import PredictionFilter
-from core.jobs import launcher
-from core.jobs.launcher import Job
+from core.jobs.job import Job, active_jobs
 from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
 from core.reporting import charts
 from core.reporting.methods_text import methods_section
@@ -20,16 +19,9 @@ from core.reporting.run_results import Chart, Run, RunView, baselines
 from core.settings import get_settings
 from core.statistics.metrics import Estimate, accuracy_interval, compare_predictions, metrics, share_interval
 from core.utils.formatting import count, moment, number, percent, plain
-from pages.parts.components import (
-    clicked_row,
-    command_to_copy,
-    draw_progress,
-    empty_state,
-    in_frame,
-    start_job,
-    table_key,
-    the_store,
-)
+from pages.parts.components import clicked_row, empty_state, in_frame, table_key
+from pages.parts.index_access import the_store
+from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
 from pages.parts.results_details import show_account, show_downloads, show_drift
 
 in_frame()
@@ -62,7 +54,7 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
 
 
 def predictions_under_way() -> list[Job]:
-    return [job for job in launcher.active_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "predict"]
+    return [job for job in active_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "predict"]
 
 
 @st.fragment(run_every=2.0)

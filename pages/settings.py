@@ -6,7 +6,8 @@ from core.encoder.pretrained import available_encoders, devices
 from core.maintenance.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
 from core.settings import get_settings
 from core.utils.formatting import plain
-from pages.parts.components import in_frame, the_store
+from pages.parts.components import in_frame
+from pages.parts.index_access import the_store
 from pages.parts.sign_in import address, sign_out
 
 in_frame()

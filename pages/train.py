@@ -8,7 +8,7 @@ import streamlit as st
 from core.encoder.pretrained import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, devices, preferred_encoder
 from core.errors import InputError
 from core.jobs import launcher
-from core.jobs.launcher import Job
+from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.models.folder import CARD_FILE, ModelInfo, list_models
 from core.models.method_names import NAMES
 from core.reporting import charts
@@ -19,17 +19,9 @@ from core.training.dataset import labels_needed, planned_split
 from core.training.splits import PARTS
 from core.utils.formatting import count, number, percent, plain
 from core.utils.tables import safe_csv
-from pages.parts.components import (
-    command_to_copy,
-    draw_progress,
-    empty_state,
-    go_on_button,
-    in_frame,
-    safe_stem,
-    show_rejected,
-    start_job,
-    the_store,
-)
+from pages.parts.components import empty_state, in_frame, safe_stem, show_rejected
+from pages.parts.index_access import the_store
+from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, start_job
 
 in_frame()
 
@@ -211,7 +203,7 @@ def hyperparameters(method: str) -> list[str]:
 @st.fragment(run_every=2.0)
 def running(job: Job) -> None:
     """How far a training run is, on what it computes, and its curves as they come."""
-    if job.state not in launcher.ACTIVE:
+    if job.state not in ACTIVE:
         st.rerun()
     st.session_state.watched = job.id
     draw_progress(job)
@@ -239,7 +231,7 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
         message = job.result.get("message") or f"It was {'ended as asked' if job.ended_as_asked else 'cut off'}."
         st.warning(plain(message), title=f"{plain(job.record['title'])}: {job.state}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if job.state in launcher.RESUMABLE:
+        if job.state in RESUMABLE:
             go_on_button(job)
         if made:
             st.page_link("pages/results.py", label="Predict with it on Results", icon=":material/arrow_forward:")
@@ -405,9 +397,9 @@ if not store.counts().with_posts:
     st.stop()
 
 models = list_models(SETTINGS.models_dir)
-trainings = [job for job in launcher.list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
-latest = next((job for job in trainings if job.state in launcher.ACTIVE), trainings[0] if trainings else None)
-is_active = latest is not None and latest.state in launcher.ACTIVE
+trainings = [job for job in list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
+latest = next((job for job in trainings if job.state in ACTIVE), trainings[0] if trainings else None)
+is_active = latest is not None and latest.state in ACTIVE
 was_watched = latest is not None and st.session_state.get("watched") == latest.id
 if is_active:
     st.subheader("Training")

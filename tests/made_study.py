@@ -10,7 +10,7 @@ import orjson
 
 from core.models.folder import ModelSettings
 from core.settings import SAMPLE_DIR
-from core.statistics.metrics import METRICS
+from core.statistics.names import METRICS
 from core.storage.predictions_file import as_csv, prediction
 from core.storage.user_lists import read_labels
 from core.utils.io import write_atomically, write_json

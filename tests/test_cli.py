@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import PROJECT_DIR
-from core.storage.models import read_account
+from core.storage.account_files import read_account
 from tests.stand_in import StandIn
 from tests.tiny_models import study
 

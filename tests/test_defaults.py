@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.collection.collector import CollectArguments
-from core.prediction.predict import PredictArguments
-from core.training.train import TrainArguments
+from core.collection.arguments import CollectArguments
+from core.prediction.arguments import PredictArguments
+from core.training.arguments import TrainArguments
 from tests.in_process import core
 from tests.pages.test_pages import predicted, run, sample, study
 

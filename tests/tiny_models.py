@@ -8,7 +8,8 @@ import torch
 from transformers import BertConfig, BertModel
 
 from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
-from core.storage.models import Account, Post, write_account
+from core.storage.account_files import write_account
+from core.storage.models import Account, Post
 
 torch.set_num_threads(1)  # several threads only wait for one another on models this small
 

@@ -4,21 +4,20 @@ A run can be ended at any moment, even by ``kill -9``, and started again with th
 answer is kept before the next is asked for, so at most the answer in flight is lost.
 """
 
-import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from core.collection.account_state import Draft
-from core.collection.outcome_log import Entry, Ledger
+from core.collection.arguments import CollectArguments
+from core.collection.outcome_log import Ledger
+from core.collection.selection import is_stale, is_wanted
 from core.errors import AgeScopeError, InputError
-from core.instagram.client import Pace
 from core.instagram.errors import (
     AccountNotFound,
     AccountPrivate,
@@ -29,129 +28,23 @@ from core.instagram.errors import (
     StopsTheRun,
     TooManyRequests,
 )
-from core.instagram.factory import SOURCES, SourceName, open_source, requests_per_account
-from core.instagram.rate_limit import Limit, check_limit, parse_limit, requests_per_second
+from core.instagram.factory import open_source
+from core.instagram.rate_limit import requests_per_second
 from core.instagram.source import PUBLIC_ACCOUNT, Page, Source
-from core.jobs.progress import Progress, no_progress
+from core.jobs.progress import Progress
 from core.settings import Settings, get_settings
-from core.storage.models import FINAL_OUTCOMES, Account, Outcome, file_name, read_account, write_account
-from core.storage.user_lists import UserList, read_user_list, why_rejected
-from core.utils.formatting import count, duration
+from core.storage.account_files import file_name, read_account, write_account
+from core.storage.models import FINAL_OUTCOMES, Account, Outcome
+from core.storage.user_lists import read_user_list, why_rejected
+from core.utils.formatting import count
 from core.utils.io import TEMPORARY_SUFFIX
 
-__all__ = [
-    "SOURCES",
-    "CollectArguments",
-    "CollectSummary",
-    "Estimate",
-    "Limit",
-    "collect",
-    "estimate",
-    "parse_limit",
-]
-
-DEFAULT_LIMITS = (Limit(1, 30), Limit(60, 3600))
 FAILURES_BEFORE_WAITING = 3
 MOST_WALLS = 12
 MOST_FAULTS = 144
 MOST_ABSENT = 10
 """So many accounts in a row that do not exist are doubted."""
 _LOCK_NAME = ".collecting.lock"
-
-
-@dataclass(frozen=True)
-class CollectArguments:
-    """What to collect, from where, and how fast.
-
-    Attributes:
-        user_file: the user list.
-        output_dir: where the accounts' files go.
-        posts_per_user: collect at most this many posts of an account.
-        backoff_mult, backoff_exp: the k-th wait is ``mult * exp ** k`` seconds; both or neither.
-        limits: at most N requests in any S seconds, as (N, S) pairs; all hold at once.
-        useproxies: go through public proxies.
-        proxy_list: a file of one's own proxies, one address a line; in place of public ones.
-        source: "web", "graph" or "instaloader".
-        jitter: each wait for the limits is longer by up to this many seconds, at random.
-        refresh_days: collect anew what was collected longer ago than this.
-
-    Raises:
-        InputError: a value makes no sense; the text says which.
-    """
-
-    user_file: Path
-    output_dir: Path
-    posts_per_user: int = 100
-    backoff_mult: float | None = None
-    backoff_exp: float | None = None
-    limits: Sequence[tuple[int, float]] = DEFAULT_LIMITS
-    useproxies: bool = False
-    proxy_list: Path | None = None
-    source: SourceName = "web"
-    jitter: float = 0.0
-    refresh_days: float | None = None
-
-    def __post_init__(self) -> None:
-        self._check_backoff()
-        if self.posts_per_user < 1:
-            raise InputError(f"{self.posts_per_user} posts an account are none. Ask for at least 1.")
-        if not self.limits:
-            raise InputError("Without a limit Instagram would refuse at once. Give at least one, for example 60,3600.")
-        object.__setattr__(self, "limits", tuple(check_limit(Limit(*limit)) for limit in self.limits))
-        if self.source not in SOURCES:
-            raise InputError(f"There is no source {self.source!r}. Choose one of: {', '.join(SOURCES)}.")
-        if not 0 <= self.jitter <= 3600:
-            raise InputError(f"A jitter of {self.jitter:g} s makes no sense. Give 0 to 3600 seconds.")
-        if self.refresh_days is not None and self.refresh_days < 0:
-            raise InputError("The number of days after which to collect anew cannot be negative.")
-
-    def _check_backoff(self) -> None:
-        if (self.backoff_mult is None) != (self.backoff_exp is None):
-            raise InputError("Give both --backoff-mult and --backoff-exp, or neither.")
-        if self.backoff_mult is not None and not (self.backoff_mult > 0 and math.isfinite(self.backoff_mult)):
-            raise InputError(f"The back-off multiplier must be above 0, not {self.backoff_mult:g}.")
-        if self.backoff_exp is not None and not (self.backoff_exp >= 1 and math.isfinite(self.backoff_exp)):
-            raise InputError(f"The back-off's base must be at least 1, not {self.backoff_exp:g}.")
-
-    @property
-    def pace(self) -> Pace:
-        """How fast, and how patiently."""
-        given = self.backoff_mult is not None and self.backoff_exp is not None
-        backoff = (self.backoff_mult, self.backoff_exp) if given else None
-        return Pace(tuple(Limit(*limit) for limit in self.limits), backoff, self.jitter)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will cost.
-
-    Attributes:
-        accounts: usable accounts on the list.
-        rejected: lines of the list that cannot be used.
-        known: how many accounts already have which outcome.
-        todo: accounts that the run will ask about.
-        requests: fewest and most requests the run can need.
-        requests_per_hour: the steady rate that the limits allow.
-        seconds: shortest and longest time; asking to slow down, and faults, come on top.
-        likely: seconds at the requests that accounts took before, where that is known.
-    """
-
-    accounts: int
-    rejected: int
-    known: dict[str, int]
-    todo: int
-    requests: tuple[int, int]
-    requests_per_hour: float
-    seconds: tuple[float, float]
-    likely: float | None = None
-
-    def __str__(self) -> str:
-        if not self.todo:
-            return "Nothing is left to collect."
-        low, high = (duration(seconds) for seconds in self.seconds)
-        likely = "" if self.likely is None else f"likely about {duration(self.likely)}; "
-        time = f"about {low}" if low == high else f"{likely}at least {low}, at most {high}"
-        return f"{count(self.todo, 'account')} at {self.requests_per_hour:,.0f} requests an hour: {time}"
 
 
 @dataclass
@@ -221,57 +114,6 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
             finally:
                 source.close()
     return summary
-
-
-def estimate(
-    arguments: CollectArguments,
-    settings: Settings | None = None,
-    users: UserList | None = None,
-    per_account: float | None = None,
-) -> Estimate:
-    """What a run would cost, from the list, the limits and what is there already; makes no request.
-
-    Args:
-        arguments: of the run.
-        settings: None takes those of the environment.
-        users: the list, where it has been read already.
-        per_account: requests that an account took in an earlier run like this one.
-
-    Raises:
-        InputError: the list cannot be used.
-    """
-    settings = settings or get_settings()
-    users = users or read_user_list(arguments.user_file)
-    with no_progress() as progress:
-        ledger = Ledger(arguments.output_dir, progress)
-    entries = [ledger.get(name) for name in users.usernames]
-    todo = sum(is_wanted(entry, arguments) for entry in entries)
-    low, high = requests_per_account(arguments.source, arguments.posts_per_user, settings)
-    rate = requests_per_second(arguments.pace.limits, arguments.jitter)
-    return Estimate(
-        accounts=len(users.usernames),
-        rejected=len(users.rejected),
-        known=dict(Counter(str(entry.outcome) for entry in entries if entry)),
-        todo=todo,
-        requests=(todo * low, todo * high),
-        requests_per_hour=rate * 3600,
-        seconds=(todo * low / rate, todo * high / rate),
-        likely=todo * per_account / rate if per_account and low <= per_account <= high else None,
-    )
-
-
-def is_wanted(entry: Entry | None, arguments: CollectArguments) -> bool:
-    """Whether a run asks about an account of which ``entry`` is known."""
-    if entry is None or entry.outcome not in FINAL_OUTCOMES:
-        return True
-    return (entry.more and entry.posts < arguments.posts_per_user) or is_stale(entry.at, arguments)
-
-
-def is_stale(at: float, arguments: CollectArguments) -> bool:
-    """Whether what was collected at ``at`` (seconds since 1970) is to be collected anew."""
-    if arguments.refresh_days is None:
-        return False
-    return datetime.fromtimestamp(at, UTC) < datetime.now(UTC) - timedelta(days=arguments.refresh_days)
 
 
 @contextmanager

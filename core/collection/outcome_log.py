@@ -14,7 +14,8 @@ import orjson
 
 from core.errors import AgeScopeError, InputError
 from core.jobs.progress import Progress
-from core.storage.models import Account, Outcome, file_name, read_account
+from core.storage.account_files import file_name, read_account
+from core.storage.models import Account, Outcome
 from core.utils.io import write_atomically
 
 LEDGER_NAME = ".outcomes.jsonl"

@@ -6,45 +6,27 @@ and W2: H/2 -> 1. The names of the parameters (``bert.*``, ``classifier.0.*``, `
 are those of the older program, whose state dicts load here and whose code loads ours.
 """
 
-import io
 import os
-import pickle
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
+from core.encoder.precision import Numbers, Precision
 from core.encoder.tokenization import Pack
-from core.errors import InputError
-from core.utils.io import write_atomically
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
 # oneDNN keeps a program for every shape of product that it has seen, and packs differ in shape: with its own
 # 1,024 these take a gigabyte. This many hold those of two packs at work, in any numbers.
 
-Precision = Literal["exact", "fast"]
-"""``exact`` computes in 32 bits, ``fast`` in fewer where the processor or GPU is quicker in them."""
-
-Numbers = Literal["float32", "bfloat16", "int8"]
-"""In what an encoder computes. Training knows the first two."""
 
 CLS_LAYERS = 4
 
 _ACTIVATION_BYTES = 20 * 4
 """Per token, layer and hidden unit while training: about twenty 32-bit numbers are kept for the gradient."""
-
-_UNREADABLE = (
-    OSError, RuntimeError, SafetensorError, EOFError, LookupError, ValueError, TypeError, pickle.UnpicklingError
-)  # fmt: skip
-
-_NOT_WEIGHTS = ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
 
 
 class AgeClassifier(nn.Module):
@@ -221,58 +203,3 @@ def _encode_any(encoder: Any, pack: Pack) -> Tensor:
         vectors.append(torch.cat([state[:, 0] for state in states], dim=-1))
         token += captions * length
     return torch.cat(vectors)
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict of a ``.pth`` or ``.safetensors`` file, on the CPU; nothing in it is executed.
-
-    Raises:
-        InputError: the file cannot be read, or holds something else.
-    """
-    try:
-        weights = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except _UNREADABLE as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise InputError(f"{path} cannot be read as weights ({reason}). Give a .pth state dict or .safetensors.") from (
-            error
-        )
-    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise InputError(f"{path} holds no state dict. Save one with torch.save(model.state_dict(), path).")
-    return dict(weights)
-
-
-def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write a state dict in the format that the file's suffix says, atomically."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    if path.suffix == ".safetensors":
-        write_atomically(path, safetensors_bytes(tensors))
-    else:
-        buffer = io.BytesIO()
-        torch.save(tensors, buffer)
-        write_atomically(path, buffer.getvalue())
-
-
-def load_weights(model: AgeClassifier, weights: Mapping[str, Tensor], name: str) -> None:
-    """Put ``weights`` into ``model``; what older versions kept besides weights is left out.
-
-    Args:
-        model: with the encoder and the number of cutoffs that the weights belong to.
-        weights: a state dict.
-        name: what messages call the file.
-
-    Raises:
-        InputError: the weights are not those of such a model; the text says of which.
-    """
-    weights = {key: value for key, value in weights.items() if key not in _NOT_WEIGHTS}
-    own = model.state_dict()
-    missing = sorted(key for key in own if key not in weights and not key.startswith("bert.pooler."))
-    unknown = sorted(key for key in weights if key not in own and not key.startswith("bert.pooler."))
-    misfits = [key for key in weights if key in own and weights[key].shape != own[key].shape]
-    if missing or unknown or misfits:
-        example = (misfits or missing or unknown)[0]
-        raise InputError(
-            f"The weights in {name} are not those of this encoder with the age head: {len(misfits)} have another size, "
-            f"{len(missing)} are missing, {len(unknown)} are unknown (for example {example}). "
-            "Say with --model-name-or-path which encoder they belong to."
-        )
-    model.load_state_dict(weights, strict=False)

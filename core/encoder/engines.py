@@ -15,9 +15,10 @@ import orjson
 import torch
 from torch import Tensor
 
-from core.encoder.age_classifier import AgeClassifier, Numbers, Precision
+from core.encoder.age_classifier import AgeClassifier
 from core.encoder.devices import has_avx512, is_fast, shortest_seconds
 from core.encoder.onednn_bert import ACTIVATIONS, PackedBert, can_compute
+from core.encoder.precision import Numbers, Precision
 from core.encoder.tokenization import Pack, UserTokens, packs
 from core.settings import get_settings
 from core.utils.io import write_json

@@ -15,7 +15,7 @@ out. The mean of that move over made-up captions is therefore taken off again. [
 little from caption to caption in the lower layers that steps wide enough for all tokens would not
 tell users apart: with 8 bits its rows, one in a dozen, have kernels of their own, whose steps are
 about what differs, and are added up in 32 bits. What is left of the errors is why a model is
-measured at each before it is used so, see :func:`core.models.predictor.usable_numbers`.
+measured at each before it is used so, see :func:`core.models.loading.usable_numbers`.
 """
 
 import logging
@@ -28,8 +28,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, pad, scaled_dot_product_attention
 
-from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier, Numbers
+from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier
 from core.encoder.devices import is_quicker
+from core.encoder.precision import Numbers
 from core.encoder.tokenization import Pack, UserTokens, packs
 from core.settings import get_settings
 

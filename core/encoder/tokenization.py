@@ -5,11 +5,9 @@ no more tokens at a time than memory allows. A :class:`Pack` is one such portion
 users as a single row of tokens, sorted by length so that captions of equal length lie together.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -107,30 +105,6 @@ def by_token_budget(users: Sequence[UserTokens], max_tokens: int) -> Iterator[li
         tokens += len(user.ids)
     if portion:
         yield portion
-
-
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """``items`` in lists of at most ``size``."""
-    remaining = iter(items)
-    while some := list(islice(remaining, size)):
-        yield some
-
-
-def ahead(items: Iterable[T], count: int = 1) -> Iterator[T]:
-    """``items``, of which a thread of their own makes the next ``count`` while the last is worked on.
-
-    It pays where making them waits for a disk, or working on them for a GPU.
-    """
-    remaining: Iterator[Any] = iter(items)
-    nothing = object()
-    with ThreadPoolExecutor(1, "ahead") as thread:
-        coming = deque(thread.submit(next, remaining, nothing) for _ in range(count))
-        while True:
-            coming.append(thread.submit(next, remaining, nothing))
-            item: Any = coming.popleft().result()
-            if item is nothing:
-                return
-            yield item
 
 
 def _count(captions: list[list[int]]) -> UserTokens:

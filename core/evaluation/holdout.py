@@ -6,9 +6,10 @@ from typing import Literal
 import pandas as pd
 
 from core.errors import InputError
+from core.evaluation.prevalence import BOTH_FILES, labelled_probabilities
 from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo
 from core.statistics.metrics import confusion, share_interval
-from core.statistics.prevalence import BOTH_FILES, LabelledProbabilities, labelled_probabilities
+from core.statistics.prevalence import LabelledProbabilities
 from core.utils.formatting import count
 
 Source = Literal["run", "test", "validation", "both"]

@@ -6,7 +6,8 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 
 from core.importers.results import Context, Found, NotUnderstood, account
-from core.storage.models import Account, Post, older_account
+from core.storage.account_files import older_account
+from core.storage.models import Account, Post
 
 LOOKED_FOR = "an account file (username, posts, outcome; or edge_owner_to_timeline_media)"
 

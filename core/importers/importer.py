@@ -9,8 +9,10 @@ from core.errors import InputError
 from core.importers.detect import find
 from core.importers.results import MADE_UP, FoundLabels, Ignored, NotUnderstood
 from core.jobs.progress import Progress
-from core.storage.models import Account, Post, file_name, read_account, write_account
-from core.storage.user_lists import canonical_username, why_not_a_name, why_not_instagram, write_user_list
+from core.storage.account_files import file_name, read_account, write_account
+from core.storage.models import Account, Post
+from core.storage.user_lists import write_user_list
+from core.storage.usernames import canonical_username, why_not_a_name, why_not_instagram
 from core.utils.formatting import count
 
 _POSTS_IN_HAND = 20_000

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from core.importers.results import Context, Found, account
-from core.storage.models import parse_post
+from core.storage.post_parsing import parse_post
 
 LOOKED_FOR = "an answer of Instagram (objects with id, code or shortcode, and a caption)"
 

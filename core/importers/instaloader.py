@@ -4,7 +4,7 @@ from typing import Any
 
 from core.importers.instagram_answers import owner_of
 from core.importers.results import Context, Found, account
-from core.storage.models import parse_post
+from core.storage.post_parsing import parse_post
 
 LOOKED_FOR = "an Instaloader file (node, instaloader)"
 

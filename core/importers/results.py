@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.storage.models import Account, Post
-from core.storage.user_lists import UserList, canonical_username, why_not_a_name
+from core.storage.user_lists import UserList
+from core.storage.usernames import canonical_username, why_not_a_name
 
 MADE_UP = "~"
 """How the id of a post begins whose source gives it none."""

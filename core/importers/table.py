@@ -23,8 +23,10 @@ import pyarrow.parquet
 from core.errors import InputError
 from core.importers.archives import Piece
 from core.importers.results import Context, Found, FoundLabels, NotUnderstood, account, with_ids
-from core.storage.models import Post, parse_time
-from core.storage.user_lists import UserList, canonical_username, read_labels, why_not_a_name
+from core.storage.models import Post
+from core.storage.post_parsing import parse_time
+from core.storage.user_lists import UserList, read_labels
+from core.storage.usernames import canonical_username, why_not_a_name
 
 LOOKED_FOR = "a table or list with a user and a text"
 USUAL_NAMES: dict[str, tuple[str, ...]] = {

@@ -2,7 +2,7 @@
 
 Arrow's own JSON reader takes the files that AgeScope wrote, without holding Python's lock, so that
 pages stay quick meanwhile. Whatever it does not understand (older forms, indented files, damaged
-ones) goes through :func:`core.storage.models.read_account`, which also says what is wrong.
+ones) goes through :func:`core.storage.account_files.read_account`, which also says what is wrong.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from core.errors import InputError
-from core.storage.models import Account, file_name, read_account
+from core.storage.account_files import file_name, read_account
+from core.storage.models import Account
 from core.utils.language import language_of
 
 _MOMENT = pa.timestamp("us", "UTC")

@@ -12,9 +12,9 @@ import pyarrow.csv
 from core.errors import InputError
 from core.index.account_reader import languages_of, read_batch
 from core.index.scan import FileKind, FoundFile
-from core.storage.models import parse_time
-from core.storage.predictions_file import plain_name
+from core.storage.post_parsing import parse_time
 from core.storage.user_lists import read_labels, read_user_list
+from core.utils.spreadsheets import plain_name
 
 _TABLES: dict[FileKind, tuple[str, ...]] = {
     "account": ("accounts",),

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.instagram.client import Line, Pace, clean_cookie
+from core.instagram.client import Line
 from core.instagram.errors import InstagramError, StopsTheRun
 from core.instagram.graph_source import GraphSource
+from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.routes import RouteData, load_routes
 from core.instagram.source import PUBLIC_ACCOUNT, Cursor, Page
+from core.instagram.web_session import clean_cookie
 from core.instagram.web_source import WebSource
 from core.jobs.progress import Progress
 from core.settings import Settings, get_settings

@@ -11,7 +11,7 @@ from core.jobs.progress import Progress
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    from core.instagram.client import Pace
+    from core.instagram.pace import Pace
     from core.instagram.proxies import ProxyPool
 
 SourceName = Literal["web", "graph", "instaloader"]
@@ -42,10 +42,11 @@ def open_source(
         AgeScopeError: the list of public proxies cannot be fetched.
     """
     # requests and what comes with it load when there is something to ask
-    from core.instagram.client import Line, clean_cookie
+    from core.instagram.client import Line
     from core.instagram.graph_source import GraphSource
     from core.instagram.instaloader_source import InstaloaderSource
     from core.instagram.routes import load_routes
+    from core.instagram.web_session import clean_cookie
     from core.instagram.web_source import WebSource
 
     data = load_routes(settings.data_dir)

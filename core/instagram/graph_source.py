@@ -18,7 +18,7 @@ from core.instagram.errors import (
 from core.instagram.responses import retry_after
 from core.instagram.routes import RouteData
 from core.instagram.source import Cursor, Page, shapes_expected, whole
-from core.storage.models import parse_post
+from core.storage.post_parsing import parse_post
 
 _FIELDS = "id,caption,timestamp,permalink,media_type,like_count,comments_count"
 _TOO_MANY = {4, 17, 32, 613, *range(80000, 80015)}

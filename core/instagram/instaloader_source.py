@@ -22,7 +22,8 @@ from core.instagram.client import Line
 from core.instagram.errors import AccountNotFound, AccountPrivate, LoginWall, UnexpectedAnswer
 from core.instagram.responses import Reader
 from core.instagram.source import Cursor, Page
-from core.storage.models import Post, parse_post
+from core.storage.models import Post
+from core.storage.post_parsing import parse_post
 
 _INSTAGRAM = "https://www.instagram.com"
 _MOST_A_PAGE = 12

@@ -12,10 +12,10 @@ from core.collection.outcome_log import LEDGER_NAME
 from core.maintenance.disk_usage import clear_caches
 from core.models.folder import list_models
 from core.settings import Settings
-from core.storage.models import file_name
-from core.storage.predictions_file import plain_name
-from core.storage.user_lists import canonical_username
+from core.storage.account_files import file_name
+from core.storage.usernames import canonical_username
 from core.utils.io import write_atomically
+from core.utils.spreadsheets import plain_name
 
 
 def forget(usernames: Iterable[str], settings: Settings) -> list[str]:

@@ -12,8 +12,7 @@ from pydantic import SecretStr
 from core import __version__
 from core.encoder.devices import devices
 from core.index import Counts
-from core.jobs import launcher
-from core.jobs.launcher import Job
+from core.jobs.job import Job, list_jobs
 from core.maintenance.disk_usage import disk_use
 from core.models.folder import list_models
 from core.settings import Settings
@@ -64,7 +63,7 @@ def diagnostics(settings: Settings, counts: Counts) -> dict[str, Any]:
             {"kind": model.settings.kind, "cutoffs": model.settings.age_cutoffs}
             for model in list_models(settings.models_dir)
         ],
-        "jobs": [_job(job) for job in launcher.list_jobs(settings.jobs_dir)[:50]],
+        "jobs": [_job(job) for job in list_jobs(settings.jobs_dir)[:50]],
     }
 
 

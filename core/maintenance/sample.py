@@ -4,7 +4,8 @@ from pathlib import Path
 
 from core.importers import read
 from core.settings import SAMPLE_DIR, Settings
-from core.storage.models import Account, write_account
+from core.storage.account_files import write_account
+from core.storage.models import Account
 from core.storage.user_lists import read_labels, read_user_list, write_user_list
 
 SOURCE = "sample"

@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from core.encoder.age_classifier import read_weights, write_weights
+from core.encoder.weights import read_weights, write_weights
 from core.errors import InputError
 from core.models.folder import ModelSettings, write_config
 from core.models.predictor import finished_probabilities

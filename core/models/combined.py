@@ -25,8 +25,10 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
-from core.encoder.age_classifier import AgeClassifier, load_weights, read_weights, write_weights
-from core.encoder.user_encoder import UserEncoder, VectorCache, Vectors, spread
+from core.encoder.age_classifier import AgeClassifier
+from core.encoder.user_encoder import UserEncoder, spread
+from core.encoder.vector_cache import VectorCache, Vectors
+from core.encoder.weights import load_weights, read_weights, write_weights
 from core.errors import InputError
 from core.jobs.progress import Progress
 from core.models.folder import ModelSettings, write_config

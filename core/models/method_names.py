@@ -1,4 +1,9 @@
-"""The ways to make a model, one module each; :mod:`core.training.methods` chooses among them."""
+"""The ways to make a model by name, and what people read for each; :mod:`core.training.methods` has them."""
+
+from typing import Literal
+
+Method = Literal["majority", "tfidf", "frozen", "finetuned", "combined"]
+
 
 NAMES = {
     "majority": "majority",

@@ -207,7 +207,7 @@ def roc(points: pd.DataFrame, now: pd.DataFrame) -> alt.LayerChart:
     """The ROC curve, with where the threshold stands on it.
 
     Args:
-        points: as :func:`core.evaluation.evaluate.roc_curve` gives them.
+        points: as :func:`core.statistics.curves.roc_curve` gives them.
         now: one row of the same columns, at the threshold.
     """
     diagonal = _diagonal("false_positive_rate", "true_positive_rate")
@@ -224,7 +224,7 @@ def precision_recall(points: pd.DataFrame, now: pd.DataFrame) -> alt.LayerChart:
     """Precision against recall of "at least", with where the threshold stands.
 
     Args:
-        points: as :func:`core.evaluation.evaluate.precision_recall_points` gives them.
+        points: as :func:`core.statistics.curves.precision_recall_points` gives them.
         now: one row of the same columns, at the threshold.
     """
     return _curve(points, now, ("recall", "recall of at least"), ("precision", "precision of at least"))
@@ -234,7 +234,7 @@ def calibration(points: pd.DataFrame) -> alt.LayerChart:
     """Observed shares with their intervals against probabilities, beside the diagonal of a model that means it.
 
     Args:
-        points: as :func:`core.evaluation.evaluate.calibration_curve` gives them.
+        points: as :func:`core.statistics.curves.calibration_curve` gives them.
     """
     base = alt.Chart(points).encode(x=_x("probability", "mean probability"))
     tooltip = [
@@ -250,7 +250,7 @@ def rates(table: pd.DataFrame, cutoff: float, threshold: float) -> alt.LayerChar
     """Both error rates by threshold.
 
     Args:
-        table: as :func:`core.evaluation.evaluate.rates_by_threshold` gives it.
+        table: as :func:`core.statistics.curves.rates_by_threshold` gives it.
         cutoff: the age in years.
         threshold: where it stands now.
     """

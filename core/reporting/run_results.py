@@ -1,6 +1,6 @@
-"""One prediction run seen at one threshold: every figure and chart of it, and the report of the study."""
+"""One prediction run seen at one threshold: every figure and chart of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,16 +10,17 @@ import orjson
 import pandas as pd
 
 from core.errors import InputError
-from core.evaluation.evaluate import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve, tables
+from core.evaluation.evaluate import tables
 from core.evaluation.holdout import Judged, error_rates, judged_accounts
-from core.index import Counts
-from core.models.folder import CARD_FILE, COMPARISON_FILE, ModelInfo
+from core.evaluation.prevalence import PrevalenceSample, prevalence_sample
+from core.models.folder import COMPARISON_FILE, ModelInfo
 from core.models.method_names import NAMES
 from core.reporting import charts
-from core.statistics.calibration import Band, Floats, abstention_band
-from core.statistics.metrics import share_interval
-from core.statistics.prevalence import PrevalenceSample, prevalence_sample, rogan_gladen
-from core.utils.formatting import count, day, moment, number, percent
+from core.statistics.calibration import Floats
+from core.statistics.curves import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve
+from core.statistics.prevalence import rogan_gladen
+from core.statistics.thresholds import Band, abstention_band
+from core.utils.formatting import count, number, percent
 
 ESTIMATES = {
     "raw": "Counted",
@@ -154,7 +155,7 @@ class RunView:
 
     @cached_property
     def prevalence(self) -> dict[str, Any] | str:
-        """The shares as :func:`core.statistics.prevalence.prevalence` gives them, or why there are none."""
+        """The shares as :func:`core.evaluation.prevalence.prevalence` gives them, or why there are none."""
         sample = self.run.sample
         if isinstance(sample, str):
             return sample
@@ -314,98 +315,7 @@ def interval(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"{number(100 * low, 1)} to {percent(high, 1)}"
 
 
-def report(view: RunView, counts: Counts, details: dict[str, Any], per_day: pd.DataFrame | None = None) -> str:
-    """The study as one HTML page; it names no account.
-
-    Args:
-        view: the run.
-        counts: where the study stands.
-        details: the content of the run's ``predictions.run.json``.
-        per_day: how many accounts were collected on which ``day``, in order.
-    """
-    from core.reporting.html_report import Section, html_report
-    from core.reporting.methods_text import methods_section
-
-    sections = [
-        Section(
-            "The study",
-            [_study_in_words(counts), *_days_in_words(per_day)],
-            _pairs(counts.outcomes, "outcome"),
-        ),
-        Section(f"Share at least {view.cutoff:g}", _share_in_words(view), view.shares),
-        _section(view.distribution()),
-    ]
-    if view.judged is not None:
-        sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
-    sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
-    if "drift" in details:
-        title = "Do these accounts look like those that the model learnt from?"
-        sections.append(Section(title, drift_in_words(details["drift"])))
-    card = view.run.model.folder / CARD_FILE if view.run.model else None
-    if card and card.is_file():
-        sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
-    sections.append(Section("For a methods section", [methods_section(view)]))
-    sections.append(Section("How it was predicted", table=_pairs(_settings(view, details), "setting", "value")))
-    return html_report(f"Accounts at least {view.cutoff:g}", sections)
-
-
-def _section(chart: Chart) -> Any:
-    from core.reporting.html_report import Section
-
-    return Section(chart.title, chart=chart.drawn, alt=chart.alt)
-
-
-def _study_in_words(counts: Counts) -> str:
-    return (
-        f"{count(counts.listed, 'account')} listed, {number(counts.collected)} collected, "
-        f"{number(counts.with_posts)} with captions ({count(counts.posts, 'post')} in all), "
-        f"{number(counts.labelled)} with a known age."
-    )
-
-
-def _days_in_words(per_day: pd.DataFrame | None) -> list[str]:
-    if per_day is None or per_day.empty:
-        return []
-    first, last = (day(per_day["day"].iloc[at].to_pydatetime()) for at in (0, -1))
-    return [f"Collected on {first}." if first == last else f"Collected from {first} to {last}."]
-
-
 def drift_in_words(found: dict[str, Any]) -> list[str]:
     """What :mod:`core.statistics.drift` found, as sentences."""
     said = [*found.get("warnings", []), *([found["note"]] if found.get("note") else [])]
     return said or ["In length, number, language and vocabulary of their captions they do."]
-
-
-def _share_in_words(view: RunView) -> list[str]:
-    at_least, predicted = view.counted
-    low, high = share_interval(at_least, predicted)
-    counted = percent(at_least / predicted, 1) if predicted else "–"
-    text = [
-        view.run.counted_in_words,
-        f"{at_least:,} of {predicted:,} ({counted}, {interval(low, high)}) are at or above the threshold of "
-        f"{view.threshold:.2f}, that is, predicted to be at least {view.cutoff:g}.",
-    ]
-    if view.band is not None:
-        text.append(f"{count(view.counted_uncertain, 'account')} of these lie in the band of uncertainty.")
-    found = view.prevalence
-    return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
-
-
-def _settings(view: RunView, details: dict[str, Any]) -> dict[str, Any]:
-    shown = ("created_at", "encoder", "precision", "max_seq_len")
-    known = {name.replace("_", " "): details[name] for name in shown if name in details}
-    if "created at" in known:
-        known["created at"] = moment(str(known["created at"]))
-    band = f"{view.band.low:.2f} to {view.band.high:.2f}" if view.band else "none"
-    versions = {f"version of {name}": value for name, value in details.get("versions", {}).items()}
-    return {
-        "run": view.run.name,
-        "threshold": f"{view.threshold:.2f}",
-        "band of uncertainty": band,
-        **known,
-        **versions,
-    }
-
-
-def _pairs(values: Mapping[str, Any], first: str, second: str = "accounts") -> pd.DataFrame:
-    return pd.DataFrame([(key.replace("_", " "), str(value)) for key, value in values.items()], columns=[first, second])

@@ -1,1 +1,1 @@
-"""What figures are worth: metrics, calibration, prevalence, drift, and splits that keep them honest."""
+"""Arrays in, figures out: what predictions are worth, and how sure that is."""

@@ -14,14 +14,12 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
-from statsmodels.stats.proportion import proportion_confint
 
 from core.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Method = Literal["none", "platt", "isotonic"]
-Measure = Literal["balanced_accuracy", "f1", "accuracy"]
 
 CALIBRATION_BINS = 10
 _MIN_PER_BIN = 10
@@ -78,7 +76,7 @@ class Calibration:
     def apply(self, probability: Floats) -> Floats:
         """The calibrated probabilities; NaN stays NaN."""
         if self.method == "platt":
-            return np.asarray(expit(self.intercept + self.slope * _logit(probability)))
+            return np.asarray(expit(self.intercept + self.slope * log_odds(probability)))
         if self.method == "isotonic":
             raw, calibrated = np.array(self.knots).T
             return np.asarray(np.interp(probability, raw, calibrated))
@@ -126,7 +124,7 @@ def fit_calibration(at_least: Bools, probability: Floats, seed: int = 2021) -> C
 
 def fit_platt(at_least: Bools, probability: Floats) -> Calibration:
     """Platt's scaling (1999) on the logit, with his smoothed targets, which keep it finite on separable accounts."""
-    intercept, slope = platt_parameters(at_least, _logit(probability), np.ones((1, len(at_least))))
+    intercept, slope = platt_parameters(at_least, log_odds(probability), np.ones((1, len(at_least))))
     if slope[0] < 0:  # the model ranks the wrong way round; all that can be said is the share
         return Calibration("platt", 0.0, float(logit((at_least.sum() + 1) / (len(at_least) + 2))))
     return Calibration("platt", float(slope[0]), float(intercept[0]))
@@ -168,7 +166,8 @@ def fit_isotonic(at_least: Bools, probability: Floats) -> Calibration:
     return Calibration("isotonic", knots=tuple(knots))
 
 
-def _logit(probability: Floats) -> Floats:
+def log_odds(probability: Floats) -> Floats:
+    """The logarithm of the odds of each probability, of 0 and 1 too."""
     return np.asarray(logit(np.clip(probability, _SMALLEST, 1 - _SMALLEST)))
 
 
@@ -178,82 +177,3 @@ def _log_losses(at_least: Bools, probability: Floats) -> Floats:
 
 
 # ------------------------------------------------------------------------ thresholds and abstention
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A probability from which on "at least" is predicted, and what that gave where it was chosen."""
-
-    threshold: float
-    measure: Measure
-    value: float
-
-
-def best_threshold(at_least: Bools, probability: Floats, measure: Measure = "balanced_accuracy") -> Threshold:
-    """The threshold with the highest ``measure``; of equally good ones the one nearest to 0.5.
-
-    Thresholds lie half-way between neighbouring probabilities, so that rounding changes nothing.
-
-    Raises:
-        InputError: the accounts are all of one class, so that nothing can be chosen.
-    """
-    positives, negatives = int(at_least.sum()), int((~at_least).sum())
-    if not positives or not negatives:
-        raise InputError("A threshold can only be chosen on accounts both under and at least at the cutoff.")
-    known = np.unique(probability)
-    candidates = np.r_[0.0, (known[1:] + known[:-1]) / 2, np.nextafter(1.0, 2.0)]
-    hits = positives - np.searchsorted(np.sort(probability[at_least]), candidates)
-    rejections = np.searchsorted(np.sort(probability[~at_least]), candidates)
-    errors = positives + negatives - hits - rejections
-    value = {
-        "balanced_accuracy": (hits / positives + rejections / negatives) / 2,
-        "f1": 2 * hits / np.maximum(2 * hits + errors, 1),
-        "accuracy": (hits + rejections) / (positives + negatives),
-    }[measure]
-    best = np.flatnonzero(value >= value.max() - 1e-12)
-    chosen = best[np.argmin(np.abs(candidates[best] - 0.5))]
-    return Threshold(float(candidates[chosen]), measure, float(value[chosen]))
-
-
-@dataclass(frozen=True)
-class Band:
-    """Between ``low`` and ``high`` (exclusive) the model says "uncertain"; outside it is as accurate as wanted.
-
-    Attributes:
-        accuracy: outside the band, where it was chosen, with Wilson's 95 % interval
-            ``accuracy_low`` to ``accuracy_high``.
-        left_out: the share of accounts inside the band.
-    """
-
-    low: float
-    high: float
-    wanted: float
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    left_out: float
-
-
-def abstention_band(at_least: Bools, probability: Floats, wanted: float, threshold: float = 0.5) -> Band | None:
-    """The narrowest band around the threshold outside of which accuracy is at least ``wanted``.
-
-    It reaches equally far to both sides on the logit scale; None where no band is enough.
-    """
-    centre = float(_logit(np.array(threshold)))
-    distance = np.abs(_logit(probability) - centre)
-    right = (probability >= threshold) == at_least
-    ends = np.unique(distance)
-    widths = np.r_[0.0, (ends[1:] + ends[:-1]) / 2]
-    order = np.argsort(distance)
-    first_kept = np.searchsorted(distance[order], widths)
-    kept = np.asarray(len(right) - first_kept)
-    correct = right.sum() - np.concatenate([[0], np.cumsum(right[order])])[first_kept]
-    enough = np.flatnonzero(correct >= wanted * kept - 1e-9)
-    if not len(enough):
-        return None
-    narrowest = enough.item(0)
-    hits, number, width = int(correct[narrowest]), int(kept[narrowest]), widths[narrowest]
-    accuracy_low, accuracy_high = proportion_confint(hits, number, method="wilson")
-    low, high = (float(edge) for edge in expit([centre - width, centre + width])) if width else (threshold, threshold)
-    left_out = 1 - number / len(right)
-    return Band(low, high, wanted, hits / number, float(accuracy_low), float(accuracy_high), left_out)

@@ -19,28 +19,12 @@ from statsmodels.stats.proportion import proportion_confint
 
 from core.errors import InputError
 from core.statistics.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
+from core.statistics.names import METRICS
 
 RESAMPLES = 2_000
 SEED = 2021
 LEVEL = 0.95
 
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision_at_least",
-    "recall_at_least",
-    "f1_at_least",
-    "precision_under",
-    "recall_under",
-    "f1_under",
-    "auc",
-    "average_precision",
-    "brier",
-    "log_loss",
-    "calibration_error",
-    "majority_share",
-)
-"""Every metric of :func:`metrics`, in the order of a table."""
 
 _EXACT_BELOW = 25
 _CELLS_PER_CHUNK = 2_000_000
@@ -64,7 +48,7 @@ def metrics(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[str, Estimate]:
-    """Every metric of :data:`METRICS` with its bias-corrected bootstrap interval.
+    """Every metric of :data:`core.statistics.names.METRICS` with its bias-corrected bootstrap interval.
 
     The correction (Efron 1981) matters for the calibration error, which a resample, having fewer
     different accounts, always overstates. A share of 0 or 1, of which every resample is the same,

@@ -18,41 +18,25 @@ Both corrections suppose that an account of a given class gets the probabilities
 accounts of that class got. :func:`mixture_p_value` tests what can be tested of it.
 """
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri
 from scipy.stats import chi2
 
-from core.errors import InputError
-from core.evaluation.evaluate import read_predictions
-from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
 from core.statistics.calibration import Bools, Floats, platt_parameters
 from core.statistics.metrics import LEVEL, share_interval
-from core.training.splits import SHARES
-from core.utils.io import read_text
 
-BOTH_FILES = f"{TEST_FILE} and {VALIDATION_FILE}"
 FEWEST_PER_CLASS = 20
 """With fewer labelled accounts in a class, the corrections come with a warning."""
 
-ENOUGH_LABELS = 10 * round(2 * FEWEST_PER_CLASS / SHARES["test"] / 10)
-"""So many labelled accounts give a test part that measures the errors by itself."""
 
 _Z = float(ndtri((1 + LEVEL) / 2))
 _SMALLEST = 1e-6
 _PRIOR_ACCOUNTS = 0.5
 _CLIPPED_SHARE = 0.05
 _TEST_BINS = 5
-_ALARM = 0.01
 
 
 @dataclass(frozen=True)
@@ -98,127 +82,6 @@ class LabelledProbabilities:
     def of_under(self) -> Floats:
         """The probabilities of those under the cutoff."""
         return self.probability[~self.at_least]
-
-
-def prevalence(
-    predictions: Path, model: Path, age_cutoff: float | None = None, threshold: float | None = None
-) -> dict[str, Any]:
-    """The share of the predicted accounts that is at least at the cutoff, as an object ready for JSON.
-
-    Accounts that the model was trained on, or whose labels measure its errors, are left out:
-    the model knows the first by heart, and the second are not a fresh sample.
-
-    Args:
-        predictions: the CSV that ``predict`` wrote.
-        model: the model's folder. Its errors are measured on ``test.csv`` where that is there with
-            at least 20 accounts of each class, else on ``validation.csv`` as well.
-        age_cutoff: one of the model's; None for 21 where it has it, else its lowest.
-        threshold: from which probability on to count; None for the model's.
-
-    Raises:
-        InputError: a file cannot be used, or no account or only one class is left.
-    """
-    return prevalence_of(read_predictions(predictions), read_model_info(model), age_cutoff, threshold)
-
-
-def prevalence_of(
-    table: pd.DataFrame, info: ModelInfo, age_cutoff: float | None = None, threshold: float | None = None
-) -> dict[str, Any]:
-    """Like :func:`prevalence`, of predictions already read: ``username`` and ``probability``."""
-    at = cutoff_index(info.settings, age_cutoff)
-    threshold = info.settings.thresholds[at] if threshold is None else threshold
-    return prevalence_sample(table, info, info.settings.age_cutoffs[at]).at(threshold)
-
-
-def prevalence_sample(table: pd.DataFrame, info: ModelInfo, cutoff: float) -> "PrevalenceSample":
-    """The predicted accounts that the model does not know, beside labelled ones that tell its errors.
-
-    Args:
-        table: ``username`` and ``probability``.
-        info: what made the probabilities.
-        cutoff: one of the model's, in years.
-
-    Raises:
-        InputError: the model's labelled accounts cannot be read, or no account is left.
-    """
-    known, source = labelled_probabilities(info.folder, info.settings.age_cutoffs, cutoff)
-    used = {name for part in info.training.get("split", {}).values() for name in part}
-    is_used, is_predicted = table["username"].isin(used), table["probability"].notna()
-    probability = table["probability"][is_predicted & ~is_used].to_numpy(dtype=float)
-    if not len(probability):
-        raise InputError(
-            "No predicted account is left: each has no caption, or took part in training. "
-            "Predict accounts without a label, then ask again."
-        )
-    accounts = {
-        "predicted": int(is_predicted.sum()),
-        "without_captions": int((~is_predicted).sum()),
-        "left_out_known_to_the_model": int((is_predicted & is_used).sum()),
-        "counted": len(probability),
-    }
-    return PrevalenceSample(
-        probability, known, {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}
-    )
-
-
-def estimate_prevalence(probability: Floats, known: LabelledProbabilities, threshold: float = 0.5) -> dict[str, Any]:
-    """All three estimates for (accounts,) probabilities, with the error rates behind them and warnings.
-
-    Raises:
-        InputError: there is no account, or the labelled ones are all of one class.
-    """
-    return PrevalenceSample(probability, known).at(threshold)
-
-
-@dataclass(frozen=True)
-class PrevalenceSample:
-    """What is known of the share before a threshold is chosen.
-
-    Attributes:
-        probability: (accounts,) of those whose share is asked for.
-        known: of labelled accounts that the model was not trained on.
-        about: what is told beside the estimates.
-    """
-
-    probability: Floats
-    known: LabelledProbabilities
-    about: dict[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def maximised(self) -> Share:
-        """By :func:`expectation_maximisation`, which needs no threshold."""
-        return expectation_maximisation(self.probability, self.known)
-
-    @cached_property
-    def p_value(self) -> float | None:
-        """Of :func:`mixture_p_value`."""
-        return mixture_p_value(self.probability, self.known)
-
-    def at(self, threshold: float) -> dict[str, Any]:
-        """All three estimates at a threshold, with the error rates behind them and warnings.
-
-        Raises:
-            InputError: there is no account, or the labelled ones are all of one class.
-        """
-        if not len(self.probability):
-            raise InputError("There is no predicted account to count.")
-        if self.known.at_least.all() or not self.known.at_least.any():
-            raise InputError(
-                "The labelled accounts are all of one class, so the model's errors are unknown. Label more."
-            )
-        shares = {
-            "raw": raw_share(self.probability, threshold),
-            "rogan_gladen": rogan_gladen(self.probability, self.known, threshold),
-            "expectation_maximisation": self.maximised,
-        }
-        return {
-            **self.about,
-            "threshold": threshold,
-            **{name: {**asdict(share), "impossible": share.impossible} for name, share in shares.items()},
-            "error_rates": _error_rates(self.known, threshold),
-            "mixture_p_value": self.p_value,
-            "warnings": _warnings(self.known, shares, self.p_value, self.about.get("error_rates_from")),
-        }
 
 
 def raw_share(probability: Floats, threshold: float) -> Share:
@@ -370,91 +233,3 @@ def _logit(probability: Floats) -> Floats:
 
 
 # ------------------------------------------------------------------------- error rates and warnings
-
-
-def labelled_probabilities(model: Path, cutoffs: Sequence[float], cutoff: float) -> tuple[LabelledProbabilities, str]:
-    """The test accounts where they are enough, else the validation accounts as well; and where they are from.
-
-    Raises:
-        InputError: a file is missing or damaged, or has no probabilities for the cutoff.
-    """
-    if not (model / TEST_FILE).is_file():
-        return read_labelled(model / VALIDATION_FILE, cutoff, cutoffs), VALIDATION_FILE
-    tested = read_labelled(model / TEST_FILE, cutoff, cutoffs)
-    if min(len(tested.of_at_least), len(tested.of_under)) >= FEWEST_PER_CLASS:
-        return tested, TEST_FILE
-    chosen_by = read_labelled(model / VALIDATION_FILE, cutoff, cutoffs)
-    known = LabelledProbabilities(
-        np.concatenate([tested.at_least, chosen_by.at_least]),
-        np.concatenate([tested.probability, chosen_by.probability]),
-    )
-    return known, BOTH_FILES
-
-
-def read_labelled(path: Path, cutoff: float, cutoffs: Sequence[float] = ()) -> LabelledProbabilities:
-    """Read ``validation.csv`` or ``test.csv`` of a model folder: ``username,age,probability``.
-
-    Args:
-        path: the file.
-        cutoff: the age in years to be told.
-        cutoffs: all of the model's. ``probability`` is about the first; a further one has a column
-            of its own, such as ``probability_21``.
-
-    Raises:
-        InputError: the file is missing or damaged, or has no probabilities for the cutoff.
-    """
-    reader = csv.DictReader(io.StringIO(read_text(path)))
-    column = "probability" if cutoff in cutoffs[:1] or not cutoffs else f"probability_{cutoff:g}"
-    if cutoffs and column not in (reader.fieldnames or ()):
-        raise InputError(
-            f"{path} has no column {column}, so the errors at that cutoff are unknown. Train a model for it."
-        )
-    try:
-        rows = [(float(row["age"]), float(row[column])) for row in reader]
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is damaged: it needs username, age and probability. Train the model anew.") from error
-    if not rows:
-        raise InputError(f"{path} names no account, so the model's errors are unknown. Train the model anew.")
-    ages, probability = np.array(rows, dtype=np.float64).reshape(-1, 2).T
-    return LabelledProbabilities(ages >= cutoff, probability)
-
-
-def _error_rates(known: LabelledProbabilities, threshold: float) -> dict[str, Any]:
-    right = {"sensitivity": known.of_at_least >= threshold, "specificity": known.of_under < threshold}
-    rates: dict[str, Any] = {"labelled_at_least": len(known.of_at_least), "labelled_under": len(known.of_under)}
-    for name, hits in right.items():
-        low, high = share_interval(int(hits.sum()), len(hits))
-        rates[name] = {"value": float(hits.mean()), "low": low, "high": high}
-    return rates
-
-
-def _warnings(
-    known: LabelledProbabilities, shares: dict[str, Share], p_value: float | None, source: str | None
-) -> list[str]:
-    fewest = min(len(known.of_at_least), len(known.of_under))
-    found = []
-    if source == VALIDATION_FILE:
-        found.append(
-            "The model's errors are known only from the accounts that also chose it, which flatters it a little. "
-            "Train with a part that is kept for testing to be sure."
-        )
-    if source == BOTH_FILES:
-        found.append(
-            f"The part kept for testing has fewer than {FEWEST_PER_CLASS} accounts on a side, so the accounts that "
-            f"chose the model count as well, which flatters it a little. About {ENOUGH_LABELS} accounts of known "
-            "age, half of them on each side, give a test part that is large enough."
-        )
-    if fewest < FEWEST_PER_CLASS:
-        found.append(
-            f"The model's errors are known from only {fewest} labelled accounts on one side; {FEWEST_PER_CLASS} on "
-            "each are the least to rely on. Label more accounts and train again."
-        )
-    if any(share.impossible for share in shares.values()):
-        found.append("A corrected share was impossible (below 0 or above 100 %): the share is near that end.")
-    if p_value is not None and p_value < _ALARM:
-        found.append(
-            "The predicted accounts' probabilities are no mixture of those of the labelled accounts "
-            f"(p = {p_value:.2g}): the two differ in more than the share, and the corrections may be wrong. "
-            "Label a random sample of the predicted accounts."
-        )
-    return found

@@ -1,9 +1,4 @@
-"""The predictions file: ``username,probability,prediction,posts``, safe to open in a spreadsheet.
-
-Account names come from other people, and a spreadsheet runs a cell that begins with ``=``, ``+``,
-``-`` or ``@`` as a formula. Such a name is written with an apostrophe before it, which
-spreadsheets show as plain text; :func:`plain_name` takes it off again. Every name comes back as it was.
-"""
+"""The predictions file: ``username,probability,prediction,posts``."""
 
 import csv
 import io
@@ -18,11 +13,10 @@ import orjson
 
 from core.errors import AgeScopeError
 from core.utils.io import write_atomically
+from core.utils.spreadsheets import plain_name, safe_name
 
 HEADER = ("username", "probability", "prediction", "posts")
 DECIMALS = 6
-
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
 @dataclass(frozen=True)
@@ -45,16 +39,6 @@ class Prediction:
 def run_file(predictions: Path) -> Path:
     """Where it is written what made a predictions file."""
     return predictions.with_name(f"{predictions.stem}.run.json")
-
-
-def safe_name(username: str) -> str:
-    """``username`` for a CSV cell, so that no spreadsheet takes it for a formula."""
-    return "'" + username if _is_formula(username) else username
-
-
-def plain_name(cell: str) -> str:
-    """The name that :func:`safe_name` wrote."""
-    return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
 
 
 def prediction(username: str, probability: float, threshold: float, posts: int) -> Prediction:
@@ -159,7 +143,3 @@ def read_rows(path: Path) -> Iterator[Prediction]:
 def _cells(row: Prediction) -> tuple[object, ...]:
     probability = "" if row.probability is None else f"{row.probability:.{DECIMALS}f}"
     return safe_name(row.username), probability, "" if row.prediction is None else row.prediction, row.posts
-
-
-def _is_formula(text: str) -> bool:
-    return text.lstrip("'").startswith(_FORMULA_STARTS)

@@ -3,27 +3,17 @@
 import csv
 import io
 import itertools
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from core.errors import InputError
-from core.storage.predictions_file import plain_name, safe_name
-from core.utils.io import decode_text, read_text, write_atomically
+from core.storage.csv_records import AGE_COLUMNS, USER_COLUMNS, NoAgeColumn, Row, read_records
+from core.storage.usernames import canonical_username, why_not_a_name, why_not_instagram
+from core.utils.io import write_atomically
+from core.utils.spreadsheets import safe_name
 
-INSTAGRAM_USERNAME = re.compile(r"[a-z0-9._]{1,30}")
-MAX_NAME_LENGTH = 64
 AGE_RANGE = (5, 120)
-
-_USER_COLUMNS = ("username", "user", "user.name", "user_name", "handle", "account")
-_AGE_COLUMNS = ("age", "labeled age", "labelled age", "labeled_age", "labelled_age")
-_PROFILE_HOSTS = ("instagram.com", "www.instagram.com", "m.instagram.com")
-_NOT_CLOSED = "a quotation mark is not closed"
 
 
 @dataclass(frozen=True)
@@ -54,51 +44,6 @@ class UserList:
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-class Row(NamedTuple):
-    """A line of a list or a table: its number, its text, its cells by column, and why these cannot be read."""
-
-    line: int
-    text: str
-    cells: dict[str, str]
-    fault: str | None
-
-
-def canonical_username(text: str) -> str:
-    """The one form of an account's name that files, labels and predictions share.
-
-    ``@Name``, ``https://www.instagram.com/Name/?hl=en`` and `` name `` are all ``name``. What could
-    not be an Instagram username (a participant's code such as ``P-017``) keeps its letter case.
-    """
-    name = unicodedata.normalize("NFC", text.strip().strip("\u200b\ufeff"))
-    if "instagram.com/" in name.lower():
-        name = _name_of_profile_url(name)
-    name = name.removeprefix("@").strip()
-    lowered = name.lower()
-    return lowered if INSTAGRAM_USERNAME.fullmatch(lowered) else name
-
-
-def why_not_instagram(name: str) -> str | None:
-    """Why ``name`` (canonical) cannot be an Instagram username, or None if it can."""
-    if not name:
-        return "no username on this line"
-    if not INSTAGRAM_USERNAME.fullmatch(name):
-        if len(name) > 30:
-            return "longer than the 30 characters of an Instagram username"
-        return "an Instagram username has only letters a-z, digits, dots and underscores"
-    return None
-
-
-def why_not_a_name(name: str) -> str | None:
-    """Why ``name`` (canonical) cannot name an imported account, or None if it can."""
-    if not name:
-        return "no username on this line"
-    if len(name) > MAX_NAME_LENGTH:
-        return f"longer than {MAX_NAME_LENGTH} characters"
-    if any(unicodedata.category(character).startswith("C") for character in name):
-        return "contains a control character"
-    return None
-
-
 def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
     """Read a user list: one username per line, or a CSV with a username column.
 
@@ -111,7 +56,7 @@ def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
     """
     users = UserList()
     seen: set[str] = set()
-    for row in _rows(source, name):
+    for row in read_records(source, name):
         username = "" if row.fault else canonical_username(row.cells["username"])
         if reason := row.fault or why_not_instagram(username):
             users.rejected.append(Rejected(row.line, row.text if row.fault else row.cells["username"], reason))
@@ -132,7 +77,7 @@ def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
     Raises:
         InputError: the file as a whole cannot be used, or it has no age column.
     """
-    return _labels(_rows(source, name, need_age=True), why_not_a_name)
+    return _labels(read_records(source, name, need_age=True), why_not_a_name)
 
 
 def _labels(rows: Iterable[Row], why_not: Callable[[str], str | None]) -> UserList:
@@ -149,7 +94,7 @@ def _labels(rows: Iterable[Row], why_not: Callable[[str], str | None]) -> UserLi
         if username not in users.ages:
             users.usernames.append(username)
             users.ages[username] = age
-            users.extra[username] = {k: v for k, v in row.cells.items() if k not in (*_USER_COLUMNS, *_AGE_COLUMNS, "")}
+            users.extra[username] = {k: v for k, v in row.cells.items() if k not in (*USER_COLUMNS, *AGE_COLUMNS, "")}
         elif users.ages[username] == age:
             users.duplicates += 1
         else:
@@ -167,10 +112,6 @@ def _as_written(row: Row) -> str:
     return row.text if row.fault else f"{row.cells['username']}, {row.cells['age']}"
 
 
-class NoAgeColumn(InputError):
-    """A table has no column that holds ages."""
-
-
 def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | None:
     """The labels that a user list holds in an age column, and its ages that cannot be used.
 
@@ -184,7 +125,7 @@ def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | N
         InputError: as :func:`read_user_list`.
     """
     try:
-        rows = _rows(source, name, need_age=True)
+        rows = read_records(source, name, need_age=True)
     except NoAgeColumn:
         return None
     listed = (row for row in rows if not row.fault and not why_not_instagram(canonical_username(row.cells["username"])))
@@ -241,82 +182,3 @@ def _as_csv(users: UserList) -> str:
             row += [f"{users.ages[username]:g}", *(users.extra[username].get(column, "") for column in columns)]
         writer.writerow(map(safe_name, row))
     return buffer.getvalue()
-
-
-def _rows(source: Path | bytes, name: str, need_age: bool = False) -> Iterator[Row]:
-    """The lines of a list or a table, without its header and without blank ones."""
-    text = decode_text(source, name) if isinstance(source, bytes) else read_text(source)
-    name = name if isinstance(source, bytes) else source.name
-    lines = io.StringIO(text, newline=None).read().split("\n")  # as an editor numbers them
-    at = next(at for at, line in enumerate(lines) if line.strip())
-    first = lines[at]
-    delimiter = max(",;\t", key=first.count)
-    cells, end = _record(lines, at, delimiter) or (first.split(delimiter), at + 1)
-    header = [plain_name(cell.strip().strip('"')).lower() for cell in cells]
-    columns = {
-        "username": next((header.index(column) for column in _USER_COLUMNS if column in header), None),
-        "age": next((header.index(column) for column in _AGE_COLUMNS if column in header), None),
-    }
-    without_age = need_age and columns["age"] is None
-    if columns["username"] is None and (need_age or len(header) > 1):
-        raise (NoAgeColumn if without_age else InputError)(
-            f"{name} has no username column: its first line is {first[:80]!r}. "
-            f"Name one column 'username'{' and one ' + repr('age') if need_age else ''}."
-        )
-    if without_age:
-        raise NoAgeColumn(f"{name} has no age column. Name the column with the age in years 'age'.")
-    if columns["username"] is None:
-        return (_name_alone(at, line.strip()) for at, line in enumerate(lines, start=1) if line.strip())
-    return _table_rows(lines, end, delimiter, header, {k: v for k, v in columns.items() if v is not None})
-
-
-def _name_alone(at: int, line: str) -> Row:
-    """A line of a list without columns."""
-    is_open = line.startswith('"') and (len(line) == 1 or not line.endswith('"'))
-    return Row(at, line, {"username": plain_name(line.strip('"'))}, _NOT_CLOSED if is_open else None)
-
-
-def _table_rows(lines: list[str], at: int, delimiter: str, header: list[str], columns: dict[str, int]) -> Iterator[Row]:
-    """The records of a table from line ``at`` on; one whose quotation mark is not closed is its line alone."""
-    further = set(range(len(header))) - set(columns.values())
-    while at < len(lines):
-        line, number = lines[at], at + 1
-        found = _record(lines, at, delimiter, further)
-        cells, at = found or ([line], number)
-        if not any(cell.strip() for cell in cells):
-            continue
-        row = {column: plain_name(cell.strip()) for column, cell in zip(header, cells, strict=False)}
-        row |= {key: plain_name(cells[place].strip()) if place < len(cells) else "" for key, place in columns.items()}
-        yield Row(number, line.strip(), row, None if found else _NOT_CLOSED)
-
-
-def _record(lines: list[str], at: int, delimiter: str, may_break: Collection[int] = ()) -> tuple[list[str], int] | None:
-    """The cells of the record that begins at line ``at``, and where the next one begins.
-
-    Returns:
-        None where a quotation mark is not closed: neither before the end of the file, nor in one of
-        the cells that ``may_break`` into several lines, so that it would swallow the records after it.
-    """
-    if '"' not in lines[at]:
-        return lines[at].split(delimiter), at + 1
-    whole = _first_record((f"{lines[further]}\n" for further in range(at, len(lines))), delimiter, strict=True)
-    if whole and not any("\n" in cell for place, cell in enumerate(whole[0]) if place not in may_break):
-        return whole[0], at + whole[1]
-    alone = _first_record((lines[at], ""), delimiter, strict=False)  # as people write them: "anna"_k
-    return (alone[0], at + 1) if alone and alone[1] == 1 else None
-
-
-def _first_record(lines: Iterable[str], delimiter: str, strict: bool) -> tuple[list[str], int] | None:
-    """The first record of ``lines`` and how many of them it takes; None where it cannot be read."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
-    try:
-        return next(reader), reader.line_num
-    except csv.Error:
-        return None
-
-
-def _name_of_profile_url(text: str) -> str:
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    if parts.hostname not in _PROFILE_HOSTS:
-        return text
-    return parts.path.strip("/").split("/")[0]

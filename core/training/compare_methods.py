@@ -5,10 +5,8 @@ like any other. What is finished is not done again when an interrupted compariso
 """
 
 import csv
-import io
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,63 +14,26 @@ import numpy as np
 import orjson
 
 from core.encoder.devices import check_device
-from core.encoder.user_encoder import open_cache
+from core.encoder.vector_cache import open_cache
 from core.errors import InputError
 from core.jobs.progress import Progress
-from core.models.folder import CHECKPOINTS, COMPARISON_FILE, TEST_FILE, is_model_folder, read_model_info, versions
-from core.models.method_names import NAMES
-from core.models.predictor import Floats
+from core.models.folder import CHECKPOINTS, TEST_FILE, is_model_folder, read_model_info
+from core.models.method_names import Method
 from core.settings import get_settings
-from core.statistics.calibration import Bools
-from core.statistics.metrics import compare_predictions, metrics
-from core.storage.predictions_file import plain_name
+from core.training.arguments import TrainArguments
+from core.training.comparison_table import Tested, write_comparison
 from core.training.finetune import forget_checkpoints
-from core.training.methods import METHODS, Method, Study, fit
+from core.training.methods import METHODS, Study, fit
+from core.training.prepare import check_parts, prepare, sides
 from core.training.save_model import choose, part_probabilities, write_model
 from core.training.splits import Parts, k_folds, split_accounts
-from core.training.train import TrainArguments, check_parts, prepare, sides
-from core.utils.io import write_atomically, write_json
-
-TABLE_FILE = "comparison.csv"
-CARD_FILE = "README.md"
+from core.utils.io import write_json
+from core.utils.spreadsheets import plain_name
 
 FEWEST_FOLDS = 2
 
 _FOLDS_FOLDER = "folds"
 _VALIDATION_SHARE = 0.15
-_SHOWN = ("auc", "accuracy", "balanced_accuracy", "average_precision", "brier", "calibration_error")
-
-
-@dataclass(frozen=True)
-class Tested:
-    """What a method said of the accounts that test.
-
-    Attributes:
-        usernames: of the accounts.
-        probability: [accounts, cutoffs].
-        predicted: [accounts, cutoffs], by the threshold of the model that said it.
-        seconds: that the making took.
-    """
-
-    usernames: list[str]
-    probability: Floats
-    predicted: Bools
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {**asdict(self), "probability": self.probability.tolist(), "predicted": self.predicted.tolist()}
-
-    @classmethod
-    def read(cls, path: Path) -> "Tested":
-        """Read what :meth:`as_dict` wrote."""
-        content = orjson.loads(path.read_bytes())
-        return cls(
-            content["usernames"],
-            np.array(content["probability"]),
-            np.array(content["predicted"]),
-            content["seconds"],
-        )
 
 
 def compare(
@@ -105,7 +66,7 @@ def compare(
             raise InputError("The split has no test accounts to compare on. Add some, or ask for --folds.")
         run = _Comparison(arguments, study, methods, folder, progress)
         tested = run.by_folds(folds) if folds else run.by_test()
-    _write(folder, run.study, arguments, tested, folds)
+    write_comparison(folder, run.study, arguments, tested, folds)
     return folder
 
 
@@ -209,81 +170,3 @@ def _pooled(folds: Sequence[Tested]) -> Tested:
 
 
 # -------------------------------------------------------------------------------------- the table
-
-
-def _write(
-    folder: Path, study: Study, arguments: TrainArguments, tested: dict[Method, Tested], folds: int | None
-) -> None:
-    rows = [*_rows(study, tested)]
-    record = {
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "arguments": arguments.as_dict(),
-        "folds": folds,
-        "accounts": len(next(iter(tested.values())).usernames),
-        "labels": study.accounts.report.as_dict(),
-        "rows": rows,
-        "pairs": [*_pairs(study, tested, rows)],
-        "versions": versions(),
-    }
-    write_atomically(folder / TABLE_FILE, _csv(rows))
-    write_atomically(folder / CARD_FILE, _card(record))
-    write_json(folder / COMPARISON_FILE, record)
-
-
-def _rows(study: Study, tested: dict[Method, Tested]) -> Iterator[dict[str, Any]]:
-    """One row a cutoff and method, with every metric."""
-    for column, cutoff in enumerate(study.settings.age_cutoffs):
-        for method, found in tested.items():
-            truth = study.accounts.at_least([cutoff], found.usernames)[:, 0]
-            values = metrics(truth, found.probability[:, column], found.predicted[:, column])
-            yield {
-                "cutoff": cutoff,
-                "method": method,
-                "seconds": round(found.seconds, 1),
-                "metrics": {name: asdict(value) for name, value in values.items()},
-            }
-
-
-def _pairs(study: Study, tested: dict[Method, Tested], rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The method with the highest AUC at each cutoff against each other one."""
-    for column, cutoff in enumerate(study.settings.age_cutoffs):
-        here = [row for row in rows if row["cutoff"] == cutoff]
-        best: Method = max(here, key=lambda row: row["metrics"]["auc"]["value"] or 0.0)["method"]
-        truth = study.accounts.at_least([cutoff], tested[best].usernames)[:, 0]
-        for other in tested:
-            if other != best:
-                test = compare_predictions(truth, tested[best].predicted[:, column], tested[other].predicted[:, column])
-                yield {"cutoff": cutoff, "first": best, "second": other, **test}
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    names = list(rows[0]["metrics"])
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["cutoff", "method", "seconds", *(f"{n}{end}" for n in names for end in ("", "_low", "_high"))])
-    for row in rows:
-        figures = [row["metrics"][name][key] for name in names for key in ("value", "low", "high")]
-        writer.writerow([f"{row['cutoff']:g}", row["method"], row["seconds"], *figures])
-    return buffer.getvalue()
-
-
-def _card(record: dict[str, Any]) -> str:
-    how = f"{record['folds']}-fold cross-validation" if record["folds"] else "accounts set aside for the test"
-    lines = [
-        "# Methods compared\n",
-        f"{record['accounts']} accounts, {how}. Figures with 95 % intervals over accounts; seconds of one fit.\n",
-        "| cutoff | method | " + " | ".join(name.replace("_", " ") for name in _SHOWN) + " | seconds |",
-        "|---|---|" + "---|" * (len(_SHOWN) + 1),
-    ]
-    for row in record["rows"]:
-        figures = " | ".join(_figure(row["metrics"][name]) for name in _SHOWN)
-        lines.append(f"| {row['cutoff']:g} | {NAMES[row['method']]} | {figures} | {row['seconds']:.0f} |")
-    return "\n".join(lines) + "\n"
-
-
-def _figure(estimate: dict[str, Any]) -> str:
-    if estimate["value"] is None:
-        return "–"
-    if estimate["low"] is None:
-        return f"{estimate['value']:.3f}"
-    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from core.errors import InputError
 from core.jobs.progress import Progress
-from core.storage.models import account_files, file_name, read_account
-from core.storage.user_lists import canonical_username, read_labels, why_rejected
+from core.storage.account_files import account_files, file_name, read_account
+from core.storage.user_lists import read_labels, why_rejected
+from core.storage.usernames import canonical_username
 from core.training.splits import SHARES, split_accounts
 from core.utils.formatting import count
 

@@ -31,11 +31,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, probabilities, read_weights, write_weights
-from core.encoder.tokenization import UserTokens, by_token_budget, in_batches, packs
+from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, probabilities
+from core.encoder.tokenization import UserTokens, by_token_budget, packs
+from core.encoder.weights import read_weights, write_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
 from core.utils.io import write_atomically
+from core.utils.iteration import in_batches
 
 CHECKPOINT_EVERY_S = 300.0
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, probabilities
-from core.encoder.user_encoder import Vectors, spread
+from core.encoder.user_encoder import spread
+from core.encoder.vector_cache import Vectors
 from core.jobs.progress import Progress
 from core.training.finetune import History, validation_figures
 

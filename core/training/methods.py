@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,19 +11,20 @@ import torch
 
 from core.encoder.age_classifier import AgeClassifier
 from core.encoder.pretrained import load_encoder, load_tokenizer
-from core.encoder.tokenization import UserTokens, in_batches, tokenize
-from core.encoder.user_encoder import UserEncoder, VectorCache
+from core.encoder.tokenization import UserTokens, tokenize
+from core.encoder.user_encoder import UserEncoder
+from core.encoder.vector_cache import VectorCache
 from core.jobs.progress import Progress
 from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.combined import MAX_SEQ_LEN, CombinedPredictor
 from core.models.folder import ModelSettings
+from core.models.method_names import Method
 from core.models.predictor import EncoderPredictor, Predictor
 from core.training.dataset import LabelledAccounts
 from core.training.finetune import Examples, History, Recipe, finetune
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
 from core.training.splits import Parts
-
-Method = Literal["majority", "tfidf", "frozen", "finetuned", "combined"]
+from core.utils.iteration import in_batches
 
 _ACCOUNTS_AT_ONCE = 256
 

@@ -11,19 +11,22 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from core.encoder.engines import possible_numbers
-from core.encoder.tokenization import in_batches
-from core.evaluation.evaluate import calibration_curve
 from core.models.card import model_card
 from core.models.combined import CombinedPredictor
 from core.models.folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, ModelSettings, versions
 from core.models.predictor import EncoderPredictor, Floats, Predictor, calibrated
-from core.statistics.calibration import Bools, Measure, best_threshold, fit_calibration
+from core.statistics.calibration import Bools, fit_calibration
+from core.statistics.curves import calibration_curve
 from core.statistics.drift import training_profile, write_profile
 from core.statistics.metrics import metrics
-from core.storage.predictions_file import DECIMALS, safe_name
+from core.statistics.names import Measure
+from core.statistics.thresholds import best_threshold
+from core.storage.predictions_file import DECIMALS
 from core.training.methods import Study, Trained
 from core.training.splits import straddling
 from core.utils.io import write_atomically, write_json
+from core.utils.iteration import in_batches
+from core.utils.spreadsheets import safe_name
 
 _ACCOUNTS_AT_ONCE = 256
 _MAX_MOVE = 0.02  # of a probability, on average over accounts

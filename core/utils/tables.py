@@ -1,4 +1,4 @@
-"""Tables as files that are safe to open: no cell of another person's words runs as a formula."""
+"""Tables as files: CSV that is safe to open in a spreadsheet, and Parquet."""
 
 import io
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.storage.predictions_file import safe_name
+from core.utils.spreadsheets import safe_name
 
 
 def safe_csv(table: pd.DataFrame) -> bytes:

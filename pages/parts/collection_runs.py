@@ -9,16 +9,16 @@ import pandas as pd
 import streamlit as st
 from pydantic import SecretStr
 
-from core.collection.collector import parse_limit
 from core.errors import AgeScopeError
 from core.instagram.factory import why_not
+from core.instagram.rate_limit import parse_limit
 from core.jobs import launcher
-from core.jobs.launcher import Job
+from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.reporting import charts
 from core.settings import Settings, get_settings
 from core.utils.formatting import count, moment, number, plain
 from core.utils.tables import safe_csv
-from pages.parts.components import draw_progress, secret_environment, start_job
+from pages.parts.job_widgets import draw_progress, secret_environment, start_job
 
 SHOWN = 500
 SOURCES = {
@@ -36,8 +36,8 @@ def with_secrets() -> Settings:
 
 def latest_collection() -> Job | None:
     """The collection that runs, or else the one that was started last."""
-    collections = [job for job in launcher.list_jobs(get_settings().jobs_dir) if job.record["kind"] == "collect"]
-    return next((job for job in collections if job.state in launcher.ACTIVE), collections[0] if collections else None)
+    collections = [job for job in list_jobs(get_settings().jobs_dir) if job.record["kind"] == "collect"]
+    return next((job for job in collections if job.state in ACTIVE), collections[0] if collections else None)
 
 
 @st.fragment(run_every=2.0)
@@ -50,7 +50,7 @@ def running(arguments: Sequence[str] | None) -> None:
     job = latest_collection()
     if job is None:
         return
-    is_active = job.state in launcher.ACTIVE
+    is_active = job.state in ACTIVE
     if st.session_state.get("collecting", is_active) != is_active:
         st.session_state.collecting = is_active
         st.rerun()  # what can be started, and what is left, is another thing now
@@ -87,7 +87,7 @@ def show_end(job: Job) -> None:
 
 def go_on_label(job: Job) -> str | None:
     """What going on with an ended run is called; None where nothing of it is left."""
-    if job.state in launcher.RESUMABLE:
+    if job.state in RESUMABLE:
         return "Go on collecting"
     failed = job.progress.get("outcomes", {}).get("failed", 0)
     return f"Try {count(failed, 'failed account')} again" if failed and job.state == "done" else None
@@ -180,8 +180,8 @@ def show_accounts(job: Job) -> None:
 @st.fragment(run_every=2.0)
 def check_instagram() -> None:
     """Ask each route once, in the background, and show what each answered."""
-    checks = [job for job in launcher.list_jobs(get_settings().jobs_dir) if job.record["kind"] == "check"]
-    is_active = bool(checks) and checks[0].state in launcher.ACTIVE
+    checks = [job for job in list_jobs(get_settings().jobs_dir) if job.record["kind"] == "check"]
+    is_active = bool(checks) and checks[0].state in ACTIVE
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Check Instagram", icon=":material/network_check:", disabled=is_active, key="check"):
             start_job("check", "Check of the routes to Instagram", ["check-instagram"])

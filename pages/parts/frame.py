@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import AgeScopeError
 from core.settings import PROJECT_DIR, get_settings
-from pages.parts.components import running_work
+from pages.parts.job_widgets import running_work
 from pages.parts.sign_in import may_see, sign_in
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.jobs import launcher
+from core.jobs.job import ACTIVE, list_jobs
 from core.settings import get_settings
 from core.utils.formatting import count, moment, plain
 from core.utils.tables import safe_csv
-from pages.parts.components import start_job
+from pages.parts.job_widgets import start_job
 
 
 def import_files() -> None:
@@ -53,8 +53,8 @@ def laid_down(uploads: Sequence[UploadedFile]) -> Path:
 @st.fragment(run_every=2.0)
 def imported() -> None:
     """What the latest import brought, and what of it was not understood, file by file."""
-    imports = [job for job in launcher.list_jobs(get_settings().jobs_dir) if job.record["kind"] == "import"]
-    if not imports or imports[0].state in launcher.ACTIVE:
+    imports = [job for job in list_jobs(get_settings().jobs_dir) if job.record["kind"] == "import"]
+    if not imports or imports[0].state in ACTIVE:
         return
     job = imports[0]
     st.subheader("The latest import")

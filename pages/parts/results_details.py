@@ -9,12 +9,14 @@ import streamlit as st
 
 from core.errors import AgeScopeError, InputError
 from core.models.folder import TRAINING_FILE, ModelInfo, cutoff_index
-from core.reporting.run_results import RunView, drift_in_words, report
+from core.reporting.run_results import RunView, drift_in_words
+from core.reporting.study_report import report
 from core.settings import get_settings
-from core.storage.models import account_files, file_name, read_account
+from core.storage.account_files import account_files, file_name, read_account
 from core.storage.predictions_file import as_csv, prediction
 from core.utils.formatting import count, number, percent, plain
-from pages.parts.components import close, the_store
+from pages.parts.components import close
+from pages.parts.index_access import the_store
 
 SHOWN_CAPTIONS = 200
 DRIFT_SAMPLE = 500
@@ -23,7 +25,7 @@ DRIFT_SAMPLE = 500
 @st.cache_resource(max_entries=1, show_spinner="Loading the model …")
 def loaded(folder: Path, changed_ns: int) -> Any:
     """The latest model that was asked for reasons; torch is imported only when somebody asks."""
-    from core.models.predictor import load_predictor
+    from core.models.loading import load_predictor
 
     return load_predictor(folder)
 

@@ -18,7 +18,8 @@ from core.maintenance.sample import load_sample
 from core.models.folder import ModelSettings
 from core.models.predictor import EncoderPredictor
 from core.settings import Settings
-from core.storage.models import Account, Post, write_account
+from core.storage.account_files import write_account
+from core.storage.models import Account, Post
 from tests.browser.conftest import Dashboard, start_dashboard, stop_dashboard
 from tests.made_study import add_ended_job, add_model, add_predictions
 from tests.tiny_models import tiny_encoder

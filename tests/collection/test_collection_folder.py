@@ -9,12 +9,14 @@ from typing import Any
 import orjson
 import pytest
 
-from core.collection.collector import CollectArguments, CollectSummary, collect
+from core.collection.arguments import CollectArguments
+from core.collection.collector import CollectSummary, collect
 from core.collection.outcome_log import LEDGER_NAME, Ledger
 from core.errors import AgeScopeError
 from core.jobs.progress import Progress, no_progress
 from core.settings import get_settings
-from core.storage.models import Account, Post, read_account, write_account
+from core.storage.account_files import read_account, write_account
+from core.storage.models import Account, Post
 from tests.stand_in import SESSION, StandIn
 
 FAST: dict[str, Any] = {"limits": ((1000, 1),), "backoff_mult": 0.001, "backoff_exp": 1.0}

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import PROJECT_DIR
-from core.storage.models import read_account
+from core.storage.account_files import read_account
 from tests.stand_in import SESSION, StandIn
 
 KILLS = int(os.environ.get("AGESCOPE_TEST_KILLS", "12"))
@@ -27,7 +27,8 @@ KILLS = int(os.environ.get("AGESCOPE_TEST_KILLS", "12"))
 _NURSERY = """
 import os, sys
 from pathlib import Path
-from core.collection.collector import CollectArguments, collect
+from core.collection.arguments import CollectArguments
+from core.collection.collector import collect
 from core.instagram import rate_limit as limits, factory as sources, client as session, web_source as web
 from core.instagram import graph_source as graph, instaloader_source as via_instaloader, proxies
 from core.jobs.progress import Progress

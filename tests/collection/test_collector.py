@@ -6,21 +6,16 @@ from typing import Any
 import orjson
 import pytest
 
-from core.collection.collector import (
-    FAILURES_BEFORE_WAITING,
-    MOST_ABSENT,
-    MOST_WALLS,
-    CollectArguments,
-    CollectSummary,
-    collect,
-    estimate,
-)
+from core.collection.arguments import CollectArguments
+from core.collection.collector import FAILURES_BEFORE_WAITING, MOST_ABSENT, MOST_WALLS, CollectSummary, collect
+from core.collection.estimate import estimate
 from core.errors import AgeScopeError, InputError, Stopped
 from core.instagram.client import TRIES_AFTER_FAULT
 from core.instagram.errors import Checkpoint, NoRouteLeft, NothingBelievable
 from core.jobs.progress import Progress, no_progress
 from core.settings import get_settings
-from core.storage.models import Account, read_account, write_account
+from core.storage.account_files import read_account, write_account
+from core.storage.models import Account
 from tests.stand_in import SESSION, StandIn
 
 FAST: dict[str, Any] = {"limits": ((1000, 1),), "backoff_mult": 0.001, "backoff_exp": 1.0}

@@ -9,18 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
-from core.encoder.age_classifier import (
-    AgeClassifier,
-    binary_cross_entropy,
-    dropout,
-    load_weights,
-    probabilities,
-    read_weights,
-    write_weights,
-)
+from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, dropout, probabilities
 from core.encoder.devices import is_fast
 from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
 from core.encoder.tokenization import UserTokens, packs, tokenize
+from core.encoder.weights import load_weights, read_weights, write_weights
 from core.errors import InputError
 
 USERS = [

@@ -16,9 +16,11 @@ from core.encoder.user_encoder import UserEncoder
 from core.errors import InputError
 from core.jobs.progress import no_progress
 from core.models.folder import read_model_info
-from core.models.predictor import load_predictor
-from core.prediction.predict import PredictArguments, predict
-from core.training.train import TrainArguments, train
+from core.models.loading import load_predictor
+from core.prediction.arguments import PredictArguments
+from core.prediction.predict import predict
+from core.training.arguments import TrainArguments
+from core.training.train import train
 from tests.tiny_models import captions, study
 
 USERS = [captions(16, 30, 1), captions(40, 5, 2), ["a", "b"]]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
-from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier, Numbers
+from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier
 from core.encoder.devices import has_avx512, is_fast
 from core.encoder.engines import (
     SPEEDS_FILE,
@@ -25,6 +25,7 @@ from core.encoder.engines import (
     quickest,
 )
 from core.encoder.onednn_bert import PackedBert, _Int8, _Seen, _Steps, can_compute
+from core.encoder.precision import Numbers
 from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
 from core.encoder.tokenization import Pack, packs, tokenize
 from core.encoder.user_encoder import UserEncoder

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
-from core.encoder.tokenization import UserTokens, ahead, by_token_budget, packs, tokenize
+from core.encoder.tokenization import UserTokens, by_token_budget, packs, tokenize
+from core.utils.iteration import ahead
 
 
 def user(*captions: list[int], counts: list[int] | None = None) -> UserTokens:

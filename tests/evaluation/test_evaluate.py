@@ -9,17 +9,9 @@ import pytest
 from transformers import BertConfig
 
 from core.errors import InputError
-from core.evaluation.evaluate import (
-    arrays,
-    calibration_curve,
-    evaluate,
-    join_labels,
-    precision_recall_points,
-    rates_by_threshold,
-    read_predictions,
-    roc_curve,
-)
+from core.evaluation.evaluate import arrays, evaluate, join_labels, read_predictions
 from core.models.folder import ModelSettings, write_config
+from core.statistics.curves import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve
 from core.storage.user_lists import read_labels
 
 

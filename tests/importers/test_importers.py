@@ -21,7 +21,8 @@ from core.importers import ImportSummary, archives, import_files, read
 from core.importers.importer import merged
 from core.importers.instagram_export import repaired
 from core.jobs.progress import no_progress
-from core.storage.models import Account, Post, read_account, write_account
+from core.storage.account_files import read_account, write_account
+from core.storage.models import Account, Post
 from core.storage.user_lists import read_labels
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)

@@ -16,7 +16,8 @@ from core.errors import AgeScopeError, Stopped
 from core.index import Filter, PredictionFilter, Store
 from core.jobs.progress import no_progress
 from core.settings import Settings
-from core.storage.models import Account, Post, file_name, write_account
+from core.storage.account_files import file_name, write_account
+from core.storage.models import Account, Post
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from core.index.account_reader import read_batch
-from core.storage.models import Account, Post, write_account
+from core.storage.account_files import write_account
+from core.storage.models import Account, Post
 
 ARROW: dict[type, pa.DataType] = {
     str: pa.string(),

@@ -8,7 +8,8 @@ import pytest
 from core.errors import AgeScopeError, InputError
 from core.index import Store, sql_console
 from core.settings import Settings
-from core.storage.models import Account, Post, write_account
+from core.storage.account_files import write_account
+from core.storage.models import Account, Post
 from core.utils.tables import parquet, safe_csv
 
 

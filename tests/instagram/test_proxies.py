@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
-from core.collection.collector import CollectArguments, CollectSummary, collect
+from core.collection.arguments import CollectArguments
+from core.collection.collector import CollectSummary, collect
 from core.errors import AgeScopeError, InputError
 from core.instagram import errors, proxies
 from core.instagram.proxies import Proxy, fetch_public_proxies, parse_proxy, reaches, read_proxy_list

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from core.instagram import errors
-from core.instagram.client import Line, Pace
+from core.instagram.client import Line
+from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.responses import Reader, retry_after
 from core.instagram.routes import load_routes

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from core.collection.collector import CollectArguments, CollectSummary, collect
+from core.collection.arguments import CollectArguments
+from core.collection.collector import CollectSummary, collect
 from core.errors import InputError
 from core.instagram import errors
 from core.instagram.check import RouteCheck, check_instagram
@@ -15,7 +16,8 @@ from core.instagram.factory import why_not
 from core.instagram.rate_limit import Limit
 from core.jobs.progress import Progress, no_progress
 from core.settings import Settings, get_settings
-from core.storage.models import Account, read_account
+from core.storage.account_files import read_account
+from core.storage.models import Account
 from tests.stand_in import GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn
 
 FAST = {"limits": ((1000, 1),), "backoff_mult": 0.001, "backoff_exp": 1.0}

@@ -15,12 +15,15 @@ from pydantic import SecretStr
 
 from core.errors import InputError, Stopped
 from core.instagram import errors
-from core.instagram.client import MOST_REFUSALS, Line, Pace, Session, clean_cookie
+from core.instagram.client import MOST_REFUSALS, Line
+from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
+from core.instagram.route_health import Doors
 from core.instagram.routes import load_routes
 from core.instagram.source import Page
 from core.instagram.state import Memory, state_dir
-from core.instagram.web_source import Doors, WebSource
+from core.instagram.web_session import Session, clean_cookie
+from core.instagram.web_source import WebSource
 from core.jobs.progress import Progress, no_progress
 from core.storage.models import Account, Post
 from tests.stand_in import SESSION, StandIn

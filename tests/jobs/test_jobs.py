@@ -14,7 +14,8 @@ import pytest
 
 from core.errors import AgeScopeError
 from core.jobs import launcher
-from core.jobs.launcher import Job
+from core.jobs.job import ACTIVE, Job, Kind, list_jobs, shell_command
+from core.settings import PROJECT_DIR
 from core.utils.io import write_json
 
 
@@ -46,13 +47,13 @@ def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     real = subprocess.Popen
 
     def replaced(arguments: list[str], **options: Any) -> Any:
-        options["env"]["PYTHONPATH"] = str(launcher.PROJECT_DIR)
+        options["env"]["PYTHONPATH"] = str(PROJECT_DIR)
         return real([sys.executable, str(script)], **options)
 
     monkeypatch.setattr(subprocess, "Popen", replaced)
     started: list[Job] = []
 
-    def start(kind: launcher.Kind = "collect") -> Job:
+    def start(kind: Kind = "collect") -> Job:
         started.append(launcher.start(tmp_path / "jobs", kind, "Work", ["--help"]))
         return started[-1]
 
@@ -64,24 +65,24 @@ def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 def test_a_job_runs_the_command_line_and_keeps_what_it_printed(tmp_path: Path) -> None:
     job = launcher.start(tmp_path, "train", "Show the help", ["train", "--help"])
-    wait_until(lambda: job.state not in launcher.ACTIVE)
+    wait_until(lambda: job.state not in ACTIVE)
     assert job.state == "done"
     assert "--learn-rate" in job.log()
-    assert job.command == launcher.shell_command(["train", "--help"])
+    assert job.command == shell_command(["train", "--help"])
 
 
 def test_a_command_to_copy_names_the_python_that_has_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", str(launcher.PROJECT_DIR / ".venv" / "bin" / "python"))
-    assert launcher.shell_command(["train", "--labels", "my labels.csv"]) == (
+    monkeypatch.setattr(sys, "executable", str(PROJECT_DIR / ".venv" / "bin" / "python"))
+    assert shell_command(["train", "--labels", "my labels.csv"]) == (
         ".venv/bin/python -m core train --labels 'my labels.csv'"
     )
     monkeypatch.setattr(sys, "executable", "/elsewhere/bin/python3")
-    assert launcher.shell_command(["reindex"]) == "/elsewhere/bin/python3 -m core reindex"
+    assert shell_command(["reindex"]) == "/elsewhere/bin/python3 -m core reindex"
 
 
 def test_a_usage_error_is_a_failed_job(tmp_path: Path) -> None:
     job = launcher.start(tmp_path, "train", "Nonsense", ["train", "--nonsense"])
-    wait_until(lambda: job.state not in launcher.ACTIVE)
+    wait_until(lambda: job.state not in ACTIVE)
     assert (job.state, job.result["exit_status"]) == ("failed", 2)
 
 
@@ -99,7 +100,7 @@ def test_a_cancelled_job_ends_at_once_and_cleanly(endless: Callable[[], Job]) ->
     job = endless()
     wait_until(lambda: job.progress.get("waiting_reason") is not None)
     launcher.cancel(job)
-    wait_until(lambda: job.state not in launcher.ACTIVE)
+    wait_until(lambda: job.state not in ACTIVE)
     assert job.state == "stopped"
     assert '"Go on" takes it up' in job.result["message"]
     assert "command" not in job.result["message"]  # nobody typed one
@@ -169,7 +170,7 @@ def test_a_running_job_cannot_be_removed_but_an_ended_one_can(endless: Callable[
     launcher.cancel(job, force=True)
     wait_until(lambda: job.state == "interrupted")
     launcher.remove(job)
-    assert launcher.list_jobs(job.folder.parent) == []
+    assert list_jobs(job.folder.parent) == []
 
 
 def test_another_process_with_the_same_number_is_not_the_job(tmp_path: Path) -> None:

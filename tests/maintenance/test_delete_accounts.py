@@ -9,7 +9,8 @@ from core.collection.outcome_log import LEDGER_NAME
 from core.index import Store
 from core.maintenance.delete_accounts import forget
 from core.settings import PROJECT_DIR, Settings
-from core.storage.models import Account, Post, file_name, write_account
+from core.storage.account_files import file_name, write_account
+from core.storage.models import Account, Post
 
 
 def study(folder: Path) -> Settings:

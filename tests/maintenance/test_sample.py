@@ -16,7 +16,7 @@ from core.index import Filter, Store
 from core.maintenance.sample import load_sample
 from core.settings import SAMPLE_DIR, Settings
 from core.statistics.prevalence import FEWEST_PER_CLASS
-from core.storage.models import account_files, read_account
+from core.storage.account_files import account_files, read_account
 from core.storage.user_lists import read_labels, read_user_list
 
 

@@ -9,8 +9,10 @@ from core.errors import InputError
 from core.jobs.progress import no_progress
 from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.folder import ModelSettings, write_config
-from core.models.predictor import Predictor, load_predictor
-from core.prediction.predict import PredictArguments, predict
+from core.models.loading import load_predictor
+from core.models.predictor import Predictor
+from core.prediction.arguments import PredictArguments
+from core.prediction.predict import predict
 from core.statistics.calibration import Calibration
 from core.storage.predictions_file import read_rows
 from tests.tiny_models import captions, study

@@ -10,9 +10,11 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from core.encoder.age_classifier import AgeClassifier, write_weights
+from core.encoder.age_classifier import AgeClassifier
 from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
-from core.encoder.user_encoder import UserEncoder, Vectors
+from core.encoder.user_encoder import UserEncoder
+from core.encoder.vector_cache import Vectors
+from core.encoder.weights import write_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
 from core.models.combined import VOCABULARY_FILE, CombinedPredictor

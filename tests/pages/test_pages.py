@@ -15,8 +15,9 @@ from streamlit.testing.v1.element_tree import Button
 
 from core.maintenance.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
-from core.statistics.metrics import METRICS
-from core.storage.models import Account, Post, write_account
+from core.statistics.names import METRICS
+from core.storage.account_files import write_account
+from core.storage.models import Account, Post
 from core.utils.io import write_atomically, write_json
 from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
 

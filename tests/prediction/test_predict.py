@@ -13,18 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.encoder.age_classifier import AgeClassifier, Numbers, write_weights
+from core.encoder.age_classifier import AgeClassifier
+from core.encoder.precision import Numbers
 from core.encoder.pretrained import load_config, load_tokenizer
 from core.encoder.user_encoder import UserEncoder
+from core.encoder.weights import write_weights
 from core.errors import AgeScopeError, InputError, Stopped
 from core.evaluation.evaluate import read_predictions
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import ModelSettings
-from core.models.predictor import EncoderPredictor, load_predictor, usable_numbers, use_numbers
-from core.prediction.predict import PredictArguments, PredictSummary, Sample, predict
+from core.models.loading import load_predictor, usable_numbers, use_numbers
+from core.models.predictor import EncoderPredictor
+from core.prediction.arguments import PredictArguments
+from core.prediction.predict import PredictSummary, Sample, predict
 from core.statistics.drift import training_profile, write_profile
-from core.storage.models import Account, Post, write_account
-from core.storage.predictions_file import HEADER, PartialPredictions, plain_name, prediction, read_rows, safe_name
+from core.storage.account_files import write_account
+from core.storage.models import Account, Post
+from core.storage.predictions_file import HEADER, PartialPredictions, prediction, read_rows
+from core.utils.spreadsheets import plain_name, safe_name
 from tests.tiny_models import captions, study
 
 ALL: list[Numbers] = ["float32", "bfloat16", "int8"]
@@ -346,8 +352,8 @@ def test_numbers_are_used_only_where_the_model_loses_nothing_by_them(
 def test_fast_takes_the_quickest_numbers_that_cost_nothing_and_says_which(
     model: Path, own: Any, losses: dict[str, float], wanted: Any, used: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.models.predictor.possible_numbers", lambda model: ALL)
-    monkeypatch.setattr("core.models.predictor.quickest", lambda model, among, *_: among[-1])
+    monkeypatch.setattr("core.models.loading.possible_numbers", lambda model: ALL)
+    monkeypatch.setattr("core.models.loading.quickest", lambda model, among, *_: among[-1])
     predictor = load_predictor(model)
     assert isinstance(predictor, EncoderPredictor)
     predictor.settings = replace(predictor.settings, numbers=own, auc_losses=losses)

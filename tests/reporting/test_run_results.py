@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from core.evaluation.prevalence import prevalence_of
 from core.index import Counts
 from core.models.folder import ModelInfo, ModelSettings
 from core.reporting.methods_text import methods_section
-from core.reporting.run_results import Run, RunView, report
-from core.statistics.prevalence import prevalence_of
+from core.reporting.run_results import Run, RunView
+from core.reporting.study_report import report
 from core.storage.predictions_file import as_csv, prediction
 
 COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})

@@ -13,8 +13,6 @@ from core.statistics.calibration import (
     Bools,
     Calibration,
     Floats,
-    abstention_band,
-    best_threshold,
     calibration_bins,
     expected_calibration_error,
     fit_calibration,
@@ -22,6 +20,7 @@ from core.statistics.calibration import (
     fit_platt,
     platt_parameters,
 )
+from core.statistics.thresholds import abstention_band, best_threshold
 
 
 def calibrated(number: int, seed: int = 1) -> tuple[Bools, Floats]:

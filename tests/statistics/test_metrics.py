@@ -9,7 +9,6 @@ from sklearn import metrics as sklearn_metrics
 from core.errors import InputError
 from core.statistics.calibration import Bools, Floats
 from core.statistics.metrics import (
-    METRICS,
     accuracy_interval,
     compare_predictions,
     confusion,
@@ -17,6 +16,7 @@ from core.statistics.metrics import (
     metrics,
     share_interval,
 )
+from core.statistics.names import METRICS
 
 
 def accounts(number: int, seed: int = 1, separation: float = 1.5, share: float = 0.6) -> tuple[Bools, Floats]:

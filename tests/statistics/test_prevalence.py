@@ -11,17 +11,15 @@ from scipy.special import expit, logit
 
 from bench.prevalence import MODELS, coverage, one_draw
 from core.errors import InputError
+from core.evaluation.prevalence import estimate_prevalence, prevalence, read_labelled
 from core.statistics.calibration import Floats
 from core.statistics.prevalence import (
     LabelledProbabilities,
     Share,
     _most_likely_share,
-    estimate_prevalence,
     expectation_maximisation,
     mixture_p_value,
-    prevalence,
     raw_share,
-    read_labelled,
     rogan_gladen,
 )
 

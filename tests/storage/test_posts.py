@@ -8,7 +8,9 @@ import orjson
 import pytest
 
 from core.errors import AgeScopeError, InputError
-from core.storage.models import Account, Post, account_files, parse_post, parse_time, read_account, write_account
+from core.storage.account_files import account_files, read_account, write_account
+from core.storage.models import Account, Post
+from core.storage.post_parsing import parse_post, parse_time
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.storage.models import file_name
+from core.storage.account_files import file_name
 from core.storage.user_lists import (
     Rejected,
-    canonical_username,
     free_stem,
     labels_in_list,
     read_labels,
@@ -19,6 +18,7 @@ from core.storage.user_lists import (
     why_rejected,
     write_user_list,
 )
+from core.storage.usernames import canonical_username
 
 
 def test_a_text_file_with_one_name_per_line_is_a_list() -> None:

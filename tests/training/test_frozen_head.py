@@ -11,14 +11,17 @@ import torch
 from core.encoder.age_classifier import AgeClassifier
 from core.encoder.engines import possible_numbers
 from core.encoder.pretrained import load_encoder, load_tokenizer
-from core.encoder.user_encoder import CACHE_FILE, UserEncoder, VectorCache, Vectors
+from core.encoder.user_encoder import UserEncoder
+from core.encoder.vector_cache import CACHE_FILE, VectorCache, Vectors
 from core.errors import AgeScopeError, InputError
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import read_model_info
-from core.models.predictor import EncoderPredictor, load_predictor, vector_probabilities
-from core.storage.models import read_account
+from core.models.loading import load_predictor
+from core.models.predictor import EncoderPredictor, vector_probabilities
+from core.storage.account_files import read_account
+from core.training.arguments import TrainArguments
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
-from core.training.train import TrainArguments, train
+from core.training.train import train
 from tests.tiny_models import captions, study
 
 

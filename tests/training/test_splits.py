@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.training.splits import k_folds, near_duplicates, read_split, split_accounts, straddling, write_split
+from core.training.near_duplicates import near_duplicates
+from core.training.splits import k_folds, read_split, split_accounts, straddling, write_split
 
 BLOGS = Path(__file__).parents[3] / "shared" / "data" / "blogs" / "posts.csv.gz"
 

@@ -13,22 +13,27 @@ import orjson
 import pytest
 import torch
 
-from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, read_weights
+from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy
 from core.encoder.engines import possible_numbers
 from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.encoder.tokenization import tokenize
+from core.encoder.weights import read_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import ModelSettings, is_model_folder, list_models, read_model_info
+from core.models.loading import load_predictor
 from core.models.method_names import NAMES
-from core.models.predictor import EncoderPredictor, load_predictor
+from core.models.predictor import EncoderPredictor
 from core.statistics.drift import read_profile
-from core.storage.models import Account, Post, read_account, write_account
+from core.storage.account_files import read_account, write_account
+from core.storage.models import Account, Post
 from core.training import finetune as finetune_module
+from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split, read_labelled_accounts
 from core.training.finetune import Examples, Recipe, finetune
 from core.training.methods import METHODS
-from core.training.train import TrainArguments, prepare, train
+from core.training.prepare import prepare
+from core.training.train import train
 from tests.tiny_models import captions, study
 
 
@@ -400,7 +405,9 @@ import torch
 torch.set_num_threads(1)
 from core.training import finetune
 from core.jobs.progress import no_progress
-from core.training.train import TrainArguments, prepare, train
+from core.training.arguments import TrainArguments
+from core.training.prepare import prepare
+from core.training.train import train
 finetune.CHECKPOINT_EVERY_S = 0.0
 accounts, labels, output, encoder = sys.argv[1:]
 with no_progress() as progress:

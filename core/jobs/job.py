@@ -1,0 +1,188 @@
+"""A job as its folder tells it: state, progress, result, log and events."""
+
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import psutil
+
+from core.jobs.progress import PROGRESS_FILE, RESULT_FILE
+from core.settings import PROJECT_DIR
+
+State = Literal["running", "unresponsive", "done", "stopped", "failed", "interrupted"]
+Kind = Literal["collect", "import", "train", "predict", "check"]
+
+ACTIVE: frozenset[State] = frozenset({"running", "unresponsive"})
+RESUMABLE: frozenset[State] = frozenset({"stopped", "failed", "interrupted"})
+STOPPING_FILE = "stopping.json"
+HEARTBEAT_LIMIT_S = 60.0
+"""A living process whose heartbeat is older than this is shown as unresponsive."""
+
+_LAST_BYTES = 256 * 1024
+# Start times are told relative to a clock that may be corrected while a job runs for weeks; no
+# process id comes round again within a minute.
+_CLOCK_TOLERANCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One background job, as its folder tells it."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The content of ``job.json``: kind, title, arguments, outputs, created_at, attempts."""
+        return _read(self.folder / "job.json")
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """The latest that the job reported; empty before its first report."""
+        return _read(self.folder / PROGRESS_FILE)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """How the job ended (exit_status, message, ended_at); empty while it has not."""
+        return _read(self.folder / RESULT_FILE)
+
+    @property
+    def state(self) -> State:
+        """Where the job stands, from its result, its process and its heartbeat."""
+        result = self.result
+        if result:
+            if result["exit_status"] == 0:
+                return "done"
+            return "stopped" if result.get("stopped") else "failed"
+        if self.process() is None and not self._beats_elsewhere():
+            return "interrupted"
+        return "running" if self.heartbeat_age_s() < HEARTBEAT_LIMIT_S else "unresponsive"
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it still runs although it was asked to stop."""
+        return self.state in ACTIVE and (self.folder / STOPPING_FILE).is_file()
+
+    @property
+    def ended_as_asked(self) -> bool:
+        """Whether it was interrupted because somebody wanted that, rather than by whatever else ends processes."""
+        return self.state == "interrupted" and (self.folder / STOPPING_FILE).is_file()
+
+    def process(self) -> psutil.Process | None:
+        """The job's living process on this machine, known by its id and its start time."""
+        known = _read(self.folder / "process.json")
+        if known.get("host") != socket.gethostname():
+            return None
+        try:
+            process = psutil.Process(known["pid"])
+            same = abs(process.create_time() - known["started"]) < _CLOCK_TOLERANCE_S
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+    def heartbeat_age_s(self) -> float:
+        """Seconds since the job last gave a sign of life; since its start before the first."""
+        known = _read(self.folder / "process.json")
+        return time.time() - float(max(self.progress.get("heartbeat", 0.0), known.get("launched", 0.0)))
+
+    def memory_bytes(self) -> int | None:
+        """Resident memory of the job's process, or None when it does not run here."""
+        process = self.process()
+        try:
+            return int(process.memory_info().rss) if process else None
+        except psutil.NoSuchProcess:
+            return None
+
+    def duration_s(self) -> float | None:
+        """Seconds from the latest start to the end, to now, or to the last sign of life; None before the start."""
+        launched = _read(self.folder / "process.json").get("launched")
+        if launched is None:
+            return None
+        result = self.result
+        if result:
+            ended = datetime.fromisoformat(result["ended_at"]).timestamp()
+        else:
+            ended = time.time() if self.state in ACTIVE else float(self.progress.get("heartbeat", launched))
+        return max(0.0, ended - float(launched))
+
+    @property
+    def command(self) -> str:
+        """What a person would type to do the same; it holds no secrets."""
+        return shell_command(self.record["arguments"])
+
+    def log(self, last_bytes: int = _LAST_BYTES) -> str:
+        """The end of what the job printed."""
+        return _tail(self.folder / "log.txt", last_bytes).decode(errors="replace")
+
+    def events_size(self) -> int:
+        """Bytes of ``events.jsonl``; grows with every event."""
+        try:
+            return (self.folder / "events.jsonl").stat().st_size
+        except OSError:
+            return 0
+
+    def events(self, kind: str | None = None, last_bytes: int = _LAST_BYTES) -> list[dict[str, Any]]:
+        """The latest records of ``events.jsonl``, oldest first, of one kind or all."""
+        lines = _tail(self.folder / "events.jsonl", last_bytes).splitlines()
+        records = [orjson.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
+        return [record for record in records if kind is None or record.get("kind") == kind]
+
+    def _beats_elsewhere(self) -> bool:
+        known = _read(self.folder / "process.json")
+        elsewhere = bool(known) and known["host"] != socket.gethostname()
+        return elsewhere and self.heartbeat_age_s() < HEARTBEAT_LIMIT_S
+
+
+def shell_command(arguments: Sequence[str]) -> str:
+    """What to type in the project's folder to run a command of ``core``, whatever environment is active there.
+
+    It names the Python that runs now: a mere ``python`` may be another one, without what AgeScope needs.
+    """
+    folder, name = os.path.split(sys.executable)
+    python = Path(folder).resolve() / name  # not the file itself: an environment's Python is a link out of it
+    if python.is_relative_to(PROJECT_DIR):
+        python = python.relative_to(PROJECT_DIR)
+    return shlex.join([str(python), "-m", "core", *arguments])
+
+
+def list_jobs(jobs_dir: Path) -> list[Job]:
+    """All jobs, newest first."""
+    if not jobs_dir.is_dir():
+        return []
+    folders = [path for path in jobs_dir.iterdir() if (path / "job.json").is_file()]
+    return [Job(path) for path in sorted(folders, reverse=True)]
+
+
+def active_jobs(jobs_dir: Path) -> list[Job]:
+    """The jobs that run now, newest first."""
+    return [job for job in list_jobs(jobs_dir) if job.state in ACTIVE]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _tail(path: Path, last_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - last_bytes))
+            return file.read()
+    except OSError:
+        return b""

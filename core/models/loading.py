@@ -1,0 +1,109 @@
+"""A model folder of any kind, loaded, in the numbers in which this machine is quickest."""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.encoder.age_classifier import AgeClassifier
+from core.encoder.devices import check_device
+from core.encoder.engines import possible_numbers, quickest
+from core.encoder.precision import Numbers, Precision
+from core.encoder.pretrained import load_config, load_tokenizer
+from core.encoder.vector_cache import VectorCache
+from core.encoder.weights import load_weights, read_weights
+from core.models.baselines import MajorityPredictor, TfidfPredictor
+from core.models.combined import CombinedPredictor
+from core.models.folder import MAX_AUC_LOSS, ModelSettings, locate_model
+from core.models.predictor import EncoderPredictor, Predictor
+from core.settings import get_settings
+
+logger = logging.getLogger(__name__)
+
+
+def load_predictor(
+    path: Path,
+    model_name_or_path: str | None = None,
+    device: str = "cpu",
+    max_seq_len: int | None = None,
+    precision: Precision = "exact",
+    cache: VectorCache | None = None,
+) -> Predictor:
+    """Load a model folder of any kind, its weights file, or a bare state dict of the older form.
+
+    Args:
+        path: as ``--finetuned-model-path`` takes it.
+        model_name_or_path: the encoder of a bare state dict.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        max_seq_len: instead of the model's own.
+        precision: wanted; ``settings.precision`` and ``settings.numbers`` tell what it became, see
+            :func:`use_numbers`.
+        cache: where users' vectors are kept; None computes them each time.
+
+    Raises:
+        InputError: there is no such model or device, or the weights do not fit the encoder.
+    """
+    check_device(device)
+    found = locate_model(path, model_name_or_path)
+    if max_seq_len is not None:
+        found = replace(found, settings=replace(found.settings, max_seq_len=max_seq_len))
+    if found.settings.kind == "majority":
+        return MajorityPredictor.load(found.weights_file, found.settings)
+    if found.settings.kind == "tfidf":
+        return TfidfPredictor.load(found.weights_file, found.settings)
+    model = AgeClassifier(_empty_encoder(found.encoder), len(found.settings.age_cutoffs)).to(device)
+    model.precision = found.settings.precision
+    tokenizer = load_tokenizer(found.encoder)
+    predictor: EncoderPredictor | CombinedPredictor
+    if found.settings.kind == "combined":
+        predictor = CombinedPredictor.load(found.weights_file, found.settings, model, tokenizer, cache)
+    else:
+        load_weights(model, read_weights(found.weights_file), found.weights_file.name)
+        predictor = EncoderPredictor(model, tokenizer, found.settings, cache)
+    use_numbers(predictor, precision)
+    return predictor
+
+
+def use_numbers(predictor: "EncoderPredictor | CombinedPredictor", wanted: Precision) -> None:
+    """Let the encoder compute in the best numbers for ``wanted``, and say which in the settings."""
+    encoder, settings = predictor.encoder, predictor.settings
+    needs_few_bits = wanted == "fast" or settings.numbers != "float32"  # which to try takes a moment
+    usable = usable_numbers(settings, possible_numbers(encoder.model) if needs_few_bits else ["float32"])
+    numbers = usable[0]
+    if wanted == "fast" and len(usable) > 1:
+        numbers = quickest(encoder.model, usable, encoder.tokenizer, get_settings().cache_dir)
+    elif wanted == "exact" and "float32" in usable:
+        numbers = "float32"
+    encoder.numbers = numbers
+    encoder.model.precision = "fast" if numbers == "bfloat16" else "exact"
+    precision: Precision = "exact" if numbers == "float32" else "fast"
+    if precision != wanted:
+        logger.warning(
+            "--precision %s is not used: this machine is not quicker by it, or this model would lose more than %g AUC, "
+            "or what it would lose was not measured. It computes in %s.",
+            wanted,
+            MAX_AUC_LOSS,
+            numbers,
+        )
+    predictor.settings = replace(settings, precision=precision, numbers=numbers)
+
+
+def usable_numbers(settings: ModelSettings, possible: Sequence[Numbers]) -> list[Numbers]:
+    """Of the numbers that the machine can compute in, those that cost the model no more than 0.002 AUC.
+
+    Its own come first; where the machine has not these, 32 bits are nearest to them.
+    """
+    own: Numbers = settings.numbers if settings.numbers in possible else "float32"
+    losses = settings.auc_losses
+    return [own, *(n for n in possible if n != own and losses.get(n, math.inf) <= MAX_AUC_LOSS)]
+
+
+def _empty_encoder(source: str) -> Any:
+    from transformers import AutoModel
+
+    build: Any = AutoModel.from_config
+    return build(load_config(source), dtype=torch.float32)

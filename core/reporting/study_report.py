@@ -1,0 +1,103 @@
+"""The report of a study, section by section."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from core.index import Counts
+from core.models.folder import CARD_FILE
+from core.reporting.methods_text import methods_section
+from core.reporting.run_results import Chart, RunView, drift_in_words, interval
+from core.statistics.metrics import share_interval
+from core.utils.formatting import count, day, moment, number, percent
+
+
+def report(view: RunView, counts: Counts, details: dict[str, Any], per_day: pd.DataFrame | None = None) -> str:
+    """The study as one HTML page; it names no account.
+
+    Args:
+        view: the run.
+        counts: where the study stands.
+        details: the content of the run's ``predictions.run.json``.
+        per_day: how many accounts were collected on which ``day``, in order.
+    """
+    from core.reporting.html_report import Section, html_report
+
+    sections = [
+        Section(
+            "The study",
+            [_study_in_words(counts), *_days_in_words(per_day)],
+            _pairs(counts.outcomes, "outcome"),
+        ),
+        Section(f"Share at least {view.cutoff:g}", _share_in_words(view), view.shares),
+        _section(view.distribution()),
+    ]
+    if view.judged is not None:
+        sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
+    sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
+    if "drift" in details:
+        title = "Do these accounts look like those that the model learnt from?"
+        sections.append(Section(title, drift_in_words(details["drift"])))
+    card = view.run.model.folder / CARD_FILE if view.run.model else None
+    if card and card.is_file():
+        sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
+    sections.append(Section("For a methods section", [methods_section(view)]))
+    sections.append(Section("How it was predicted", table=_pairs(_settings(view, details), "setting", "value")))
+    return html_report(f"Accounts at least {view.cutoff:g}", sections)
+
+
+def _section(chart: Chart) -> Any:
+    from core.reporting.html_report import Section
+
+    return Section(chart.title, chart=chart.drawn, alt=chart.alt)
+
+
+def _study_in_words(counts: Counts) -> str:
+    return (
+        f"{count(counts.listed, 'account')} listed, {number(counts.collected)} collected, "
+        f"{number(counts.with_posts)} with captions ({count(counts.posts, 'post')} in all), "
+        f"{number(counts.labelled)} with a known age."
+    )
+
+
+def _days_in_words(per_day: pd.DataFrame | None) -> list[str]:
+    if per_day is None or per_day.empty:
+        return []
+    first, last = (day(per_day["day"].iloc[at].to_pydatetime()) for at in (0, -1))
+    return [f"Collected on {first}." if first == last else f"Collected from {first} to {last}."]
+
+
+def _share_in_words(view: RunView) -> list[str]:
+    at_least, predicted = view.counted
+    low, high = share_interval(at_least, predicted)
+    counted = percent(at_least / predicted, 1) if predicted else "–"
+    text = [
+        view.run.counted_in_words,
+        f"{at_least:,} of {predicted:,} ({counted}, {interval(low, high)}) are at or above the threshold of "
+        f"{view.threshold:.2f}, that is, predicted to be at least {view.cutoff:g}.",
+    ]
+    if view.band is not None:
+        text.append(f"{count(view.counted_uncertain, 'account')} of these lie in the band of uncertainty.")
+    found = view.prevalence
+    return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
+
+
+def _settings(view: RunView, details: dict[str, Any]) -> dict[str, Any]:
+    shown = ("created_at", "encoder", "precision", "max_seq_len")
+    known = {name.replace("_", " "): details[name] for name in shown if name in details}
+    if "created at" in known:
+        known["created at"] = moment(str(known["created at"]))
+    band = f"{view.band.low:.2f} to {view.band.high:.2f}" if view.band else "none"
+    versions = {f"version of {name}": value for name, value in details.get("versions", {}).items()}
+    return {
+        "run": view.run.name,
+        "threshold": f"{view.threshold:.2f}",
+        "band of uncertainty": band,
+        **known,
+        **versions,
+    }
+
+
+def _pairs(values: Mapping[str, Any], first: str, second: str = "accounts") -> pd.DataFrame:
+    return pd.DataFrame([(key.replace("_", " "), str(value)) for key, value in values.items()], columns=[first, second])

@@ -1,0 +1,107 @@
+"""What pages show of background jobs, and how they start them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.errors import AgeScopeError
+from core.jobs import launcher
+from core.jobs.job import ACTIVE, Job, Kind, active_jobs, shell_command
+from core.settings import get_settings
+from core.utils.formatting import clock, count, duration, number, plain
+from pages.parts.index_access import index_progress
+
+SECRETS = ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID")
+
+SHOWN_AT_LENGTH = {"Train": "train", "Results": "predict"}
+"""Pages that tell of their own kind of job themselves, and in more words than the strip."""
+
+
+def start_job(kind: Kind, title: str, arguments: Sequence[str], outputs: Sequence[Path] = ()) -> Job | None:
+    """Start a background job and say so; a refusal is shown where it happens."""
+    try:
+        job = launcher.start(get_settings().jobs_dir, kind, title, arguments, outputs, secret_environment())
+    except AgeScopeError as error:
+        st.error(str(error))
+        return None
+    st.toast(f"{plain(title)}: started", icon=":material/play_arrow:")
+    return job
+
+
+def secret_environment() -> Mapping[str, str]:
+    """Secrets from ``.streamlit/secrets.toml``, for a job's environment; never written anywhere."""
+    secrets_file = any(Path(path).is_file() for path in st.get_option("secrets.files"))
+    return {name: str(st.secrets[name]) for name in SECRETS if name in st.secrets} if secrets_file else {}
+
+
+@st.fragment(run_every=2.0)
+def running_work(page_title: str) -> None:
+    """A strip with what runs now, on every page but the one that shows it at length."""
+    index_progress()
+    if page_title == "Jobs":
+        return
+    for job in active_jobs(get_settings().jobs_dir):
+        if job.record["kind"] == SHOWN_AT_LENGTH.get(page_title):
+            continue
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"strip_{job.id}"):
+            draw_progress(job)
+            st.page_link("pages/jobs.py", label="Open", icon=":material/arrow_forward:")
+
+
+def draw_progress(job: Job) -> None:
+    """A bar with what a job does, how far it is, what it waits for and how long it will take."""
+    progress, is_active = job.progress, job.state in ACTIVE
+    done, total = progress.get("done", 0), progress.get("total")
+    if is_active and total and done >= total:
+        total = None  # that part is finished; how long the next one is, it has not said yet
+    parts = reached({**progress, "total": total})
+    if is_active:
+        parts += what_is_next(job) or ([] if parts else ["finishing …" if done else "starting …"])
+    text = " · ".join([f"**{plain(job.record['title'])}**", *map(plain, parts)])
+    st.progress(min(1.0, done / total) if total else 0.0, text=text)
+
+
+def reached(progress: Mapping[str, Any]) -> list[str]:
+    """How far a job is, in its own words: what it counts, unless its message does."""
+    parts = []
+    if progress.get("total") and progress["unit"]:
+        parts.append(f"{number(progress['done'])} of {number(progress['total'])} {progress['unit']}")
+    if progress.get("posts"):
+        parts.append(count(progress["posts"], "post"))
+    if progress.get("message"):
+        parts.append(progress["message"])
+    return parts
+
+
+def what_is_next(job: Job) -> list[str]:
+    """What a running job waits for, and when it will have ended."""
+    progress = job.progress
+    parts = ["no sign of life for a minute"] if job.state == "unresponsive" else []
+    if job.stopping:
+        return [*parts, "stopping …"]
+    if progress.get("waiting_until"):
+        parts.append(f"waiting until {clock(progress['waiting_until'])}: {progress['waiting_reason']}")
+    if progress.get("seconds_left"):
+        parts.append(f"about {duration(progress['seconds_left'])} left")
+    return parts
+
+
+def go_on_button(job: Job) -> None:
+    """The button by which an ended job goes on where it was."""
+    st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=_resume, args=(job,))
+
+
+def _resume(job: Job) -> None:
+    try:
+        launcher.resume(job, secret_environment())
+    except AgeScopeError as error:
+        st.error(plain(error))
+
+
+def command_to_copy(arguments: Sequence[str]) -> None:
+    """The command that does the same in a shell, behind a click."""
+    with st.popover("Command", icon=":material/terminal:", type="tertiary"):
+        st.caption("The same work in a shell, from the project's folder:")
+        st.code(shell_command(arguments), language="bash", wrap_lines=True)
