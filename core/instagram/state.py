@@ -6,7 +6,6 @@ folder, which people copy and share: the tokens are secrets.
 
 import math
 import os
-import socket
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import orjson
 import platformdirs
 
 from core.errors import AgeScopeError
+from core.utils.machine import machine_name
 
 
 def state_dir() -> Path:
@@ -25,7 +25,7 @@ def state_dir() -> Path:
         AgeScopeError: it cannot be made.
     """
     # a home folder is often shared by the nodes of a cluster, an outgoing address is not
-    folder = platformdirs.user_state_path("agescope", appauthor=False) / socket.gethostname()
+    folder = platformdirs.user_state_path("agescope", appauthor=False) / machine_name()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

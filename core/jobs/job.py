@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import psutil
 
 from core.jobs.progress import PROGRESS_FILE, RESULT_FILE
 from core.settings import PROJECT_DIR
+from core.utils.machine import machine_name
 
 State = Literal["running", "unresponsive", "done", "stopped", "failed", "interrupted"]
 Kind = Literal["collect", "import", "train", "predict", "check"]
@@ -83,7 +83,7 @@ class Job:
     def process(self) -> psutil.Process | None:
         """The job's living process on this machine, known by its id and its start time."""
         known = _read(self.folder / "process.json")
-        if known.get("host") != socket.gethostname():
+        if known.get("host") != machine_name():
             return None
         try:
             process = psutil.Process(known["pid"])
@@ -141,7 +141,7 @@ class Job:
 
     def _beats_elsewhere(self) -> bool:
         known = _read(self.folder / "process.json")
-        elsewhere = bool(known) and known["host"] != socket.gethostname()
+        elsewhere = bool(known) and known["host"] != machine_name()
         return elsewhere and self.heartbeat_age_s() < HEARTBEAT_LIMIT_S
 
 

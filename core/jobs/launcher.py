@@ -9,7 +9,6 @@ state is read from these, never remembered; see :mod:`core.jobs.job`.
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from core.jobs.job import ACTIVE, STOPPING_FILE, Job, Kind, active_jobs
 from core.jobs.progress import JOB_DIR_VARIABLE, PROGRESS_FILE, RESULT_FILE
 from core.settings import PROJECT_DIR
 from core.utils.io import write_json
+from core.utils.machine import machine_name
 
 
 def start(
@@ -132,7 +132,7 @@ def _launch(job: Job, environment: Mapping[str, str] | None) -> None:
             start_new_session=True,
         )
     started = psutil.Process(process.pid).create_time()
-    identity = {"pid": process.pid, "started": started, "launched": launched, "host": socket.gethostname()}
+    identity = {"pid": process.pid, "started": started, "launched": launched, "host": machine_name()}
     write_json(job.folder / "process.json", identity)
     _children[:] = [child for child in _children if child.poll() is None] + [process]
 

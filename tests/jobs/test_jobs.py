@@ -17,6 +17,7 @@ from core.jobs import launcher
 from core.jobs.job import ACTIVE, Job, Kind, list_jobs, shell_command
 from core.settings import PROJECT_DIR
 from core.utils.io import write_json
+from core.utils.machine import machine_name
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -181,7 +182,7 @@ def test_another_process_with_the_same_number_is_not_the_job(tmp_path: Path) -> 
         "pid": me.pid,
         "started": me.create_time() - 3600,
         "launched": time.time(),
-        "host": launcher.socket.gethostname(),
+        "host": machine_name(),
     }
     write_json(job.folder / "process.json", identity)
     assert job.state == "interrupted"
@@ -195,7 +196,7 @@ def test_a_living_process_without_a_heartbeat_is_unresponsive(tmp_path: Path) ->
         "pid": me.pid,
         "started": me.create_time(),
         "launched": time.time() - 3600,
-        "host": launcher.socket.gethostname(),
+        "host": machine_name(),
     }
     write_json(job.folder / "process.json", identity)
     assert job.state == "unresponsive"
