@@ -18,20 +18,14 @@ from tests.pages.test_pages import predicted, run, sample, study
 __all__ = ["predicted", "sample", "study"]
 
 ARGUMENTS: dict[str, Any] = {"scrape-users": CollectArguments, "train": TrainArguments, "predict": PredictArguments}
-OTHER_NAMES = {"limits": "ratelimit", "refresh_days": "refresh"}
-"""Options that Python calls otherwise than a shell."""
-
-ONLY_IN_A_SHELL = {"compare", "folds", "help"}
-"""What chooses between two functions, or belongs to one of them alone."""
-
 CHOSEN_BY_THE_MACHINE = {"model-name-or-path", "device"}
 """What a page proposes by what is there: the first encoder that needs no download, a GPU."""
 
 
 def defaults(command: str) -> dict[str, Any]:
     """What an option is unless one says otherwise, in Python; those that must be given are left out."""
-    known = [field for field in fields(ARGUMENTS[command]) if field.default is not MISSING]
-    return {OTHER_NAMES.get(field.name, field.name).replace("_", "-"): field.default for field in known}
+    options = ARGUMENTS[command].options().values()
+    return {option.flag.removeprefix("--"): option.default for option in options if option.default is not MISSING}
 
 
 def told(command: str) -> dict[str, str]:
@@ -63,7 +57,7 @@ def same(default: Any, said: Any) -> bool:
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_the_command_line_has_the_options_and_defaults_of_the_arguments(command: str) -> None:
     known, lines = defaults(command), told(command)
-    assert lines.keys() - ONLY_IN_A_SHELL == known.keys()
+    assert lines.keys() == known.keys() | {"help"}
     wrong = [name for name, value in known.items() if not same(value, told_default(name, lines[name], value is None))]
     assert wrong == []
 

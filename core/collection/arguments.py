@@ -4,46 +4,52 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 from core.errors import InputError
 from core.instagram.factory import SOURCES, SourceName
 from core.instagram.pace import Pace
-from core.instagram.rate_limit import Limit, check_limit
+from core.instagram.rate_limit import Limit, check_limit, parse_limit
+from core.utils.options import CommandArguments, Option, as_text
 
 DEFAULT_LIMITS = (Limit(1, 30), Limit(60, 3600))
 
 
 @dataclass(frozen=True)
-class CollectArguments:
-    """What to collect, from where, and how fast.
-
-    Attributes:
-        user_file: the user list.
-        output_dir: where the accounts' files go.
-        posts_per_user: collect at most this many posts of an account.
-        backoff_mult, backoff_exp: the k-th wait is ``mult * exp ** k`` seconds; both or neither.
-        limits: at most N requests in any S seconds, as (N, S) pairs; all hold at once.
-        useproxies: go through public proxies.
-        proxy_list: a file of one's own proxies, one address a line; in place of public ones.
-        source: "web", "graph" or "instaloader".
-        jitter: each wait for the limits is longer by up to this many seconds, at random.
-        refresh_days: collect anew what was collected longer ago than this.
+class CollectArguments(CommandArguments):
+    """What to collect, from where, and how fast: the options of ``scrape-users``.
 
     Raises:
         InputError: a value makes no sense; the text says which.
     """
 
-    user_file: Path
-    output_dir: Path
-    posts_per_user: int = 100
-    backoff_mult: float | None = None
-    backoff_exp: float | None = None
-    limits: Sequence[tuple[int, float]] = DEFAULT_LIMITS
-    useproxies: bool = False
-    proxy_list: Path | None = None
-    source: SourceName = "web"
-    jitter: float = 0.0
-    refresh_days: float | None = None
+    COMMAND: ClassVar[str] = "scrape-users"
+
+    user_file: Annotated[Path, Option("The user list: one username a line, or a CSV.", exists=True)]
+    output_dir: Annotated[Path, Option("Where the accounts' files go.", path="folder")]
+    posts_per_user: Annotated[int, Option("Collect at most this many posts of an account.", min=1)] = 100
+    backoff_mult: Annotated[float | None, Option("The k-th wait is MULT * EXP ** k seconds.")] = None
+    backoff_exp: Annotated[float | None, Option("See --backoff-mult; give both or neither.")] = None
+    limits: Annotated[
+        Sequence[tuple[int, float]],
+        Option(
+            "At most N requests in SECONDS; repeatable. Default: 1,30 and 60,3600.",
+            name="ratelimit",
+            metavar="N,SECONDS",
+            read=parse_limit,
+            write=lambda limit: ",".join(map(as_text, limit)),
+        ),
+    ] = DEFAULT_LIMITS
+    useproxies: Annotated[bool, Option("Go through public proxies; these rarely help.", has_negative=True)] = False
+    proxy_list: Annotated[
+        Path | None,
+        Option("Your own proxies, one a line: http, https, socks4 or socks5.", path="file", exists=True),
+    ] = None
+    source: Annotated[SourceName, Option("What to ask.")] = "web"
+    jitter: Annotated[float, Option("Up to so many seconds at random before a request.", min=0)] = 0
+    refresh_days: Annotated[
+        float | None, Option("Collect anew what is older than this.", name="refresh", metavar="DAYS", min=0)
+    ] = None
 
     def __post_init__(self) -> None:
         self._check_backoff()

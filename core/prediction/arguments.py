@@ -2,41 +2,39 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar
 
+from core.encoder.precision import Precision
 from core.errors import InputError
+from core.utils.options import DEVICES, CommandArguments, Option
 
 
 @dataclass(frozen=True)
-class PredictArguments:
-    """What ``predict`` is asked to do; the names are those of the command line.
+class PredictArguments(CommandArguments):
+    """What to predict, with which model: the options of ``predict``.
 
-    Attributes:
-        input_dir: the folder of the accounts' files.
-        finetuned_model_path: a model's folder, its weights file, or a bare state dict.
-        prediction_output_file: the CSV to write.
-        max_seq_len: tokens of a caption; None takes the model's own, 18 for a bare state dict.
-        device: ``cpu``, ``cuda`` or ``mps``.
-        age_cutoff: which of the model's cutoffs; None takes 21 where it has it, else its lowest.
-        model_name_or_path: the encoder of a bare state dict; None is ``bert-base-uncased``.
-        precision: ``exact`` computes in 32 bits, ``fast`` in the quickest numbers for this machine by which
-            the model loses nothing; the run file says which they were.
-        cache: keep users' vectors on disk, so that a later prediction with the same encoder need not
-            encode them again.
+    ``max_seq_len``, ``age_cutoff`` and ``model_name_or_path`` are None where the model says them.
+    ``precision`` "fast" takes the quickest numbers for this machine by which the model loses nothing;
+    the run file says which they were. With ``cache`` a later prediction with the same encoder need not
+    encode the accounts again.
 
     Raises:
         InputError: a value cannot be used.
     """
 
-    input_dir: Path
-    finetuned_model_path: Path
-    prediction_output_file: Path
-    max_seq_len: int | None = None
-    device: str = "cpu"
-    age_cutoff: float | None = None
-    model_name_or_path: str | None = None
-    precision: Literal["exact", "fast"] = "exact"
-    cache: bool = True
+    COMMAND: ClassVar[str] = "predict"
+
+    input_dir: Annotated[Path, Option("The folder of the accounts' files.", path="folder", exists=True)]
+    finetuned_model_path: Annotated[Path, Option("A model's folder, or its weights file.", exists=True)]
+    prediction_output_file: Annotated[Path, Option("The CSV to write.", path="file")]
+    max_seq_len: Annotated[int | None, Option("Tokens of a caption. Default: the model's, or 18.")] = None
+    device: Annotated[str, Option("Where to compute.", choices=DEVICES)] = "cpu"
+    age_cutoff: Annotated[float | None, Option("One of the model's cutoffs. Default: 21, or its lowest.")] = None
+    model_name_or_path: Annotated[
+        str | None, Option("Encoder of a bare state dict. Default: the model's, or bert-base-uncased.")
+    ] = None
+    precision: Annotated[Precision, Option("How exactly to compute.")] = "exact"
+    cache: Annotated[bool, Option("Keep users' vectors on disk.", has_negative=True)] = True
 
     def __post_init__(self) -> None:
         if self.max_seq_len is not None and self.max_seq_len < 3:

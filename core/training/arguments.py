@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from core.encoder.precision import Precision
 from core.encoder.pretrained import DEFAULT_ENCODER
@@ -15,78 +15,82 @@ from core.models.folder import (
 )
 from core.models.method_names import Method
 from core.statistics.names import Measure
+from core.utils.options import DEVICES, CommandArguments, Option
 
 
 @dataclass(frozen=True)
-class TrainArguments:
-    """What ``train`` is asked to do; the names and defaults are those of the command line.
+class TrainArguments(CommandArguments):
+    """What to train, from what, and how: the options of ``train``.
 
-    Attributes:
-        input_dir: the folder of the accounts' files.
-        labels: a CSV with the columns username and age.
-        model_output_dir: the folder of the new model.
-        learn_rate: of AdamW.
-        epoch_num: passes over the training accounts.
-        max_seq_len: tokens of a caption, special ones included; the best recipe reads 64 at least.
-        print_step: report the loss every so many accounts.
-        seed: of the split, the head, the order and dropout.
-        accumulation_steps: accounts whose mean gradient makes one step.
-        model_name_or_path: the encoder, by name or folder.
-        finetuned_model_name: name of the weights file.
-        age_cutoff: learn who is at least this old; several at once give one probability each.
-        device: ``cpu``, ``cuda`` or ``mps``.
-        recipe: ``published`` is the published method as it is; ``best`` the best known here, which combines
-            words, letters and the encoder, and has none of the settings of fine-tuning.
-        max_posts: use at most so many captions of an account, spread evenly over it; None for all.
-        split: a CSV of ``username,part`` instead of a split drawn by the seed.
-        freeze_encoder: leave the encoder as it is; only the head learns, by settings of its own.
-        warmup_share: of all steps, over which the learning rate rises from 0.
-        linear_decay: whether the learning rate then falls to 0.
-        patience: stop after so many epochs without a better validation AUC.
-        precision: ``exact`` computes in 32 bits, ``fast`` in bfloat16 where the device can.
-        balanced: let both classes count alike, however many accounts each has.
-        calibrate: make the probabilities agree with what is observed on the validation accounts.
-        threshold: what the threshold is to be best for on the validation accounts; None is 0.5.
-        cache: keep users' vectors of a frozen encoder on disk.
+    The best recipe reads 64 tokens of a caption at least and has none of the settings of fine-tuning.
+    ``max_posts`` captions are spread evenly over the account. A step follows the mean gradient of
+    ``accumulation_steps`` accounts. ``compare`` and ``folds`` choose what is made, not how: the record
+    of a model is without them.
 
     Raises:
         InputError: a value cannot be used; the text says which and why.
     """
 
-    input_dir: Path
-    labels: Path
-    model_output_dir: Path
-    learn_rate: float = 2e-5
-    epoch_num: int = 10
-    max_seq_len: int = DEFAULT_MAX_SEQ_LEN
-    print_step: int = 100
-    seed: int = 2021
-    accumulation_steps: int = 10
-    model_name_or_path: str = DEFAULT_ENCODER
-    finetuned_model_name: str = "finetuned_model.pth"
-    age_cutoff: float | Sequence[float] = DEFAULT_CUTOFF
-    device: str = "cpu"
-    recipe: Literal["published", "best"] = "published"
-    freeze_encoder: bool = False
-    max_posts: int | None = None
-    split: Path | None = None
-    warmup_share: float = 0.0
-    linear_decay: bool = False
-    patience: int | None = None
-    precision: Precision = "exact"
-    balanced: bool = False
-    calibrate: bool = False
-    threshold: Measure | None = None
-    cache: bool = True
+    COMMAND: ClassVar[str] = "train"
+
+    input_dir: Annotated[Path, Option("The folder of the accounts' files.", path="folder", exists=True)]
+    labels: Annotated[Path, Option("A CSV with the columns username and age.", exists=True)]
+    model_output_dir: Annotated[Path, Option("The folder of the new model.", path="folder")]
+    learn_rate: Annotated[float, Option("Learning rate of AdamW.")] = 2e-5
+    epoch_num: Annotated[int, Option("Passes over the training accounts.", min=1)] = 10
+    max_seq_len: Annotated[int, Option("Tokens of a caption, special ones included.", min=3)] = DEFAULT_MAX_SEQ_LEN
+    print_step: Annotated[int, Option("Report the loss every so many accounts.", min=1)] = 100
+    seed: Annotated[int, Option("Seed of the split, the head and the order.")] = 2021
+    accumulation_steps: Annotated[int, Option("Accounts whose gradients make one step.", min=1)] = 10
+    model_name_or_path: Annotated[str, Option("Encoder: a name or a folder.")] = DEFAULT_ENCODER
+    finetuned_model_name: Annotated[str, Option("Name of the weights file.")] = "finetuned_model.pth"
+    age_cutoff: Annotated[
+        float | Sequence[float],
+        Option("Learn who is at least this old; repeatable. Default: 21.", metavar="YEARS", min=5, max=120),
+    ] = DEFAULT_CUTOFF
+    device: Annotated[str, Option("Where to compute.", choices=DEVICES)] = "cpu"
+    recipe: Annotated[
+        Literal["published", "best"],
+        Option(
+            "published: the encoder is fine-tuned, its [CLS] vectors of the last four layers averaged over an "
+            "account's captions. best: words, letters and the encoder's vectors in one calibrated linear model."
+        ),
+    ] = "published"
+    freeze_encoder: Annotated[
+        bool,
+        Option("The published method with a frozen encoder: only the head learns; users' vectors are computed once."),
+    ] = False
+    compare: Annotated[
+        bool,
+        Option(
+            "Make a model by each method (majority, TF-IDF, frozen encoder, published, best) on the same "
+            "accounts, and one table of them."
+        ),
+    ] = False
+    folds: Annotated[int | None, Option("With --compare: test every account once, by cross-validation.", min=2)] = None
+    max_posts: Annotated[int | None, Option("Use at most so many captions of an account.", min=1)] = None
+    split: Annotated[
+        Path | None,
+        Option("A CSV of username,part (train, validation, test) instead of a drawn split.", exists=True),
+    ] = None
+    warmup_share: Annotated[float, Option("Share of the steps in which the learning rate rises.")] = 0
+    linear_decay: Annotated[bool, Option("Let the learning rate fall to 0.")] = False
+    patience: Annotated[int | None, Option("Stop after so many epochs without a better validation AUC.", min=1)] = None
+    balanced: Annotated[bool, Option("Let both classes count alike.")] = False
+    calibrate: Annotated[bool, Option("Make probabilities agree with the validation accounts.")] = False
+    threshold: Annotated[Measure | None, Option("Choose the threshold on the validation accounts. Default: 0.5.")] = (
+        None
+    )
+    precision: Annotated[Precision, Option("exact: 32 bits; fast: 16 bits where the device computes in them.")] = (
+        "exact"
+    )
+    cache: Annotated[bool, Option("Keep users' vectors on disk.", has_negative=True)] = True
 
     def __post_init__(self) -> None:
-        for name in ("epoch_num", "print_step", "accumulation_steps", "max_posts", "patience"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
-        choices = {"recipe": ("published", "best"), "precision": get_args(Precision), "threshold": get_args(Measure)}
-        for name, known in choices.items():
-            if (value := getattr(self, name)) is not None and value not in known:
-                raise InputError(f"--{name} must be one of {', '.join(known)}, not {value!r}.")
+        if self.age_cutoff != DEFAULT_CUTOFF and not isinstance(self.age_cutoff, Sequence):
+            object.__setattr__(self, "age_cutoff", (self.age_cutoff,))  # one or several, as a shell gives them
+        self._check_counts()
+        self._check_choices()
         if not 0 < self.learn_rate < 1:
             raise InputError(f"--learn-rate must be above 0 and below 1, not {self.learn_rate:g}.")
         if not 0 <= self.warmup_share < 1:
@@ -98,6 +102,17 @@ class TrainArguments:
         if self.recipe == "best" and self.balanced:
             raise InputError("The best recipe counts all accounts alike. Give --threshold balanced_accuracy instead.")
         check_weights_name(self.finetuned_model_name)
+
+    def _check_counts(self) -> None:
+        for name in ("epoch_num", "print_step", "accumulation_steps", "max_posts", "patience"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
+
+    def _check_choices(self) -> None:
+        choices = {"recipe": ("published", "best"), "precision": get_args(Precision), "threshold": get_args(Measure)}
+        for name, known in choices.items():
+            if (value := getattr(self, name)) is not None and value not in known:
+                raise InputError(f"--{name} must be one of {', '.join(known)}, not {value!r}.")
 
     @property
     def method(self) -> Method:
@@ -113,5 +128,6 @@ class TrainArguments:
         return tuple(sorted({float(cutoff) for cutoff in given}))
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        """How a model is made, ready for JSON."""
+        told = {key: value for key, value in asdict(self).items() if key not in ("compare", "folds")}
+        return {key: str(value) if isinstance(value, Path) else value for key, value in told.items()}
