@@ -7,6 +7,7 @@ why and how to go on; 2 a usage error. Heavy libraries are imported by the comma
 
 import json
 import logging
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from core.errors import AgeScopeError
 from core.importers.arguments import ImportArguments
 from core.jobs.progress import Progress, recorded_result
 from core.prediction.arguments import PredictArguments
-from core.settings import get_settings
+from core.settings import PROJECT_DIR, get_settings
 from core.training.arguments import TrainArguments
 from core.utils.options import Arguments, with_options
 
@@ -144,6 +145,16 @@ def forget(
 
     for sentence in run(usernames, get_settings()):
         print(sentence)
+
+
+@app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def start_dashboard(context: typer.Context) -> None:
+    """Start the dashboard; what follows goes to Streamlit, for example --server.port 8502."""
+    page = PROJECT_DIR / "app.py"
+    if not page.is_file():
+        raise AgeScopeError(f"The dashboard's file {page} is not there. Install AgeScope anew.")
+    sys.argv = ["streamlit", "run", str(page), *context.args]
+    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)  # core itself knows no Streamlit
 
 
 def _model_sentence(folder: Path) -> str:

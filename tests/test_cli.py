@@ -100,6 +100,14 @@ def test_reindex_makes_the_index_anew(tmp_path: Path) -> None:
     assert (data / "index.duckdb").is_file()
 
 
+def test_app_hands_what_follows_to_the_dashboards_server(tmp_path: Path) -> None:
+    elsewhere = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(PROJECT_DIR)}}
+    command = [sys.executable, "-m", "core", "app", "--server.headless", "true", "--server.port", "none"]
+    done = subprocess.run(command, **elsewhere, capture_output=True, text=True, timeout=60)  # type: ignore[call-overload]
+    assert done.returncode == 2
+    assert "'--server.port'" in done.stderr and "'none' is not a valid int" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "method"),
     [(("--epoch-num", 1), "finetuned"), (("--freeze-encoder",), "frozen"), (("--recipe", "best"), "combined")],
