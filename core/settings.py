@@ -15,12 +15,19 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 SAMPLE_DIR = PROJECT_DIR / "data" / "sample"
 
 
+def default_data_dir(project: Path = PROJECT_DIR) -> Path:
+    """The folder ``data`` of a checkout; of an installed AgeScope, the one in the folder that the shell stands in."""
+    return (project if (project / "pyproject.toml").is_file() else Path.cwd()) / "data"
+
+
 class Settings(BaseSettings):
     """Every setting, with its environment variable ``AGESCOPE_<NAME IN CAPITALS>``."""
 
     model_config = SettingsConfigDict(env_prefix="AGESCOPE_", frozen=True)
 
-    data_dir: Path = Field(PROJECT_DIR / "data", description="the folder of one study: all that the program writes")
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="the folder of one study: all that the program writes"
+    )
     instagram_url: str = Field(
         "https://www.instagram.com", description="base address of Instagram; plain http for loopback only"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.settings import Settings, get_settings
+from core.settings import PROJECT_DIR, Settings, default_data_dir, get_settings
 
 
 def test_everything_lies_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -13,6 +13,19 @@ def test_everything_lies_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, tmp
     settings = get_settings()
     places = (settings.accounts_dir, settings.models_dir, settings.jobs_dir, settings.index_file, settings.cache_dir)
     assert all(place.is_relative_to(tmp_path / "study") for place in places)
+
+
+def test_a_checkout_keeps_its_study_wherever_the_shell_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AGESCOPE_DATA_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert get_settings().data_dir == PROJECT_DIR / "data"
+
+
+def test_an_installed_agescope_keeps_the_study_where_the_shell_stands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert default_data_dir(tmp_path / "lib" / "site-packages") == tmp_path / "data"
 
 
 @pytest.mark.parametrize(

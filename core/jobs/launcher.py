@@ -22,7 +22,7 @@ from filelock import FileLock
 from core.errors import AgeScopeError
 from core.jobs.job import ACTIVE, STOPPING_FILE, Job, Kind, active_jobs
 from core.jobs.progress import JOB_DIR_VARIABLE, PROGRESS_FILE, RESULT_FILE
-from core.settings import PROJECT_DIR
+from core.settings import PROJECT_DIR, get_settings
 from core.utils.io import write_json
 from core.utils.machine import machine_name
 
@@ -125,7 +125,12 @@ def _launch(job: Job, environment: Mapping[str, str] | None) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "core", *record["arguments"]],
             cwd=PROJECT_DIR,
-            env={**os.environ, **(environment or {}), JOB_DIR_VARIABLE: str(job.folder)},
+            env={
+                **os.environ,
+                "AGESCOPE_DATA_DIR": str(get_settings().data_dir),
+                **(environment or {}),
+                JOB_DIR_VARIABLE: str(job.folder),
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -15,7 +15,7 @@ import pytest
 from core.errors import AgeScopeError
 from core.jobs import launcher
 from core.jobs.job import ACTIVE, Job, Kind, list_jobs, shell_command
-from core.settings import PROJECT_DIR
+from core.settings import PROJECT_DIR, get_settings
 from core.utils.io import write_json
 from core.utils.machine import machine_name
 
@@ -70,6 +70,25 @@ def test_a_job_runs_the_command_line_and_keeps_what_it_printed(tmp_path: Path) -
     assert job.state == "done"
     assert "--learn-rate" in job.log()
     assert job.command == shell_command(["train", "--help"])
+
+
+def test_a_job_works_on_the_study_of_who_started_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_dir: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGESCOPE_DATA_DIR", "study")
+    get_settings.cache_clear()
+    given: dict[str, str] = {}
+    real = subprocess.Popen
+
+    def replaced(arguments: list[str], **options: Any) -> Any:
+        given.update(options["env"])
+        return real(arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", replaced)
+    job = launcher.start(tmp_path / "jobs", "train", "Show the version", ["--version"])
+    wait_until(lambda: job.state not in ACTIVE)
+    assert given["AGESCOPE_DATA_DIR"] == str(tmp_path / "study")
 
 
 def test_a_command_to_copy_names_the_python_that_has_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
