@@ -2,7 +2,8 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from core.encoder.pretrained import available_encoders, devices
+from core.encoder.devices import devices
+from core.encoder.pretrained import available_encoders
 from core.maintenance.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
 from core.settings import get_settings
 from core.utils.formatting import plain
