@@ -12,7 +12,7 @@ from core.collection.estimate import Estimate, estimate
 from core.errors import InputError
 from core.instagram.factory import why_not
 from core.instagram.rate_limit import Limit
-from core.jobs.job import ACTIVE
+from core.jobs.job import ACTIVE, Job
 from core.settings import get_settings
 from core.storage.user_lists import UserList, free_stem, labels_in_list, read_labels, read_user_list, write_user_list
 from core.utils.formatting import count, number, plain
@@ -23,14 +23,14 @@ from pages.parts.collection_runs import (
     go_on,
     go_on_label,
     latest_collection,
-    option,
     running,
     with_secrets,
 )
 from pages.parts.components import in_frame, safe_stem, show_rejected
 from pages.parts.import_tab import import_files
 from pages.parts.index_access import the_store
-from pages.parts.job_widgets import command_to_copy, start_job
+from pages.parts.job_widgets import command_to_copy, read_back, start_job
+from pages.parts.option_fields import number_field
 
 in_frame()
 
@@ -196,8 +196,8 @@ def choose_limits() -> list[Limit]:
     return [Limit(int(row.requests), float(row.seconds)) for row in table.dropna().itertuples()]
 
 
-def choose_proxies() -> list[str]:
-    """None, public ones, or a list of one's own."""
+def choose_proxies() -> tuple[bool, Path | None]:
+    """Whether to go through public ones, and a list of one's own."""
     kind = st.segmented_control(
         "Proxies", ["none", "public", "own list"], default="none", key="proxies", persist_state="session", required=True
     )
@@ -206,9 +206,9 @@ def choose_proxies() -> list[str]:
             "Public proxies are strangers' machines: they see what is fetched and may change it, "
             "and most are slow or blocked."
         )
-        return ["--useproxies"]
+        return True, None
     if kind == "none":
-        return []
+        return False, None
     path = SETTINGS.data_dir / "proxies.txt"
     upload = st.file_uploader("Proxies", type=["txt"], max_upload_size=1, key="proxy_file", help="One address a line.")
     if upload is not None:
@@ -216,9 +216,9 @@ def choose_proxies() -> list[str]:
         path.chmod(0o600)  # it may hold passwords
     if not path.exists():
         st.caption("One a line, for example socks5://name:password@host:1080.")
-        return []
+        return False, None
     st.caption(f"They are kept in {plain(path)}, readable by you alone.")
-    return ["--proxy-list", str(path)]
+    return False, path
 
 
 State = tuple[CollectArguments, int, int, float | None]
@@ -232,13 +232,20 @@ def estimated(
     return estimate(asked, with_secrets(), _users, per_account)
 
 
-def asked_for(path: Path, posts_per_user: int, **how: Any) -> CollectArguments | None:
+def asked_for(path: Path, **how: Any) -> CollectArguments | None:
     """The run that the page describes; None, with the reason on the page, where the settings cannot be used."""
     try:
-        return CollectArguments(path, SETTINGS.accounts_dir, posts_per_user, **how)
+        return CollectArguments(path, SETTINGS.accounts_dir, **how)
     except InputError as error:
         st.warning(plain(error))
         return None
+
+
+def start(asked: CollectArguments | None, same: Job | None, title: str) -> Job | None:
+    """Go on with the latest run where it is the same one, or start another."""
+    if same and go_on_label(same):
+        return go_on(same)
+    return start_job("collect", title, asked.to_argv()) if asked else None
 
 
 def state_of(asked: CollectArguments) -> State:
@@ -254,11 +261,11 @@ def requests_seen(asked: CollectArguments) -> float | None:
     Like this one: for as many posts, of Instagram's own pages, and with a session as now or without.
     """
     job = latest_collection()
-    if job is None or asked.source != "web" or option(job.record["arguments"], "--source"):
+    started = read_back(job, CollectArguments) if job else None
+    if job is None or started is None or {asked.source, started.source} != {"web"}:
         return None
     had_session = bool(job.progress.get("requests_by_route", {}).keys() & {"timeline", "feed"})
-    posts = option(job.record["arguments"], "--posts-per-user")
-    if posts != [str(asked.posts_per_user)] or had_session != bool(with_secrets().instagram_session):
+    if started.posts_per_user != asked.posts_per_user or had_session != bool(with_secrets().instagram_session):
         return None
     took = [event["requests"] for event in job.events("account")]
     return fmean(took) if len(took) >= FEWEST_SEEN else None
@@ -324,15 +331,15 @@ if instagram.open:
             chosen = choose_list(busy)
         with how:
             st.subheader("2 · How")
-            posts_per_user = st.number_input(
-                "Posts per account", 1, 100_000, 100, step=10, width=200, key="posts", persist_state="session"
+            posts_per_user = number_field(
+                CollectArguments, "posts_per_user", "Posts per account", step=10, key="posts", width=200
             )
             limits = choose_limits()
             source = st.segmented_control(
                 "Source",
                 SOURCES,
                 format_func=SOURCES.get,
-                default="web",
+                default=CollectArguments.options()["source"].default,
                 key="from",
                 persist_state="session",
                 required=True,
@@ -355,66 +362,55 @@ if instagram.open:
                         )
                     )
                 with st.container(horizontal=True, vertical_alignment="bottom"):
-                    jitter = st.number_input(
-                        "Jitter (s)",
-                        0.0,
-                        3600.0,
-                        0.0,
-                        width=130,
-                        help="Up to so much later, at random.",
-                        key="jitter",
-                        persist_state="session",
-                    )
-                    refresh = st.number_input(
+                    jitter = number_field(CollectArguments, "jitter", "Jitter (s)", most=3600, key="jitter", width=130)
+                    refresh = number_field(
+                        CollectArguments,
+                        "refresh_days",
                         "Collect anew after (days)",
-                        0.0,
-                        value=None,
                         placeholder="never",
-                        width=190,
                         key="refresh",
-                        persist_state="session",
+                        width=190,
                     )
-                proxies = choose_proxies()
-        asked, arguments = None, None
+                useproxies, proxy_list = choose_proxies()
+        asked, reason = None, None
         if chosen:
             path, users = chosen
             st.subheader("3 · Start")
-            arguments = [
-                *("scrape-users", "--user-file", str(path), "--output-dir", str(SETTINGS.accounts_dir)),
-                *("--posts-per-user", str(posts_per_user)),
-                *(part for limit in limits for part in ("--ratelimit", f"{limit.requests},{limit.seconds:g}")),
-                *(("--backoff-mult", f"{mult:g}", "--backoff-exp", f"{exp:g}") if backoff else ()),
-                *(("--source", source) if source != "web" else ()),
-                *(("--jitter", f"{jitter:g}") if jitter else ()),
-                *(("--refresh", f"{refresh:g}") if refresh is not None else ()),
-                *proxies,
-            ]
-            reason = why_not(source, with_secrets(), useproxies="--useproxies" in proxies)
+            asked = asked_for(
+                path,
+                posts_per_user=posts_per_user,
+                backoff_mult=mult if backoff else None,
+                backoff_exp=exp if backoff else None,
+                limits=limits,
+                useproxies=useproxies,
+                proxy_list=proxy_list,
+                source=source,
+                jitter=jitter,
+                refresh_days=refresh,
+            )
+            reason = why_not(source, with_secrets(), useproxies=useproxies)
             if reason:
                 st.warning(plain(reason))
-            else:
-                asked = asked_for(
-                    path, posts_per_user, limits=limits, source=source, jitter=jitter, refresh_days=refresh
-                )
             above = st.container()  # for what takes seconds with 100,000 accounts, and is filled last
             title = f"Collection of {count(len(users.usernames), 'account')}"
-            same = latest if latest and not busy and latest.record["arguments"] == arguments else None
+            same = latest if latest and not busy and asked and read_back(latest, CollectArguments) == asked else None
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button(
                     (same and go_on_label(same)) or "Start collecting",
                     type="primary",
                     icon=":material/play_arrow:",
-                    disabled=busy or asked is None or asked == st.session_state.get("nothing_left"),
+                    disabled=busy or bool(reason) or asked in (None, st.session_state.get("nothing_left")),
                     help="A collection is running already." if busy else None,
                     key="start_collecting",
-                ) and (go_on(same) if same and go_on_label(same) else start_job("collect", title, arguments)):
+                ) and start(asked, same, title):
                     st.rerun()
-                command_to_copy(arguments)
+                if asked:
+                    command_to_copy(asked.to_argv())
                 st.caption("You can stop at any time; nothing is lost.")
-        running(arguments)
+        running(asked)
         st.divider()
         check_instagram()
-        if chosen and asked:
+        if chosen and asked and not reason:
             state = state_of(asked)
             with above:
                 is_known = len(users.usernames) <= MANY or st.session_state.get("looked") == state

@@ -13,6 +13,7 @@ from core.evaluation.holdout import Judged
 from core.index import PredictionFilter
 from core.jobs.job import Job, active_jobs
 from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
+from core.prediction.arguments import PredictArguments
 from core.reporting import charts
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Chart, Run, RunView, baselines
@@ -43,10 +44,7 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         name = re.sub(r"^\d{8}-\d{6}-", "", model.name)  # when it was made says nothing of these predictions
         output = SETTINGS.predictions_dir / f"{stamp}-{name}"[:100] / "predictions.csv"
-        arguments = [
-            *("predict", "--input-dir", str(SETTINGS.accounts_dir), "--finetuned-model-path", str(model.folder)),
-            *("--prediction-output-file", str(output), "--device", device),
-        ]
+        arguments = PredictArguments(SETTINGS.accounts_dir, model.folder, output, device=device).to_argv()
         if st.button("Predict now", type="primary", icon=":material/insights:", disabled=busy):
             start_job("predict", f"Prediction with {model.name}", arguments, [output])
             st.rerun()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -5,7 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.encoder.pretrained import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, devices, preferred_encoder
+from core.encoder.devices import devices
+from core.encoder.pretrained import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, preferred_encoder
 from core.errors import InputError
 from core.jobs import launcher
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
@@ -15,29 +17,30 @@ from core.reporting import charts
 from core.settings import get_settings
 from core.statistics.prevalence import FEWEST_PER_CLASS
 from core.storage.user_lists import UserList, free_stem, read_labels, write_user_list
+from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split
 from core.training.splits import PARTS
 from core.utils.formatting import count, number, percent, plain
 from core.utils.tables import safe_csv
 from pages.parts.components import empty_state, in_frame, safe_stem, show_rejected
 from pages.parts.index_access import the_store
-from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, start_job
+from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, read_back, start_job
+from pages.parts.option_fields import number_field
 
 in_frame()
 
 SETTINGS = get_settings()
-ENCODER = "--model-name-or-path"
 METHODS = {
     "best": NAMES["combined"],
     "published": NAMES["finetuned"],
     "frozen": NAMES["frozen"],
     "compare": "compare all",
 }
-METHOD_OPTIONS = {
-    "best": ["--recipe", "best"],
-    "published": ["--recipe", "published"],
-    "frozen": ["--freeze-encoder"],
-    "compare": ["--compare"],
+METHOD_OPTIONS: dict[str, dict[str, Any]] = {
+    "best": {"recipe": "best"},
+    "published": {"recipe": "published"},
+    "frozen": {"freeze_encoder": True},
+    "compare": {"compare": True},
 }
 EXPLAINED = {
     "best": (
@@ -136,8 +139,8 @@ def plan(at_least: int, below: int) -> str:
     )
 
 
-def choose_settings() -> tuple[str, list[str]]:
-    """How to train: the method, and all of it as the command takes it."""
+def choose_settings(asked: TrainArguments) -> tuple[str, TrainArguments]:
+    """How to train: the method, and what was asked with it and with its settings."""
     method = st.segmented_control(
         "Method", METHODS, format_func=METHODS.get, default="best", key="method", persist_state="session", required=True
     )
@@ -166,38 +169,49 @@ def choose_settings() -> tuple[str, list[str]]:
         if not found.available:
             st.caption(f"{found.name} is not offered: {plain(found.note)}")
     with st.expander("Hyperparameters"):
-        options = hyperparameters(method)
-    return method, [*METHOD_OPTIONS[method], ENCODER, encoder, "--device", device, *options]
+        asked = hyperparameters(method, asked)
+    return method, replace(asked, **METHOD_OPTIONS[method], model_name_or_path=encoder, device=device)
 
 
-def hyperparameters(method: str) -> list[str]:
-    """The settings that the method has, with their defaults."""
+def hyperparameters(method: str, asked: TrainArguments) -> TrainArguments:
+    """The settings that the method has."""
     with st.container(horizontal=True):
-        seed = st.number_input("Seed", 0, 2**31 - 1, 2021, key="seed", persist_state="session", width=120)
-        posts = st.number_input(
-            "Captions per account",
-            1,
-            None,
-            None,
-            key="max_posts",
-            persist_state="session",
-            placeholder="all",
-            width=190,
+        asked = replace(
+            asked,
+            seed=number_field(TrainArguments, "seed", "Seed", least=0, most=2**31 - 1, key="seed", width=120),
+            max_posts=number_field(
+                TrainArguments, "max_posts", "Captions per account", placeholder="all", key="max_posts", width=190
+            ),
         )
-        options = ["--seed", str(seed), *(("--max-posts", str(posts)) if posts else ())]
         if method == "best":
-            return options
-        length = st.number_input("Tokens per caption", 3, 512, 18, key="length", persist_state="session", width=170)
-        options += ["--max-seq-len", str(length)]
+            return asked
+        length = number_field(TrainArguments, "max_seq_len", "Tokens per caption", most=512, key="length", width=170)
+        asked = replace(asked, max_seq_len=length)
         if method != "frozen":
-            rate = st.number_input(
-                "Learning rate", 1e-7, 1e-1, 2e-5, format="%.1e", key="rate", persist_state="session", width=150
-            )
-            epochs = st.number_input("Epochs", 1, 1000, 10, key="epochs", persist_state="session", width=120)
-            steps = st.number_input("Accounts per step", 1, 1000, 10, key="steps", persist_state="session", width=160)
-            options += ["--learn-rate", f"{rate:g}", "--epoch-num", str(epochs), "--accumulation-steps", str(steps)]
+            asked = fine_tuning(asked)
     st.caption("The defaults are those of the published method.")
-    return options
+    return asked
+
+
+def fine_tuning(asked: TrainArguments) -> TrainArguments:
+    """The settings that only a method with an encoder that learns has."""
+    return replace(
+        asked,
+        learn_rate=number_field(
+            TrainArguments,
+            "learn_rate",
+            "Learning rate",
+            least=1e-7,
+            most=0.1,
+            number_format="%.1e",
+            key="rate",
+            width=150,
+        ),
+        epoch_num=number_field(TrainArguments, "epoch_num", "Epochs", key="epochs", width=120),
+        accumulation_steps=number_field(
+            TrainArguments, "accumulation_steps", "Accounts per step", key="steps", width=160
+        ),
+    )
 
 
 @st.fragment(run_every=2.0)
@@ -216,7 +230,8 @@ def running(job: Job) -> None:
             disabled=job.stopping,
             key="stop",
         )
-        st.caption(f"Computing on {plain(option(job, '--device', 'cpu'))}, {plain(option(job, ENCODER, '?'))}")
+        if asked := read_back(job, TrainArguments):
+            st.caption(f"Computing on {plain(asked.device)}, {plain(asked.model_name_or_path)}")
     curves(job)
 
 
@@ -264,12 +279,6 @@ def right(model: ModelInfo, figures: dict[str, Any]) -> str:
     part, _ = measured_on(model)
     accounts = len(model.training["split"][part])
     return f"{number((figures['accuracy']['value'] or 0) * accounts)} of {number(accounts)} {part}"
-
-
-def option(job: Job, name: str, otherwise: str) -> str:
-    """What a job's command says for one of its options."""
-    arguments = job.record["arguments"]
-    return arguments[arguments.index(name) + 1] if name in arguments else otherwise
 
 
 def curves(job: Job) -> None:
@@ -328,23 +337,27 @@ def prepare(is_active: bool) -> None:
         st.info("Drop a CSV with the columns username and age: the accounts whose age you know.")
         return
     labels_path, labels = chosen
-    cutoff = st.number_input("Cutoff (years)", 6, 100, 21, key="cutoff", width=160, bind="query-params")
+    cutoff = st.number_input(
+        "Cutoff (years)",
+        6,
+        100,
+        int(TrainArguments.options()["age_cutoff"].default),
+        key="cutoff",
+        width=160,
+        bind="query-params",
+    )
     can_train = groups(labels, cutoff)
     st.subheader("2 · What")
-    method, options = choose_settings()
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = SETTINGS.models_dir / f"{stamp}-at-least-{cutoff:g}"
-    arguments = [
-        *("train", "--input-dir", str(SETTINGS.accounts_dir), "--labels", str(labels_path)),
-        *("--model-output-dir", str(folder), "--age-cutoff", f"{cutoff:g}", *options),
-    ]
-    command_to_copy(arguments)
+    method, asked = choose_settings(TrainArguments(SETTINGS.accounts_dir, labels_path, folder, age_cutoff=cutoff))
+    command_to_copy(asked.to_argv())
     st.subheader("3 · Train")
-    if DEFAULT_ENCODER in options and preferred_encoder() != DEFAULT_ENCODER:
+    if asked.model_name_or_path == DEFAULT_ENCODER and preferred_encoder() != DEFAULT_ENCODER:
         st.caption(f"Where no model hub can be reached, choose {OFFLINE_ENCODER}.")
     if st.button("Train", type="primary", icon=":material/model_training:", disabled=not can_train or is_active):
         title = f"Training, {METHODS[method]}, cutoff {cutoff:g}"
-        if start_job("train", title, arguments, [folder]):
+        if start_job("train", title, asked.to_argv(), [folder]):
             st.rerun()
 
 

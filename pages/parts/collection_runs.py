@@ -1,6 +1,5 @@
 """What stands below the form of Collect: the run under way or the latest one, and whether Instagram answers."""
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,16 @@ import pandas as pd
 import streamlit as st
 from pydantic import SecretStr
 
+from core.collection.arguments import CollectArguments
 from core.errors import AgeScopeError
 from core.instagram.factory import why_not
-from core.instagram.rate_limit import parse_limit
 from core.jobs import launcher
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.reporting import charts
 from core.settings import Settings, get_settings
 from core.utils.formatting import count, moment, number, plain
 from core.utils.tables import safe_csv
-from pages.parts.job_widgets import draw_progress, secret_environment, start_job
+from pages.parts.job_widgets import draw_progress, read_back, secret_environment, start_job
 
 SHOWN = 500
 SOURCES = {
@@ -41,11 +40,11 @@ def latest_collection() -> Job | None:
 
 
 @st.fragment(run_every=2.0)
-def running(arguments: Sequence[str] | None) -> None:
+def running(asked: CollectArguments | None) -> None:
     """The collection that runs now, or the latest one, as a person would ask after it.
 
     Args:
-        arguments: what the button above starts, if there is one.
+        asked: what the button above starts, if there is one.
     """
     job = latest_collection()
     if job is None:
@@ -62,8 +61,9 @@ def running(arguments: Sequence[str] | None) -> None:
     tallies = job.progress.get("outcomes", {})
     if tallies:
         st.altair_chart(charts.outcomes(tallies), alt="Accounts of the list by outcome")
-    if not is_active and job.record["arguments"] != arguments:
-        offer_to_go_on(job)
+    started = read_back(job, CollectArguments)
+    if not is_active and (asked is None or started != asked):
+        offer_to_go_on(job, started)
     with st.container(horizontal=True, vertical_alignment="center"):
         if is_active:
             st.button(
@@ -93,30 +93,31 @@ def go_on_label(job: Job) -> str | None:
     return f"Try {count(failed, 'failed account')} again" if failed and job.state == "done" else None
 
 
-def offer_to_go_on(job: Job) -> None:
+def offer_to_go_on(job: Job, started: CollectArguments | None) -> None:
     """The same command again, where it is another than the one that the page describes, and in what it differs."""
-    label, arguments = go_on_label(job), job.record["arguments"]
-    lists = [Path(path) for path in option(arguments, "--user-file")]
-    if label is None or not all(path.is_file() for path in lists):
+    label = go_on_label(job)
+    if label is None or (started and not started.user_file.is_file()):
         return
-    source = next(iter(option(arguments, "--source")), "web")
-    reason = why_not(source, with_secrets())  # type: ignore[arg-type]
+    reason = why_not(started.source, with_secrets()) if started else None
     st.button(
         label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting", disabled=bool(reason)
     )
-    settings = [
-        *(f"list {plain(path.stem)}" for path in lists),
-        *(f"{posts} posts per account" for posts in option(arguments, "--posts-per-user")),
-        *(str(parse_limit(limit)) for limit in option(arguments, "--ratelimit")),
-        SOURCES.get(source, ""),
-    ]
-    as_started = f"As it was started: {', '.join(settings)}. *Start collecting* uses what is set above instead."
-    st.caption(plain(reason) if reason else as_started)
+    if reason:
+        st.caption(plain(reason))
+    elif started:
+        st.caption(f"As it was started: {in_words(started)}. *Start collecting* uses what is set above instead.")
 
 
-def option(arguments: Sequence[str], name: str) -> list[str]:
-    """The values of an option, each time that it is given."""
-    return [value for key, value in itertools.pairwise(arguments) if key == name]
+def in_words(asked: CollectArguments) -> str:
+    """What tells one collection from another: its list, how much of an account, how fast and from where."""
+    return ", ".join(
+        [
+            f"list {plain(asked.user_file.stem)}",
+            f"{asked.posts_per_user} posts per account",
+            *map(str, asked.pace.limits),
+            SOURCES[asked.source],
+        ]
+    )
 
 
 def go_on(job: Job) -> Job | None:

@@ -10,11 +10,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from core.importers.arguments import ImportArguments
 from core.jobs.job import ACTIVE, list_jobs
 from core.settings import get_settings
 from core.utils.formatting import count, moment, plain
 from core.utils.tables import safe_csv
-from pages.parts.job_widgets import start_job
+from pages.parts.job_widgets import read_back, start_job
 
 
 def import_files() -> None:
@@ -28,10 +29,8 @@ def import_files() -> None:
         "Whose posts they are", placeholder="only where the files do not say", max_chars=64, width=320
     )
     if st.button("Import", type="primary", icon=":material/upload_file:", disabled=not uploads):
-        arguments = ["import", str(laid_down(uploads)), "--output-dir", str(get_settings().accounts_dir)]
-        if username.strip():
-            arguments += ["--username", username.strip()]
-        start_job("import", f"Import of {count(len(uploads), 'file')}", arguments)
+        asked = ImportArguments(laid_down(uploads), get_settings().accounts_dir, username.strip() or None)
+        start_job("import", f"Import of {count(len(uploads), 'file')}", asked.to_argv())
     imported()
 
 
@@ -66,7 +65,8 @@ def imported() -> None:
     refused = pd.DataFrame(job.events("not_understood"))
     if len(refused):
         st.markdown("**Not understood, or not wholly**")
-        folder = PurePath(job.record["arguments"][1]).name
+        asked = read_back(job, ImportArguments)
+        folder = asked.source_path.name if asked else ""
         refused = refused[["name", "reason"]].assign(name=refused["name"].str.removeprefix(f"{folder}/"))
         st.dataframe(refused, hide_index=True, alt="Files that were not understood, with the reason")
         st.download_button(

@@ -1,16 +1,18 @@
 """What pages show of background jobs, and how they start them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from core.errors import AgeScopeError
+from core.errors import AgeScopeError, InputError
 from core.jobs import launcher
 from core.jobs.job import ACTIVE, Job, Kind, active_jobs, shell_command
 from core.settings import get_settings
 from core.utils.formatting import clock, count, duration, number, plain
+from core.utils.options import Arguments
 from pages.parts.index_access import index_progress
 
 SECRETS = ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID")
@@ -98,6 +100,13 @@ def _resume(job: Job) -> None:
         launcher.resume(job, secret_environment())
     except AgeScopeError as error:
         st.error(plain(error))
+
+
+def read_back(job: Job, of: type[Arguments]) -> Arguments | None:
+    """What a job was asked to do; None where another version of AgeScope has started it and it cannot be read."""
+    with suppress(InputError):
+        return of.from_argv(job.record["arguments"])
+    return None
 
 
 def command_to_copy(arguments: Sequence[str]) -> None:

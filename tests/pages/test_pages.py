@@ -13,6 +13,8 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
+from core.collection.arguments import CollectArguments
+from core.importers.arguments import ImportArguments
 from core.maintenance.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
 from core.statistics.names import METRICS
@@ -265,7 +267,16 @@ def test_options_become_the_command(sample: Path) -> None:
     app.number_input(key="refresh").set_value(30.0)
     app.run()
     command = app.code[0].value
-    for option in ("--source graph", "--useproxies", "--jitter 2.5", "--refresh 30", "--ratelimit 60,3600"):
+    asked = CollectArguments(
+        sample / "lists" / "sample.csv",
+        sample / "accounts",
+        source="graph",
+        useproxies=True,
+        jitter=2.5,
+        refresh_days=30,
+    )
+    assert command.endswith(f" -m core {shlex.join(asked.to_argv())}")
+    for option in ("--source graph", "--useproxies", "--jitter 2.5", "--refresh 30"):
         assert option in command
 
 
@@ -379,15 +390,16 @@ def test_one_button_goes_on_with_a_run_that_is_the_one_on_the_page(sample: Path)
     assert "As it was started: list people, 100 posts per account, 1 in 30 s, 60 in 60 min" in words(app)
 
 
-@pytest.mark.parametrize(("accounts", "posts", "is_told"), [(20, "100", True), (19, "100", False), (20, "50", False)])
+@pytest.mark.parametrize(("accounts", "posts", "is_told"), [(20, 100, True), (19, 100, False), (20, 50, False)])
 def test_what_accounts_took_before_tells_how_long_the_others_will_take(
-    sample: Path, accounts: int, posts: str, is_told: bool
+    sample: Path, accounts: int, posts: int, is_told: bool
 ) -> None:
     write_atomically(sample / "lists" / "people.csv", "username\n" + "\n".join(f"user_{n}" for n in range(30)))
     events = [{"kind": "account", "username": f"user_{n}", "requests": 10} for n in range(accounts)]
     folder = add_ended_job(sample, "collect", events, {"collected": accounts})
     record = orjson.loads((folder / "job.json").read_bytes())
-    write_json(folder / "job.json", {**record, "arguments": ["scrape-users", "--posts-per-user", posts]})
+    arguments = CollectArguments(sample / "lists" / "earlier.csv", sample / "accounts", posts_per_user=posts).to_argv()
+    write_json(folder / "job.json", {**record, "arguments": arguments})
     told = words(run("collect", list="people"))
     assert ("likely about 5 hours; at least 30 min" in told) == is_told
     assert ("In the latest run it took 10" in told) == is_told
@@ -403,7 +415,9 @@ def test_pages_under_test_leave_the_end_of_the_process_alone(sample: Path, monke
 def test_an_import_says_what_it_brought_and_what_it_did_not_understand(study: Path) -> None:
     brought = {"kind": "imported", "summary": ["2 accounts with 1 new post (0 were there already)."]}
     refused = {"kind": "not_understood", "name": "ab12/notes.dat", "reason": "it is *something* else"}
-    add_ended_job(study, "import", [refused, brought], {})
+    folder = add_ended_job(study, "import", [refused, brought], {})
+    arguments = ImportArguments(Path("/some/ab12"), study / "accounts").to_argv()
+    write_json(folder / "job.json", {**orjson.loads((folder / "job.json").read_bytes()), "arguments": arguments})
     app = run("collect", source="Import files")
     assert "2 accounts with 1 new post" in words(app)
     assert app.dataframe[0].value.to_dict("records") == [{"name": "notes.dat", "reason": "it is *something* else"}]

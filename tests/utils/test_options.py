@@ -27,7 +27,9 @@ positive = st.floats(0.001, 1e6)
 switches = st.booleans()
 precisions = st.sampled_from(["exact", "fast"])
 limits = st.tuples(counts, st.one_of(st.floats(0.001, 2678400), st.integers(1, 2678400)))
-waits = st.fixed_dictionaries({"backoff_mult": positive, "backoff_exp": st.floats(1, 10)}) | st.just({})
+waits: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"backoff_mult": positive, "backoff_exp": st.floats(1, 10)}
+) | st.just({})
 
 collections = st.builds(
     lambda waits, **more: CollectArguments(**waits, **more),
