@@ -19,8 +19,10 @@ from rich.console import Console
 from core import __version__
 from core.collection.arguments import CollectArguments
 from core.errors import AgeScopeError
+from core.evaluation.arguments import EvaluateArguments, PrevalenceArguments
 from core.importers.arguments import ImportArguments
 from core.jobs.progress import Progress, recorded_result
+from core.maintenance.arguments import ForgetArguments
 from core.prediction.arguments import PredictArguments
 from core.settings import PROJECT_DIR, get_settings
 from core.training.arguments import TrainArguments
@@ -96,34 +98,23 @@ def reindex() -> None:
         _say(store.counts())
 
 
-@app.command()
-def evaluate(
-    predictions: Annotated[Path, typer.Option(help="The CSV that predict wrote.", exists=True)],
-    labels: Annotated[Path, typer.Option(help="A CSV with the columns username and age.", exists=True)],
-    age_cutoff: Annotated[float, typer.Option(help="Who counts as at least at the cutoff.")] = 21,
-    include_training: Annotated[
-        bool, typer.Option("--include-training", help="Count accounts that made the model as well.")
-    ] = False,
-) -> None:
+@_command
+def evaluate(arguments: EvaluateArguments) -> None:
     """Compare predictions with labels and print the metrics as one JSON object."""
     from core.evaluation.evaluate import evaluate as run
 
-    print(json.dumps(run(predictions, labels, age_cutoff, include_training=include_training), indent=2))
+    of = arguments
+    found = run(of.predictions, of.labels, of.age_cutoff, include_training=of.include_training)
+    print(json.dumps(found, indent=2))
 
 
-@app.command()
-def prevalence(
-    predictions: Annotated[Path, typer.Option(help="The CSV that predict wrote.", exists=True)],
-    model: Annotated[Path, typer.Option(help="The folder of the model that made it.", exists=True, file_okay=False)],
-    age_cutoff: Annotated[
-        float | None, typer.Option(help="One of the model's cutoffs. Default: 21, or its lowest.")
-    ] = None,
-    threshold: Annotated[float | None, typer.Option(help="Count from here on. Default: the model's.")] = None,
-) -> None:
+@_command
+def prevalence(arguments: PrevalenceArguments) -> None:
     """Estimate the share at least at the cutoff, raw and corrected, with intervals, as JSON."""
     from core.evaluation.prevalence import prevalence as run
 
-    print(json.dumps(run(predictions, model, age_cutoff, threshold), indent=2))
+    of = arguments
+    print(json.dumps(run(of.predictions, of.model, of.age_cutoff, of.threshold), indent=2))
 
 
 @app.command("check-instagram")
@@ -136,14 +127,12 @@ def check_instagram() -> None:
             print(check)
 
 
-@app.command()
-def forget(
-    usernames: Annotated[list[str], typer.Argument(help="The accounts to remove.", metavar="USERNAME...")],
-) -> None:
+@_command
+def forget(arguments: ForgetArguments) -> None:
     """Remove accounts from files, lists, labels, predictions and reports, and say what was removed."""
     from core.maintenance.delete_accounts import forget as run
 
-    for sentence in run(usernames, get_settings()):
+    for sentence in run(arguments.usernames, get_settings()):
         print(sentence)
 
 

@@ -12,13 +12,22 @@ from typer.testing import CliRunner
 
 from core.collection.arguments import CollectArguments
 from core.errors import InputError
+from core.evaluation.arguments import EvaluateArguments, PrevalenceArguments
 from core.importers.arguments import ImportArguments
+from core.maintenance.arguments import ForgetArguments
 from core.prediction.arguments import PredictArguments
 from core.statistics.names import Measure
 from core.training.arguments import TrainArguments
 from core.utils.options import DEVICES, CommandArguments, Option, with_options
 
-ALL: list[type[CommandArguments]] = [CollectArguments, TrainArguments, PredictArguments, ImportArguments]
+ALL: list[type[CommandArguments]] = [
+    CollectArguments,
+    TrainArguments,
+    PredictArguments,
+    ImportArguments,
+    EvaluateArguments,
+    PrevalenceArguments,
+]
 
 texts = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)
 paths = texts.map(lambda text: Path(text))
@@ -90,8 +99,23 @@ predictions = st.builds(
 imports = st.builds(ImportArguments, source_path=paths, output_dir=paths, username=st.none() | texts)
 
 
-@given(st.one_of(collections, trainings, predictions, imports))
-def test_what_a_job_is_told_is_read_back_as_it_was(arguments: CommandArguments) -> None:
+evaluations = st.builds(
+    EvaluateArguments, predictions=paths, labels=paths, age_cutoff=cutoffs, include_training=switches
+)
+shares = st.builds(
+    PrevalenceArguments,
+    predictions=paths,
+    model=paths,
+    age_cutoff=st.none() | cutoffs,
+    threshold=st.none() | st.floats(0, 1),
+)
+removals = st.builds(ForgetArguments, usernames=st.lists(texts, min_size=1, max_size=3).map(tuple))
+
+
+@pytest.mark.parametrize("strategy", [collections, trainings, predictions, imports, evaluations, shares, removals])
+@given(data=st.data())
+def test_what_a_job_is_told_is_read_back_as_it_was(strategy: Any, data: st.DataObject) -> None:
+    arguments = data.draw(strategy)
     argv = arguments.to_argv()
     assume("--help" not in argv)
     assert type(arguments).from_argv(argv) == arguments

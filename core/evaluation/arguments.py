@@ -1,0 +1,31 @@
+"""What an evaluation and an estimate of the share are asked to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from core.utils.options import CommandArguments, Option
+
+
+@dataclass(frozen=True)
+class EvaluateArguments(CommandArguments):
+    """Which predictions to compare with which labels: the options of ``evaluate``."""
+
+    COMMAND: ClassVar[str] = "evaluate"
+
+    predictions: Annotated[Path, Option("The CSV that predict wrote.", exists=True)]
+    labels: Annotated[Path, Option("A CSV with the columns username and age.", exists=True)]
+    age_cutoff: Annotated[float, Option("Who counts as at least at the cutoff.")] = 21
+    include_training: Annotated[bool, Option("Count accounts that made the model as well.")] = False
+
+
+@dataclass(frozen=True)
+class PrevalenceArguments(CommandArguments):
+    """From which predictions to estimate the share: the options of ``prevalence``."""
+
+    COMMAND: ClassVar[str] = "prevalence"
+
+    predictions: Annotated[Path, Option("The CSV that predict wrote.", exists=True)]
+    model: Annotated[Path, Option("The folder of the model that made it.", path="folder", exists=True)]
+    age_cutoff: Annotated[float | None, Option("One of the model's cutoffs. Default: 21, or its lowest.")] = None
+    threshold: Annotated[float | None, Option("Count from here on. Default: the model's.")] = None
