@@ -16,14 +16,11 @@ process had. "Adds to disk" are the installed packages that the program does not
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from importlib.metadata import distribution
 from pathlib import Path
 from statistics import median
@@ -32,7 +29,6 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
@@ -46,10 +42,10 @@ from bench.predict import (
     Entry,
     Floats,
     Result,
-    _differences,
-    _model,
+    compete,
+    differences,
+    load_model,
     make_model,
-    peak_memory,
     real_users,
     run_contestant,
 )
@@ -68,6 +64,7 @@ Encode = Callable[[Ids], Vectors]
 
 EXPORTS = "exports"
 OPSET = 17
+MODULE = "bench.engines"
 OURS = ["plain loop", "exact", "fast, bfloat16", "fast, int8"]
 ADDED = {
     "ONNX Runtime": ["onnxruntime", "flatbuffers"],
@@ -305,66 +302,12 @@ CONTESTANTS.update(
 NAMES = [*OURS, *(name + way for name in _SESSIONS for way in _WAYS)]
 
 
-@dataclass
-class Run(Result):
-    """And how long its process took until the first answer, in each round."""
-
-    first: list[float]
-
-
-def run_in_process(name: str, users_file: Path, folder: Path, output: Path) -> None:
-    """:func:`run_contestant`, with the time to the first answer, and the memory of this process alone."""
-    entry, first = CONTESTANTS[name], []
-
-    def contestant(folder: Path) -> Callable[[Captions], Floats | None]:
-        run = entry.contestant(folder)
-        run([["a caption"]])
-        first.append(time.time() - psutil.Process().create_time())
-        return run
-
-    CONTESTANTS[name] = replace(entry, contestant=contestant)
-    run_contestant(name, users_file, folder, output)
-    found = json.loads(output.read_bytes())
-    output.write_text(json.dumps({**found, "memory": peak_memory() or found["memory"], "first": first[0]}))
-
-
-def compete(names: Sequence[str], users: Captions, folder: Path, rounds: int) -> dict[str, Run]:
-    """Everyone in turn, ``rounds`` times; who fails is left out from then on."""
-    users_file, runs = folder.parent / "users.json", dict[str, Run]()
-    users_file.write_text(json.dumps(users))
-    able = [*names]
-    for number in range(rounds):
-        for name in [*able]:
-            found = _start(name, users_file, folder)
-            if found is None:
-                able.remove(name)
-                continue
-            print(f"round {number + 1}: {name}: {found['seconds']:.2f} s", file=sys.stderr, flush=True)
-            run = runs.setdefault(name, Run([], [], 0.0, np.array(found["probability"]), None, []))
-            run.seconds.append(found["seconds"])
-            run.processor.append(found["processor"])
-            run.first.append(found["first"])
-            run.memory = max(run.memory, found["memory"])
-    return runs
-
-
-def _start(name: str, users_file: Path, folder: Path) -> dict[str, Any] | None:
-    output = folder.parent / "output.json"
-    command = [sys.executable, "-m", "bench.engines", "--contestant", name, str(users_file), str(folder), str(output)]
-    ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if ended.returncode:
-        print(f"{name}: left out: {ended.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-        return None
-    found: dict[str, Any] = json.loads(output.read_bytes())
-    return found
-
-
 @torch.no_grad()
 def export(folder: Path) -> dict[str, float]:
     """All exported models, and the seconds that each took."""
     exports = folder / EXPORTS
     exports.mkdir()
-    bert, tokenizer = _model(folder).bert, load_tokenizer(str(folder))
+    bert, tokenizer = load_model(folder).bert, load_tokenizer(str(folder))
     steps: dict[str, Callable[[], None]] = {
         "ONNX Runtime, 32 bits": lambda: export_onnx(bert, exports),
         "ONNX Runtime, 8 bits of that": lambda: quantize_onnx(exports),
@@ -387,7 +330,7 @@ def disk_mb(packages: Sequence[str]) -> float:
     return sum(Path(file).stat().st_size for file in files if Path(file).is_file()) / 1e6
 
 
-def print_table(runs: dict[str, Run], users: int) -> None:
+def print_table(runs: dict[str, Result], users: int) -> None:
     """One line a contestant."""
     head = "users a second | over plain | over exact | over fast | memory | first answer"
     print(f"| | {head} | difference, largest | mean | AUC |")
@@ -399,7 +342,7 @@ def print_table(runs: dict[str, Run], users: int) -> None:
         over = [f"{times.get(other, np.nan) / times[name]:.2f}" for other in ("plain loop", "exact", "fast")]
         cells = [name, f"{users / times[name]:.2f}", *over, f"{run.memory:.0f} MB", f"{median(run.first):.1f} s"]
         auc = "-" if run.auc is None else f"{run.auc:.4f}"
-        print("| " + " | ".join([*cells, *_differences(run.probability, reference), auc]).replace("nan", "-") + " |")
+        print("| " + " | ".join([*cells, *differences(run.probability, reference), auc]).replace("nan", "-") + " |")
 
 
 def main() -> None:
@@ -414,7 +357,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.contestant:
         name, *paths = given.contestant
-        run_in_process(name, *map(Path, paths))
+        run_contestant(name, *map(Path, paths))
         return
     with tempfile.TemporaryDirectory() as scratch:
         bench(given, Path(scratch) / "model")
@@ -426,9 +369,9 @@ def bench(given: argparse.Namespace, folder: Path) -> None:
     make_model(folder, given.encoder, (captions[:KNOWN], at_least[:KNOWN]) if at_least is not None else None)
     exported = export(folder)
     users = made_users(load_tokenizer(OFFLINE_ENCODER), given.users)
-    runs = compete(given.only, users, folder, given.rounds)
+    runs = compete(given.only, users, folder, given.rounds, MODULE)
     if at_least is not None:
-        for name, run in compete([*runs], captions[KNOWN:], folder, 1).items():
+        for name, run in compete([*runs], captions[KNOWN:], folder, 1, MODULE).items():
             runs[name].auc = roc_auc_score(at_least[KNOWN:, 0], run.probability)
     threads = torch.get_num_threads()
     print(f"{given.encoder}, {given.users} users of 100 captions, {given.rounds} rounds, {threads} threads")

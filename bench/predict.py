@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import torch
 from sklearn.metrics import roc_auc_score
 
@@ -61,7 +62,7 @@ WARM_UP = 4
 
 def plain(folder: Path) -> Callable[[Captions], Floats]:
     """The published way: one user at a time, padded to ``max_seq_len``, in 32 bits."""
-    model, tokenizer = _model(folder), load_tokenizer(str(folder))
+    model, tokenizer = load_model(folder), load_tokenizer(str(folder))
 
     def probability(user: Sequence[str]) -> float:
         encoded = tokenizer([*user], padding="max_length", truncation=True, max_length=MAX_SEQ_LEN, return_tensors="pt")
@@ -78,7 +79,7 @@ def sentence_transformers(folder: Path) -> Callable[[Captions], None]:
     from sentence_transformers.models import Pooling, Transformer
 
     words = Transformer(str(folder / "encoder"), max_seq_length=MAX_SEQ_LEN)
-    encoder = SentenceTransformer(modules=[words, Pooling(_model(folder).bert.config.hidden_size, "mean")])
+    encoder = SentenceTransformer(modules=[words, Pooling(load_model(folder).bert.config.hidden_size, "mean")])
 
     def encode(users: Captions) -> None:
         texts = [caption for user in users for caption in user]
@@ -95,7 +96,7 @@ def pipeline(folder: Path) -> Callable[[Captions], None]:
 
     extract: Any = transformers.pipeline(
         "feature-extraction",
-        model=_model(folder).bert,
+        model=load_model(folder).bert,
         tokenizer=load_tokenizer(str(folder)),
         batch_size=32,
         framework="pt",
@@ -145,14 +146,15 @@ def run_contestant(name: str, users_file: Path, folder: Path, output: Path) -> N
     torch.set_grad_enabled(False)
     users = json.loads(users_file.read_bytes())
     run = CONTESTANTS[name].contestant(folder)
+    run([["a caption"]])
+    first = time.time() - psutil.Process().create_time()
     run(users[:WARM_UP])
     started, worked = time.perf_counter(), time.process_time()
     probability = run(users)
     seconds, processor = time.perf_counter() - started, time.process_time() - worked
     found = None if probability is None else probability.tolist()
-    output.write_text(
-        json.dumps({"seconds": seconds, "processor": processor, "memory": peak_memory(), "probability": found})
-    )
+    took = {"seconds": seconds, "processor": processor, "memory": peak_memory(), "first": first}
+    output.write_text(json.dumps({**took, "probability": found}))
 
 
 def peak_memory() -> float:
@@ -217,7 +219,8 @@ def make_encoder(name: str) -> Any:
     return BertModel(BertConfig()).eval()
 
 
-def _model(folder: Path) -> AgeClassifier:
+def load_model(folder: Path) -> AgeClassifier:
+    """The model of :func:`make_model`, as the plain way has it."""
     from transformers import AutoModel
 
     model = AgeClassifier(AutoModel.from_config(load_config(str(folder))))
@@ -301,38 +304,44 @@ def _median_seconds(call: Callable[[], Any], times: int = 15) -> float:
 
 @dataclass
 class Result:
-    """What a contestant did, over the rounds."""
+    """What a contestant did, over the rounds; ``first`` are the seconds from its start to its first answer."""
 
-    seconds: list[float]
-    processor: list[float]
-    memory: float
     probability: Floats | None
-    auc: float | None
+    seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    memory: float = 0.0
+    auc: float | None = None
 
 
-def compete(names: Sequence[str], users: Captions, folder: Path, rounds: int) -> dict[str, Result]:
-    """Everyone in turn, ``rounds`` times."""
+def compete(
+    names: Sequence[str], users: Captions, folder: Path, rounds: int, module: str = "bench.predict"
+) -> dict[str, Result]:
+    """Everyone in turn, ``rounds`` times, started by ``module``; who fails is left out from then on."""
     users_file = folder.parent / "users.json"
     users_file.write_text(json.dumps(users))
     results: dict[str, Result] = {}
+    able = [*names]
     for number in range(rounds):
-        for name in names:
-            found = _start(name, users_file, folder)
+        for name in [*able]:
+            found = _start(module, name, users_file, folder)
             if found is None:
+                able.remove(name)
                 continue
             took = f"{found['seconds']:.2f} s, {found['processor']:.2f} s of processors"
             print(f"round {number + 1}: {name}: {took}", file=sys.stderr, flush=True)
             probability = None if found["probability"] is None else np.array(found["probability"])
-            result = results.setdefault(name, Result([], [], 0.0, probability, None))
+            result = results.setdefault(name, Result(probability))
             result.seconds.append(found["seconds"])
             result.processor.append(found["processor"])
+            result.first.append(found["first"])
             result.memory = max(result.memory, found["memory"])
     return results
 
 
-def _start(name: str, users_file: Path, folder: Path) -> dict[str, Any] | None:
+def _start(module: str, name: str, users_file: Path, folder: Path) -> dict[str, Any] | None:
     output = folder.parent / "output.json"
-    command = [sys.executable, "-m", "bench.predict", "--contestant", name, str(users_file), str(folder), str(output)]
+    command = [sys.executable, "-m", module, "--contestant", name, str(users_file), str(folder), str(output)]
     ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if ended.returncode:
         print(f"{name}: left out: {ended.stderr.strip().splitlines()[-1]}", file=sys.stderr)
@@ -355,11 +364,12 @@ def print_table(results: dict[str, Result], users: int, work: tuple[float, float
         over += [f"{worked[other] / worked[name]:.2f}" if other in worked else "-" for other in [*CONTESTANTS][:2]]
         rate, needed = work[0] / seconds, work[1] / seconds
         cells = [name, f"{users / seconds:.2f}", *over, f"{rate:.0f}", f"{rate / best:.0%}", f"{needed / best:.0%}"]
-        cells += [f"{result.memory:.0f} MB", *_differences(result.probability, reference)]
+        cells += [f"{result.memory:.0f} MB", *differences(result.probability, reference)]
         print("| " + " | ".join([*cells, "-" if result.auc is None else f"{result.auc:.4f}"]) + " |")
 
 
-def _differences(probability: Floats | None, reference: Floats | None) -> list[str]:
+def differences(probability: Floats | None, reference: Floats | None) -> list[str]:
+    """The largest and the mean difference, as cells of a table."""
     if probability is None or reference is None:
         return ["-", "-"]
     difference = np.abs(probability - reference)
