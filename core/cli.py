@@ -11,7 +11,7 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -26,7 +26,7 @@ from core.maintenance.arguments import ForgetArguments
 from core.prediction.arguments import PredictArguments
 from core.settings import PROJECT_DIR, get_settings
 from core.training.arguments import TrainArguments
-from core.utils.options import Arguments, with_options
+from core.utils.options import Arguments, arguments_of, with_options
 
 app = typer.Typer(
     help="AgeScope: learn from public captions which accounts belong to people of at least a given age.",
@@ -40,8 +40,7 @@ _messages = Console(stderr=True, highlight=False, markup=False)
 
 def _command(run: Callable[[Arguments], None]) -> Callable[[Arguments], None]:
     """Make ``run`` a command whose options are the fields of the one object that it takes."""
-    [of] = [hint for name, hint in get_type_hints(run).items() if name != "return"]
-    app.command(of.COMMAND)(with_options(run))
+    app.command(arguments_of(run).COMMAND)(with_options(run))
     return run
 
 
@@ -82,7 +81,7 @@ def predict(arguments: PredictArguments) -> None:
 @_command
 def import_(arguments: ImportArguments) -> None:
     """Turn other tools' files, exports and tables of posts into account files."""
-    from core.importers import import_files
+    from core.importers.importer import import_files
 
     with Progress("accounts") as progress:
         _say(import_files(arguments.source_path, arguments.output_dir, arguments.username, progress))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.importers import read
+from core.importers.detect import read
 from core.settings import SAMPLE_DIR, Settings
 from core.storage.account_files import write_account
 from core.storage.models import Account

@@ -185,10 +185,16 @@ Arguments = TypeVar("Arguments", bound=CommandArguments)
 Result = TypeVar("Result")
 
 
+def arguments_of(run: Callable[[Arguments], object]) -> type[Arguments]:
+    """The class of the one object that ``run`` takes."""
+    of: type[Arguments]
+    [of] = [hint for name, hint in get_type_hints(run).items() if name != "return"]
+    return of
+
+
 def with_options(run: Callable[[Arguments], Result]) -> Callable[..., Result]:
     """``run``, which takes the arguments of a command as one object, as a function whose parameters are its options."""
-    [of] = [hint for name, hint in get_type_hints(run).items() if name != "return"]
-    return _with_parameters(of, run, is_checked=True)
+    return _with_parameters(arguments_of(run), run, is_checked=True)
 
 
 def _with_parameters(

@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError, Stopped
-from core.importers import ImportSummary, archives, import_files, read
-from core.importers.importer import merged
+from core.importers import archives
+from core.importers.detect import read
+from core.importers.importer import ImportSummary, import_files, merged
 from core.importers.instagram_export import repaired
 from core.jobs.progress import no_progress
 from core.storage.account_files import read_account, write_account

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from bench import make_sample
 from core.errors import InputError
-from core.importers import read
+from core.importers.detect import read
 from core.index import Filter, Store
 from core.maintenance.sample import load_sample
 from core.settings import SAMPLE_DIR, Settings
