@@ -21,7 +21,7 @@ from core.encoder.tokenization import tokenize
 from core.encoder.user_encoder import UserEncoder
 from core.settings import Settings
 from core.storage.account_files import account_files, read_account
-from core.utils.iteration import in_batches
+from core.utils.iteration import batched
 
 AT_ONCE = 16
 
@@ -47,7 +47,7 @@ def main(folder: Path, accounts: int, encoded: int) -> None:
     tokenizer = load_tokenizer(OFFLINE_ENCODER)
     reading = tokenizing = 0.0
     captions = 0
-    for some in in_batches(paths, AT_ONCE):
+    for some in batched(paths, AT_ONCE):
         started = time.perf_counter()
         users = [read_account(path).captions for path in some]
         read = time.perf_counter()

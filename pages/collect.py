@@ -10,11 +10,18 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from core.collection.arguments import DEFAULT_LIMITS, CollectArguments
 from core.collection.estimate import Estimate, estimate
 from core.errors import InputError
-from core.instagram.factory import why_not
+from core.instagram.factory import unavailable_reason
 from core.instagram.rate_limit import Limit
 from core.jobs.job import ACTIVE, Job
 from core.settings import get_settings
-from core.storage.user_lists import UserList, free_stem, labels_in_list, read_labels, read_user_list, write_user_list
+from core.storage.user_lists import (
+    UserList,
+    available_name,
+    labels_in_list,
+    read_labels,
+    read_user_list,
+    write_user_list,
+)
 from core.utils.formatting import count, number, plain
 from core.utils.io import write_atomically
 from pages.parts.collection_runs import (
@@ -116,7 +123,7 @@ def save_upload(upload: UploadedFile) -> tuple[Path, UserList, UserList | None] 
         return None
     if st.session_state.get("saved_list") != upload.file_id:
         kept = [(SETTINGS.lists_dir, users), *([(SETTINGS.labels_dir, labels)] if labels and labels.usernames else [])]
-        stem = free_stem(safe_stem(upload.name, "accounts"), *kept)  # a list of that name is not replaced
+        stem = available_name(safe_stem(upload.name, "accounts"), *kept)  # a list of that name is not replaced
         for folder, content in kept:
             write_user_list(folder / f"{stem}.csv", content)
         if len(kept) > 1:
@@ -232,7 +239,7 @@ def estimated(
     return estimate(asked, with_secrets(), _users, per_account)
 
 
-def asked_for(path: Path, **how: Any) -> CollectArguments | None:
+def build_arguments(path: Path, **how: Any) -> CollectArguments | None:
     """The run that the page describes; None, with the reason on the page, where the settings cannot be used."""
     try:
         return CollectArguments(path, SETTINGS.accounts_dir, **how)
@@ -376,7 +383,7 @@ if instagram.open:
         if chosen:
             path, users = chosen
             st.subheader("3 · Start")
-            asked = asked_for(
+            asked = build_arguments(
                 path,
                 posts_per_user=posts_per_user,
                 backoff_mult=mult if backoff else None,
@@ -388,7 +395,7 @@ if instagram.open:
                 jitter=jitter,
                 refresh_days=refresh,
             )
-            reason = why_not(source, with_secrets(), useproxies=useproxies)
+            reason = unavailable_reason(source, with_secrets(), useproxies=useproxies)
             if reason:
                 st.warning(plain(reason))
             above = st.container()  # for what takes seconds with 100,000 accounts, and is filled last

@@ -113,9 +113,9 @@ def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None
 ) -> tuple[tuple[int, int], str, dict[str, Any] | str]:
     """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
-    from core.reporting.run_results import Run, RunView
+    from core.reporting.run_results import Run, RunAtThreshold
 
-    view = RunView(Run(run, store.all_predictions(run), _model, cutoff), threshold)
+    view = RunAtThreshold(Run(run, store.all_predictions(run), _model, cutoff), threshold)
     return view.counted, view.run.counted_in_words, view.prevalence
 
 

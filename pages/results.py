@@ -9,14 +9,14 @@ import streamlit as st
 
 from core.encoder.devices import devices
 from core.evaluation.evaluate import arrays
-from core.evaluation.holdout import Judged
+from core.evaluation.holdout import HoldoutSet
 from core.index import PredictionFilter
 from core.jobs.job import Job, active_jobs
 from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
 from core.prediction.arguments import PredictArguments
 from core.reporting import charts
 from core.reporting.methods_text import methods_section
-from core.reporting.run_results import Chart, Run, RunView, baselines
+from core.reporting.run_results import Chart, Run, RunAtThreshold, baselines
 from core.settings import get_settings
 from core.statistics.metrics import Estimate, accuracy_interval, compare_predictions, metrics, share_interval
 from core.utils.formatting import count, moment, number, percent, plain
@@ -105,10 +105,10 @@ def share_in_words(value: float | None, low: float | None, high: float | None) -
 def draw(chart: Chart) -> None:
     with st.container(border=True):
         st.markdown(f"**{chart.title}**")
-        st.vega_lite_chart(charts.steady(chart.drawn), alt=chart.alt)
+        st.vega_lite_chart(charts.stable_spec(chart.drawn), alt=chart.alt)
 
 
-def show_figures(view: RunView) -> None:
+def show_figures(view: RunAtThreshold) -> None:
     """The most important numbers first: the share, counted and corrected, and how sure the model is."""
     at_least, predicted = view.counted
     low, high = share_interval(at_least, predicted)
@@ -151,7 +151,7 @@ def show_figures(view: RunView) -> None:
             if view.judged
             else "No labelled account was kept from training, so nobody knows.",
         )
-    st.caption(plain(f"Shares: {in_small(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
+    st.caption(plain(f"Shares: {decapitalize(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
     for warning in [] if isinstance(found, str) else found["warnings"]:
         st.warning(plain(warning))
 
@@ -170,11 +170,11 @@ def errors_known_from(found: dict[str, Any] | str, cutoff: float) -> str:
     ) + (f" There is no corrected share: {corrected['note']}." if corrected["value"] is None else "")
 
 
-def in_small(sentence: str) -> str:
+def decapitalize(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def show_quality(view: RunView, judged: Judged) -> None:
+def show_quality(view: RunAtThreshold, judged: HoldoutSet) -> None:
     """How good the model is, at the threshold and over all of them."""
     st.caption(f"{plain(judged.basis)} Intervals are 95 %.")
     figures = measured(judged.table)
@@ -202,7 +202,7 @@ def show_quality(view: RunView, judged: Judged) -> None:
                     draw(chart)
 
 
-def show_baselines(view: RunView) -> None:
+def show_baselines(view: RunAtThreshold) -> None:
     """The model beside the baselines that learnt from the same accounts."""
     st.markdown("**Beside the baselines**")
     table = baselines(view.run.model, view.cutoff) if view.run.model else pd.DataFrame()
@@ -212,7 +212,7 @@ def show_baselines(view: RunView) -> None:
     st.dataframe(table, hide_index=True, alt="This model and the baselines, on the same accounts")
 
 
-def show_accounts(view: RunView) -> None:
+def show_accounts(view: RunAtThreshold) -> None:
     """The accounts of the run; a click opens what speaks for its probability."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
@@ -281,7 +281,7 @@ def made_from(run: str) -> set[str]:
     return next((model.made_from for model in models if model.name == name), set())
 
 
-def show_shares(view: RunView) -> None:
+def show_shares(view: RunAtThreshold) -> None:
     """Every estimate of the share, whom it is about, and what to write of it."""
     st.markdown(f"The share of accounts at least {view.cutoff:g}. {plain(view.run.counted_in_words)}")
     st.dataframe(view.shares, hide_index=True, placeholder="", alt="Estimates of the share with intervals")
@@ -289,7 +289,7 @@ def show_shares(view: RunView) -> None:
         st.code(methods_section(view), language=None, wrap_lines=True)
 
 
-def show_comparison(view: RunView, names: list[str]) -> None:
+def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
     """Where another run disagrees, and which of the two is right more often."""
     others = [name for name in names if name != view.run.name]
     if not others:
@@ -368,7 +368,7 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
             width=360,
         )
     made_at = str(model.training.get("created_at")) if model else "gone"
-    view = RunView(read_run(run, store.version, cutoff, model, made_at), threshold, wanted)
+    view = RunAtThreshold(read_run(run, store.version, cutoff, model, made_at), threshold, wanted)
     show_figures(view)
     draw(view.distribution())
     tabs = st.tabs(

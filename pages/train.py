@@ -16,7 +16,7 @@ from core.models.method_names import NAMES
 from core.reporting import charts
 from core.settings import get_settings
 from core.statistics.prevalence import FEWEST_PER_CLASS
-from core.storage.user_lists import UserList, free_stem, read_labels, write_user_list
+from core.storage.user_lists import UserList, available_name, read_labels, write_user_list
 from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split
 from core.training.splits import PARTS
@@ -92,7 +92,7 @@ def choose_labels() -> tuple[Path, UserList] | None:
             st.error("None of the lines holds a usable username and age.")
             return None
         if st.session_state.get("saved_labels") != upload.file_id:
-            stem = free_stem(safe_stem(upload.name, "labels"), (SETTINGS.labels_dir, labels))
+            stem = available_name(safe_stem(upload.name, "labels"), (SETTINGS.labels_dir, labels))
             write_user_list(SETTINGS.labels_dir / f"{stem}.csv", labels)  # labels of that name are not replaced
             the_store().refresh()
             st.session_state.saved_labels, st.session_state.saved_labels_as = upload.file_id, stem

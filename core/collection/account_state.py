@@ -11,7 +11,7 @@ _CURSOR_KEYS = {"next", "fresh", "anew", "surplus"}
 _MOST_BARREN = 25
 
 
-class Draft:
+class AccountState:
     """The posts of one account as they come in.
 
     Args:

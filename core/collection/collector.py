@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.collection.account_state import Draft
+from core.collection.account_state import AccountState
 from core.collection.arguments import CollectArguments
 from core.collection.outcome_log import Ledger
 from core.collection.selection import is_stale, is_wanted
@@ -21,12 +21,12 @@ from core.errors import AgeScopeError, InputError
 from core.instagram.errors import (
     AccountNotFound,
     AccountPrivate,
+    FatalError,
+    ImplausibleAnswersError,
     InstagramError,
-    NoRouteLeft,
-    NothingBelievable,
-    PassingFault,
-    StopsTheRun,
+    NoRouteError,
     TooManyRequests,
+    TransientError,
 )
 from core.instagram.factory import open_source
 from core.instagram.rate_limit import requests_per_second
@@ -84,7 +84,7 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
 
     Raises:
         InputError: the list, a setting or a file cannot be used.
-        StopsTheRun: Instagram's answer allows no further request; the text says how to go on.
+        FatalError: Instagram's answer allows no further request; the text says how to go on.
         AgeScopeError: another run uses the folder, or it cannot be written.
         Stopped: asked to stop; a later run goes on from there.
     """
@@ -219,8 +219,8 @@ class Collector:
         except AccountNotFound as error:
             for name in self._absent:
                 self._take_back(name)
-            raise NothingBelievable(error.answer, error.route) from error
-        except StopsTheRun:
+            raise ImplausibleAnswersError(error.answer, error.route) from error
+        except FatalError:
             raise
         except InstagramError:
             return  # whatever is wrong, it is not that
@@ -229,10 +229,10 @@ class Collector:
         """Mark an account as failed that was marked as not found."""
         known = self._known(self._folder / file_name(username))
         if known:
-            changes = {"outcome": "failed", "complete": False, "reason": NothingBelievable.meaning}
+            changes = {"outcome": "failed", "complete": False, "reason": ImplausibleAnswersError.meaning}
             self._keep(known.model_copy(update=changes))
 
-    def _ask_until_done(self, draft: Draft) -> tuple[Outcome, str | None]:
+    def _ask_until_done(self, draft: AccountState) -> tuple[Outcome, str | None]:
         """Ask for page after page; return the outcome, and the reason where it is no good one."""
         had = draft.missing
         try:
@@ -245,22 +245,22 @@ class Collector:
             return "not_found", error.meaning
         except AccountPrivate as error:
             return "private", error.meaning
-        except StopsTheRun:
+        except FatalError:
             raise
         except InstagramError as error:
-            if not draft.posts and not isinstance(error, PassingFault):
+            if not draft.posts and not isinstance(error, TransientError):
                 self._count_wall(error)
             return draft.broken_off(error)
         return draft.finished()
 
-    def _page(self, draft: Draft) -> Page:
+    def _page(self, draft: AccountState) -> Page:
         """The next page; asks again after "too many requests" and, where the line is down, after faults."""
         while True:
             try:
                 page = self._source.page(draft.username, draft.cursor, draft.missing)
             except TooManyRequests:
                 continue  # the line waits, longer each time, and gives up at last with StillRefused
-            except PassingFault as error:
+            except TransientError as error:
                 self._faults += 1
                 if self._faults <= FAILURES_BEFORE_WAITING:
                     raise
@@ -272,10 +272,10 @@ class Collector:
                 self._faults = 0
                 return page
 
-    def _wait_out(self, error: PassingFault) -> None:
+    def _wait_out(self, error: TransientError) -> None:
         """Several accounts in a row failed: it is the line, not the account."""
         if self._faults > MOST_FAULTS:
-            raise NoRouteLeft(error.answer, error.route) from error
+            raise NoRouteError(error.answer, error.route) from error
         self._progress.wait(
             self._arguments.pace.wait_after_fault(self._faults), "Instagram cannot be reached; trying again"
         )
@@ -284,14 +284,14 @@ class Collector:
         """Stop where nobody's posts are shown any more."""
         self._walls += 1
         if self._walls >= MOST_WALLS:
-            raise NoRouteLeft(f"{self._walls} accounts in a row: {error.answer}", error.route) from error
+            raise NoRouteError(f"{self._walls} accounts in a row: {error.answer}", error.route) from error
 
-    def _draft(self, username: str) -> Draft:
+    def _draft(self, username: str) -> AccountState:
         path = self._folder / file_name(username)
         known = self._known(path) if path.exists() else None
         final = known is not None and known.outcome in FINAL_OUTCOMES
         anew = final and known is not None and is_stale(known.collected_at.timestamp(), self._arguments)
-        return Draft(username, self._source.name, self._arguments.posts_per_user, known, anew)
+        return AccountState(username, self._source.name, self._arguments.posts_per_user, known, anew)
 
     def _known(self, path: Path) -> Account | None:
         try:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
-from core.encoder.precision import Numbers, Precision
+from core.encoder.precision import DType, Precision
 from core.encoder.tokenization import Pack
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
@@ -81,7 +81,7 @@ class AgeClassifier(nn.Module):
         return self.device.type == "mps" and self.bert.config.model_type != "bert"
 
     @property
-    def numbers(self) -> Numbers:
+    def numbers(self) -> DType:
         """In what the encoder computes at this precision."""
         return "bfloat16" if self.precision == "fast" else "float32"
 

@@ -18,13 +18,13 @@ from torch import Tensor
 from core.encoder.age_classifier import AgeClassifier
 from core.encoder.devices import has_avx512, is_fast, shortest_seconds
 from core.encoder.onednn_bert import ACTIVATIONS, PackedBert, can_compute
-from core.encoder.precision import Numbers, Precision
+from core.encoder.precision import DType, Precision
 from core.encoder.tokenization import Pack, UserTokens, packs
 from core.settings import get_settings
 from core.utils.io import write_json
 
 SPEEDS_FILE = "speeds.json"
-EDITION = 4
+ENGINE_VERSION = 4
 """Raised with every change here or in ``onednn_bert`` of vectors or speed: what earlier ones kept is not used."""
 
 _EXAMPLES, _EXAMPLE_LENGTHS = 256, (3, 19)
@@ -41,7 +41,7 @@ class Engine(Protocol):
 class Eager:
     """The model's own code; bfloat16 by autocast."""
 
-    def __init__(self, model: AgeClassifier, numbers: Numbers) -> None:
+    def __init__(self, model: AgeClassifier, numbers: DType) -> None:
         self._model = model
         self._precision: Precision = "exact" if numbers == "float32" else "fast"
 
@@ -50,7 +50,7 @@ class Eager:
         return self._model.encode(pack.to(self._model.device), self._precision).float()
 
 
-def make_engine(model: AgeClassifier, numbers: Numbers, tokenizer: Any) -> Engine:
+def make_engine(model: AgeClassifier, numbers: DType, tokenizer: Any) -> Engine:
     """The quickest engine for ``numbers`` on the device of ``model``, whose weights must stay as they are."""
     if not is_packable(model) or (numbers == "float32" and not has_avx512()):
         return Eager(model, numbers)  # whose products in 32 bits are quicker without AVX-512
@@ -64,19 +64,18 @@ def is_packable(model: AgeClassifier) -> bool:
     return known and model.device.type == "cpu" and can_compute("float32")
 
 
-def possible_numbers(model: AgeClassifier) -> list[Numbers]:
+def supported_dtypes(model: AgeClassifier) -> list[DType]:
     """In what the device of ``model`` computes rightly and is not slower than in 32 bits, by having tried."""
     if is_packable(model):
-        low: tuple[Numbers, ...] = ("bfloat16", "int8")
+        low: tuple[DType, ...] = ("bfloat16", "int8")
         return ["float32", *(numbers for numbers in low if can_compute(numbers))]
     return ["float32", "bfloat16"] if is_fast(model.device.type) else ["float32"]
 
 
-def quickest(model: AgeClassifier, among: Sequence[Numbers], tokenizer: Any, folder: Path) -> Numbers:
+def quickest(model: AgeClassifier, among: Sequence[DType], tokenizer: Any, folder: Path) -> DType:
     """The numbers in which this machine encodes quickest, by a short test that is remembered in ``folder``."""
-    test = (
-        f"{EDITION} {_machine(model.device)} {model.bert.config.to_json_string(use_diff=False)} {tokenizer.vocab_size}"
-    )
+    shape = f"{model.bert.config.to_json_string(use_diff=False)} {tokenizer.vocab_size}"
+    test = f"{ENGINE_VERSION} {_machine(model.device)} {shape}"
     key = hashlib.sha256(test.encode()).hexdigest()
     file = folder / SPEEDS_FILE
     known = _read_speeds(file)

@@ -30,7 +30,7 @@ from torch.nn.functional import layer_norm, pad, scaled_dot_product_attention
 
 from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier
 from core.encoder.devices import is_quicker
-from core.encoder.precision import Numbers
+from core.encoder.precision import DType
 from core.encoder.tokenization import Pack, UserTokens, packs
 from core.settings import get_settings
 
@@ -43,7 +43,7 @@ _WIDE = 24  # one in so many columns
 _MARGIN = 2.0  # how much wider than seen the values of [CLS] may be
 _SHORT = {torch.float32: 32, torch.bfloat16: 256}  # tokens: up to here plain products beat the fused attention kernel
 _MOST_PAIR = 127  # of two weights of one sign; each is rounded by up to a half, and 255 * 128 is within 16 bits
-_MOST_ERROR: dict[Numbers, float] = {
+_MOST_ERROR: dict[DType, float] = {
     "float32": 1e-4,
     "bfloat16": 0.1,
     "int8": 0.3,
@@ -70,21 +70,21 @@ class _Float:
         return y
 
 
-class _Seen:
+class _ObservedRange:
     """The values [T, in] that a product was given, as far as 8 bits must know of them."""
 
     def __init__(self, x: Tensor) -> None:
         self.low, self.high = x.float().amin(0), x.float().amax(0)  # [in]
 
-    def less(self, values: Tensor) -> "_Seen":
+    def less(self, values: Tensor) -> "_ObservedRange":
         """Each column less one of ``values`` [in]."""
-        return _Seen(torch.stack([self.low - values, self.high - values]))
+        return _ObservedRange(torch.stack([self.low - values, self.high - values]))
 
-    def __getitem__(self, columns: Tensor) -> "_Seen":
-        return _Seen(torch.stack([self.low[columns], self.high[columns]]))
+    def __getitem__(self, columns: Tensor) -> "_ObservedRange":
+        return _ObservedRange(torch.stack([self.low[columns], self.high[columns]]))
 
 
-class _Steps:
+class _AffineQuantizer:
     """Values as one of 256 steps: v of column c is step round((v - middle[c]) / (size * evened[c])) + zero.
 
     What all values of a column have in common needs no steps, since its product is known: it goes into
@@ -94,7 +94,7 @@ class _Steps:
 
     zero = 128
 
-    def __init__(self, seen: _Seen, weight: Tensor, margin: float = 1.0) -> None:
+    def __init__(self, seen: _ObservedRange, weight: Tensor, margin: float = 1.0) -> None:
         self.middle = (seen.low + seen.high) / 2
         wide = ((seen.high - seen.low) / 2 * margin).clamp_min(1e-5)
         self.evened = (wide / weight.abs().amax(0).clamp_min(1e-5)).sqrt()
@@ -107,12 +107,12 @@ class _Steps:
         return steps.int().to(torch.uint8)  # which rounds; from float to uint8 at once is far slower
 
 
-class _Passed:
+class _PassThroughQuantizer:
     """Steps of one size, in which a product leaves its values for the next."""
 
     middle, evened = torch.zeros(1), torch.ones(1)
 
-    def __init__(self, seen: _Seen) -> None:
+    def __init__(self, seen: _ObservedRange) -> None:
         low, high = min(0.0, float(seen.low.min())), max(0.0, float(seen.high.max()))
         self.size = max(high - low, 1e-6) / 255
         self.zero = round(-low / self.size)
@@ -128,8 +128,8 @@ class _Int8:
         self,
         weight: Tensor,
         bias: Tensor,
-        steps: _Steps | _Passed,
-        result: _Passed | torch.dtype,
+        steps: _AffineQuantizer | _PassThroughQuantizer,
+        result: _PassThroughQuantizer | torch.dtype,
         activation: tuple[str, str] = _NONE,
     ) -> None:
         self._steps, self._activation = steps, activation
@@ -138,7 +138,9 @@ class _Int8:
         sizes = _largest_pair(weight).clamp_min(1e-9) / _MOST_PAIR
         packed = _ops.onednn.qlinear_prepack((weight / sizes[:, None]).round().char(), [_TOKENS_HINT, weight.shape[1]])
         self._weight = (packed, sizes, torch.zeros(len(sizes), dtype=torch.int32))
-        self._result = (result.size, result.zero, torch.uint8) if isinstance(result, _Passed) else (1.0, 0, result)
+        self._result = (
+            (result.size, result.zero, torch.uint8) if isinstance(result, _PassThroughQuantizer) else (1.0, 0, result)
+        )
 
     def __call__(self, x: Tensor) -> Tensor:
         name, algorithm = self._activation
@@ -163,10 +165,10 @@ def _largest_pair(weight: Tensor) -> Tensor:
     return torch.maximum(pairs.clamp_min(0).sum(2), -pairs.clamp_max(0).sum(2)).amax(1)
 
 
-class _Raise:
+class _UpProjection:
     """Several products of the same values."""
 
-    def __init__(self, steps: _Steps, products: Sequence[_Int8]) -> None:
+    def __init__(self, steps: _AffineQuantizer, products: Sequence[_Int8]) -> None:
         self._steps, self._products = steps, products
 
     def __call__(self, x: Tensor) -> list[Tensor]:
@@ -174,7 +176,7 @@ class _Raise:
         return [product(x) for product in self._products]
 
 
-class _Lower:
+class _DownProjection:
     """The sum of several products, each of values of its own."""
 
     def __init__(self, products: Sequence[_Int8]) -> None:
@@ -222,7 +224,7 @@ class PackedBert:
         examples: captions from which the range of what 8 bits must hold is known.
     """
 
-    def __init__(self, bert: Any, numbers: Numbers, examples: Pack) -> None:
+    def __init__(self, bert: Any, numbers: DType, examples: Pack) -> None:
         self._embeddings = bert.embeddings
         self._heads = bert.config.num_attention_heads
         self._numbers = numbers
@@ -284,28 +286,28 @@ class PackedBert:
         contexts = torch.split(context, [len(block) for block in rows])
         return tuple(_rest(*parts, watch) for parts in zip(kernels, rows, contexts, strict=True))
 
-    def _watch(self, pack: Pack) -> tuple[list[list[_Seen]], list[list[_Seen]]]:
+    def _watch(self, pack: Pack) -> tuple[list[list[_ObservedRange]], list[list[_ObservedRange]]]:
         """What the products of each layer take in: of [CLS], and of the others, which in the last have but one."""
-        of_cls: list[list[_Seen]] = []
-        of_rest: list[list[_Seen]] = []
+        of_cls: list[list[_ObservedRange]] = []
+        of_rest: list[list[_ObservedRange]] = []
         captions = len(pack.starts)
 
         def watch(*inputs: Tensor) -> None:
-            of_cls.append([_Seen(x[:captions]) for x in inputs])
-            of_rest.append([_Seen(x[captions:]) for x in inputs if len(x) > captions])
+            of_cls.append([_ObservedRange(x[:captions]) for x in inputs])
+            of_rest.append([_ObservedRange(x[captions:]) for x in inputs if len(x) > captions])
 
         rows = self._first_rows(pack)
         for kernels in self._layers:
             rows = self._layer(kernels, rows, pack, watch)
         self._finish(rows, pack, watch)
-        return of_cls, [*of_rest[:-1], [_Seen(_apart(rows, captions)[1])]]
+        return of_cls, [*of_rest[:-1], [_ObservedRange(_apart(rows, captions)[1])]]
 
 
 # ------------------------------------------------------------------------------ what can be computed here
 
 
 @cache
-def can_compute(numbers: Numbers) -> bool:
+def can_compute(numbers: DType) -> bool:
     """Whether :class:`PackedBert` is right here in ``numbers``, and quicker in few bits than in 32: by trying once."""
     held = get_settings().cpu
     if held == "plain" or (held == "avx2" and numbers == "bfloat16"):
@@ -325,7 +327,7 @@ def _between() -> torch.dtype:
     return torch.bfloat16 if can_compute("bfloat16") else torch.float32
 
 
-def _error_of_a_small_bert(numbers: Numbers) -> float:
+def _error_of_a_small_bert(numbers: DType) -> float:
     """How far vectors of captions are off, over how far they differ."""
     from transformers import BertConfig, BertModel
 
@@ -343,11 +345,11 @@ def _error_of_a_small_bert(numbers: Numbers) -> float:
     return float((found - exact).norm() / (exact - exact.mean(0)).norm())
 
 
-def _large_product(numbers: Numbers) -> Callable[[], Tensor]:
+def _large_product(numbers: DType) -> Callable[[], Tensor]:
     tokens, inside, outside = _LARGE
     x, weight, bias = torch.rand(tokens, inside), torch.rand(outside, inside), torch.zeros(outside)
     if numbers == "int8":
-        product: Any = _Int8(weight, bias, _Steps(_Seen(x), weight), torch.float32)
+        product: Any = _Int8(weight, bias, _AffineQuantizer(_ObservedRange(x), weight), torch.float32)
     else:
         product = _Float(weight, bias, torch.bfloat16 if numbers == "bfloat16" else torch.float32)
         x = x.bfloat16() if numbers == "bfloat16" else x
@@ -452,44 +454,46 @@ def _float_last(layer: Any, dtype: torch.dtype, activation: tuple[str, str]) -> 
     return _Last(_float_kernels(layer, dtype, activation), _Float(weight[others], bias[others], dtype))
 
 
-def _int8_cls(layer: Any, seen: Sequence[_Seen], common: Tensor, activation: tuple[str, str]) -> _Kernels:
+def _int8_cls(layer: Any, seen: Sequence[_ObservedRange], common: Tensor, activation: tuple[str, str]) -> _Kernels:
     keys, context, up, down = _without(common, _weights(layer))
     return _Kernels(
-        _Int8(*keys, _Steps(seen[0], keys[0], _MARGIN), _between()),
-        _Int8(*context, _Steps(seen[1].less(common), context[0], _MARGIN), torch.float32),
-        _Int8(*up, _Steps(seen[2], up[0], _MARGIN), torch.float32, activation),
-        _Int8(*down, _Steps(seen[3], down[0], _MARGIN), torch.float32),
+        _Int8(*keys, _AffineQuantizer(seen[0], keys[0], _MARGIN), _between()),
+        _Int8(*context, _AffineQuantizer(seen[1].less(common), context[0], _MARGIN), torch.float32),
+        _Int8(*up, _AffineQuantizer(seen[2], up[0], _MARGIN), torch.float32, activation),
+        _Int8(*down, _AffineQuantizer(seen[3], down[0], _MARGIN), torch.float32),
         _norms(layer),
     )
 
 
-def _int8_rest(layer: Any, seen: Sequence[_Seen], common: Tensor, activation: tuple[str, str]) -> _Kernels:
+def _int8_rest(layer: Any, seen: Sequence[_ObservedRange], common: Tensor, activation: tuple[str, str]) -> _Kernels:
     keys, context, up, down = _without(common, _weights(layer))
     return _Kernels(
-        _Int8(*keys, _Steps(seen[0], keys[0]), _between()),
-        _Int8(*context, _Steps(seen[1].less(common), context[0]), _between()),
+        _Int8(*keys, _AffineQuantizer(seen[0], keys[0]), _between()),
+        _Int8(*context, _AffineQuantizer(seen[1].less(common), context[0]), _between()),
         *_int8_inner(up, down, seen[2], seen[3], activation),
         _norms(layer),
     )
 
 
 def _int8_pair(
-    layer: Any, cls: Sequence[_Seen], rest: Sequence[_Seen], activation: tuple[str, str]
+    layer: Any, cls: Sequence[_ObservedRange], rest: Sequence[_ObservedRange], activation: tuple[str, str]
 ) -> tuple[_Kernels, _Kernels]:
     """For [CLS], and for the other tokens."""
     common = _common(layer, cls[0])
     return _int8_cls(layer, cls, common, activation), _int8_rest(layer, rest, common, activation)
 
 
-def _int8_last(layer: Any, cls: Sequence[_Seen], rest: _Seen, activation: tuple[str, str]) -> _Last:
+def _int8_last(layer: Any, cls: Sequence[_ObservedRange], rest: _ObservedRange, activation: tuple[str, str]) -> _Last:
     common = _common(layer, cls[0])
     (weight, bias), *_ = _without(common, _weights(layer))
     others = slice(len(weight) // 3, None)
     weight, bias = weight[others], bias[others]
-    return _Last(_int8_cls(layer, cls, common, activation), _Int8(weight, bias, _Steps(rest, weight), _between()))
+    return _Last(
+        _int8_cls(layer, cls, common, activation), _Int8(weight, bias, _AffineQuantizer(rest, weight), _between())
+    )
 
 
-def _common(layer: Any, cls: _Seen) -> Tensor:
+def _common(layer: Any, cls: _ObservedRange) -> Tensor:
     """What the values of all [CLS] have in common [H]."""
     value = layer.attention.self.value
     common: Tensor = value((cls.low + cls.high) / 2)
@@ -504,17 +508,21 @@ def _without(common: Tensor, weights: list[tuple[Tensor, Tensor]]) -> list[tuple
 
 
 def _int8_inner(
-    up: tuple[Tensor, Tensor], down: tuple[Tensor, Tensor], given: _Seen, between: _Seen, activation: tuple[str, str]
-) -> tuple[_Raise, _Lower]:
+    up: tuple[Tensor, Tensor],
+    down: tuple[Tensor, Tensor],
+    given: _ObservedRange,
+    between: _ObservedRange,
+    activation: tuple[str, str],
+) -> tuple[_UpProjection, _DownProjection]:
     """The two inner products, between which values go in 8 bits.
 
     A few of the columns between them are far wider than the others; they go apart, in steps of their own.
     """
     order = torch.argsort(between.high - between.low)
     wide = max(1, len(order) // _WIDE)
-    steps, ups, downs = _Steps(given, up[0]), [], []
+    steps, ups, downs = _AffineQuantizer(given, up[0]), [], []
     for columns, bias in ((order[:-wide], down[1]), (order[-wide:], torch.zeros_like(down[1]))):
-        passed = _Passed(between[columns])
+        passed = _PassThroughQuantizer(between[columns])
         ups.append(_Int8(up[0][columns], up[1][columns], steps, passed, activation))
         downs.append(_Int8(down[0][:, columns], bias, passed, _between()))
-    return _Raise(steps, ups), _Lower(downs)
+    return _UpProjection(steps, ups), _DownProjection(downs)

@@ -5,5 +5,5 @@ from typing import Literal
 Precision = Literal["exact", "fast"]
 """``exact`` computes in 32 bits, ``fast`` in fewer where the processor or GPU is quicker in them."""
 
-Numbers = Literal["float32", "bfloat16", "int8"]
+DType = Literal["float32", "bfloat16", "int8"]
 """In what an encoder computes. Training knows the first two."""

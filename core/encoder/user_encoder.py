@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.engines import EDITION, Engine, make_engine
-from core.encoder.precision import Numbers
+from core.encoder.engines import ENGINE_VERSION, Engine, make_engine
+from core.encoder.precision import DType
 from core.encoder.tokenization import Pack, packs, tokenize
 from core.encoder.vector_cache import VectorCache, Vectors
 from core.errors import InputError
 from core.jobs.progress import Progress
-from core.utils.iteration import ahead, in_batches
+from core.utils.iteration import batched, prefetch
 
 _LEAST_SPREAD = 1e-3  # of a column's mean
 
@@ -47,7 +47,7 @@ class UserEncoder:
         if max_seq_len > longest:
             raise InputError(f"This encoder reads at most {longest} tokens of a caption, not {max_seq_len}.")
         self.model, self.tokenizer, self.max_seq_len, self.cache = model, tokenizer, max_seq_len, cache
-        self.numbers: Numbers = model.numbers
+        self.numbers: DType = model.numbers
         self._fingerprint = encoder_fingerprint(model) if cache else ""
         self._engine: tuple[object, Engine] | None = None
 
@@ -58,7 +58,7 @@ class UserEncoder:
             Stopped: asked to stop; what was computed is kept in the cache.
         """
         found, done = [np.empty((0, self._width), np.float32)], 0
-        for some in in_batches(users, _USERS_AT_ONCE[self.model.device.type]):
+        for some in batched(users, _USERS_AT_ONCE[self.model.device.type]):
             found.append(self._some(some))
             done += len(some)
             if progress:
@@ -84,12 +84,12 @@ class UserEncoder:
     def _compute(self, users: Sequence[Sequence[str]]) -> Vectors:
         self.model.eval()
         engine, device = self._ready_engine(), self.model.device
-        portions = in_batches(users, _USERS_TOKENIZED)
+        portions = batched(users, _USERS_TOKENIZED)
         tokens = (tokenize(self.tokenizer, some, self.max_seq_len) for some in portions)
         with _workers(device) as pool:
             coming = [
                 [pool.submit(_means, engine, pack.to(device)) for pack in packs(some, _MAX_TOKENS[device.type])]
-                for some in ahead(tokens)
+                for some in prefetch(tokens)
             ]
             found = [torch.stack([part.result() for part in some]).sum(0) for some in coming]
         return np.asarray(torch.cat(found).cpu().numpy())  # the only wait for a GPU
@@ -102,7 +102,7 @@ class UserEncoder:
         return self._engine[1]
 
     def _key(self, captions: Sequence[str]) -> bytes:
-        digest = hashlib.sha256(f"{EDITION} {self._fingerprint} {self.numbers} {self.max_seq_len}".encode())
+        digest = hashlib.sha256(f"{ENGINE_VERSION} {self._fingerprint} {self.numbers} {self.max_seq_len}".encode())
         for caption in captions:
             text = caption.encode("utf-8", "surrogatepass")
             digest.update(len(text).to_bytes(4, "little") + text)
@@ -145,7 +145,7 @@ def encoder_fingerprint(model: AgeClassifier) -> str:
     return digest.hexdigest()
 
 
-def spread(vectors: Vectors) -> Vectors:
+def column_scale(vectors: Vectors) -> Vectors:
     """By what each column [4H] of users' vectors [n, 4H] is divided to standardise it.
 
     The standard deviation, where that is more than rounding. A column that hardly differs between users

@@ -24,7 +24,7 @@ _SOURCES: dict[str, Source] = {TEST_FILE: "test", VALIDATION_FILE: "validation",
 
 
 @dataclass(frozen=True)
-class Judged:
+class HoldoutSet:
     """Accounts with a label and a probability.
 
     Attributes:
@@ -46,7 +46,7 @@ class Judged:
         )
 
 
-def judged_accounts(predictions: pd.DataFrame, model: ModelInfo | None, cutoff: float) -> Judged | None:
+def judged_accounts(predictions: pd.DataFrame, model: ModelInfo | None, cutoff: float) -> HoldoutSet | None:
     """The accounts to judge a run by, or None where there are none.
 
     These are the run's own labelled accounts that took no part in training, if there are some on
@@ -63,7 +63,7 @@ def judged_accounts(predictions: pd.DataFrame, model: ModelInfo | None, cutoff: 
     if own["at_least"].nunique() == 2:
         left_out = len(labelled) - len(own)
         rest = f"; {count(left_out, 'account')} that made the model are left out" if left_out else ""
-        return Judged(own, "run", f"On {count(len(own), 'labelled account')} of these predictions{rest}.")
+        return HoldoutSet(own, "run", f"On {count(len(own), 'labelled account')} of these predictions{rest}.")
     return _of_the_model(model, cutoff) if model else None
 
 
@@ -95,7 +95,7 @@ def error_rates(known: LabelledProbabilities, threshold: float) -> tuple[GroupEr
     )
 
 
-def _of_the_model(model: ModelInfo, cutoff: float) -> Judged | None:
+def _of_the_model(model: ModelInfo, cutoff: float) -> HoldoutSet | None:
     try:
         known, file = labelled_probabilities(model.folder, model.settings.age_cutoffs, cutoff)
     except InputError:
@@ -104,4 +104,4 @@ def _of_the_model(model: ModelInfo, cutoff: float) -> Judged | None:
         return None
     source = _SOURCES[file]
     table = pd.DataFrame({"probability": known.probability, "at_least": known.at_least})
-    return Judged(table, source, _BASIS[source].format(accounts=count(len(table), "labelled account")))
+    return HoldoutSet(table, source, _BASIS[source].format(accounts=count(len(table), "labelled account")))

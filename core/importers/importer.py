@@ -12,7 +12,7 @@ from core.jobs.progress import Progress
 from core.storage.account_files import file_name, read_account, write_account
 from core.storage.models import Account, Post
 from core.storage.user_lists import write_user_list
-from core.storage.usernames import canonical_username, why_not_a_name, why_not_instagram
+from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.formatting import count
 
 _POSTS_IN_HAND = 20_000
@@ -208,7 +208,7 @@ class _Import:
 
     def _count(self, username: str, before: list[Account], parts: list[Account], result: Account) -> None:
         new = len(result.posts) - sum(len(account.posts) for account in before)
-        self.summary.other_names += username not in self._written and why_not_instagram(username) is not None
+        self.summary.other_names += username not in self._written and instagram_username_error(username) is not None
         self._written.add(username)
         self.summary.accounts = len(self._written)
         self.summary.posts += new
@@ -217,7 +217,7 @@ class _Import:
 
 
 def _check_username(username: str | None) -> None:
-    if username is not None and (reason := why_not_a_name(canonical_username(username))):
+    if username is not None and (reason := username_error(canonical_username(username))):
         raise InputError(f"The username {username[:70]!r} cannot be used: {reason}.")
 
 

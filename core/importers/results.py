@@ -7,7 +7,7 @@ from datetime import datetime
 
 from core.storage.models import Account, Post
 from core.storage.user_lists import UserList
-from core.storage.usernames import canonical_username, why_not_a_name
+from core.storage.usernames import canonical_username, username_error
 
 MADE_UP = "~"
 """How the id of a post begins whose source gives it none."""
@@ -73,7 +73,7 @@ def account(format_name: str, username: str | None, posts: Iterable[Post | None]
     name = canonical_username(username or context.username or "")
     if not name:
         return NotUnderstood(context.name, "it does not say whose posts these are; give the username")
-    if reason := why_not_a_name(name):
+    if reason := username_error(name):
         return NotUnderstood(context.name, f"the name {name[:40]!r} cannot be used: {reason}")
     kept = [post for post in posts if post]
     return Account(

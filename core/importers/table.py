@@ -26,7 +26,7 @@ from core.importers.results import Context, Found, FoundLabels, NotUnderstood, a
 from core.storage.models import Post
 from core.storage.post_parsing import parse_time
 from core.storage.user_lists import UserList, read_labels
-from core.storage.usernames import canonical_username, why_not_a_name
+from core.storage.usernames import canonical_username, username_error
 
 LOOKED_FOR = "a table or list with a user and a text"
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
@@ -254,7 +254,7 @@ def _checked(rows: Iterator[Row], context: Context, trouble: _Trouble) -> Iterat
         if written not in known:
             known[written] = canonical_username(written)
         name = known[written]
-        if reason := why_not_a_name(name):
+        if reason := username_error(name):
             trouble.rows += 1
             trouble.example = trouble.example or reason
             continue

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.instagram.client import Line
-from core.instagram.errors import InstagramError, StopsTheRun
+from core.instagram.client import RequestClient
+from core.instagram.errors import FatalError, InstagramError
 from core.instagram.graph_source import GraphSource
 from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
@@ -61,7 +61,7 @@ def check_instagram(
     """
     settings = settings or get_settings()
     data = load_routes(settings.data_dir)
-    line = Line(Pace(limits=limits), progress, patient=False)
+    line = RequestClient(Pace(limits=limits), progress, patient=False)
     try:
         return _Checker(settings, data, line, username).run()
     finally:
@@ -69,7 +69,7 @@ def check_instagram(
 
 
 class _Checker:
-    def __init__(self, settings: Settings, data: RouteData, line: Line, username: str) -> None:
+    def __init__(self, settings: Settings, data: RouteData, line: RequestClient, username: str) -> None:
         self._settings = settings
         self._data = data
         self._line = line
@@ -117,7 +117,7 @@ class _Checker:
         try:
             page = ask()
         except InstagramError as error:
-            self._stopped = isinstance(error, StopsTheRun)
+            self._stopped = isinstance(error, FatalError)
             self._checks.append(RouteCheck(number, route, False, error.answer, error.meaning, error.advice))
             return None
         self._checks.append(RouteCheck(number, route, True, _what_came(page)))

@@ -1,6 +1,6 @@
 """How AgeScope asks: within the limits, patiently, and as a browser would.
 
-A :class:`Line` is the way out: limits, waits, back-off, the circuit breaker and the count of requests.
+A :class:`RequestClient` is the way out: limits, waits, back-off, the circuit breaker and the count of requests.
 Who asks over it is a :class:`core.instagram.web_session.Session`.
 """
 
@@ -20,10 +20,10 @@ from core.instagram.errors import (
     AccountNotFound,
     AccountPrivate,
     InstagramError,
-    PassingFault,
     ProxyFailed,
     StillRefused,
     TooManyRequests,
+    TransientError,
 )
 from core.instagram.pace import Pace
 from core.instagram.proxies import ProxyPool
@@ -69,7 +69,7 @@ class _LimitedSession(LimiterSession):
 
 
 @dataclass
-class Line:
+class RequestClient:
     """The way out: limits, waits, back-off, circuit breaker, and the count of requests.
 
     Attributes:
@@ -123,7 +123,7 @@ class Line:
         prepared = self._http.prepare_request(request) if isinstance(request, requests.Request) else request
         self._wait(self._resume_at - time.monotonic(), _SLOW_DOWN)
         retrying = Retrying(
-            retry=retry_if_exception_type((PassingFault, TooManyRequests)),
+            retry=retry_if_exception_type((TransientError, TooManyRequests)),
             stop=self._tried_enough,
             wait=self._seconds_to_wait,
             sleep=lambda seconds: self._wait(seconds, self._reason),
@@ -158,9 +158,9 @@ class Line:
         except requests.exceptions.ProxyError:
             raise ProxyFailed("no connection through the proxy", route) from None
         except requests.exceptions.Timeout:
-            raise PassingFault("no answer in time", route) from None
+            raise TransientError("no answer in time", route) from None
         except requests.exceptions.RequestException as error:
-            raise PassingFault(f"no complete answer ({type(error).__name__})", route) from None
+            raise TransientError(f"no complete answer ({type(error).__name__})", route) from None
         finally:
             self.made[route] += self._limiter.granted - before  # none where a wait was ended
             self._http.cookies.clear()
@@ -192,7 +192,7 @@ class Line:
         )
 
     def _react(self, error: InstagramError) -> None:
-        if self.proxies and isinstance(error, PassingFault | TooManyRequests):
+        if self.proxies and isinstance(error, TransientError | TooManyRequests):
             self.proxies.put_aside(self._http.outgoing)
         elif isinstance(error, TooManyRequests):
             self._slow_down(error)

@@ -95,11 +95,11 @@ class QueryRetired(InstagramError):
         super().__init__(answer, route, retry_after)
 
 
-class StopsTheRun(InstagramError):
+class FatalError(InstagramError):
     """What no further request may follow."""
 
 
-class Checkpoint(StopsTheRun):
+class Checkpoint(FatalError):
     """Checkpoint, challenge or feedback page: the account or the query is flagged."""
 
     meaning = "Instagram wants to check who is asking, so collecting has stopped at once."
@@ -109,28 +109,28 @@ class Checkpoint(StopsTheRun):
     )
 
 
-class SessionEnded(StopsTheRun):
+class SessionEnded(FatalError):
     """The session cookie is no longer accepted."""
 
     meaning = "Your Instagram session has ended."
     advice = "Log in with a browser, take the new sessionid cookie into AGESCOPE_INSTAGRAM_SESSION, and start again."
 
 
-class WrongHeaders(StopsTheRun):
+class WrongHeaders(FatalError):
     """400 ``useragent mismatch``: a defect of the routes' data."""
 
     meaning = "Instagram does not accept the headers that AgeScope sends."
     advice = "Update AgeScope, or correct user_agent under [headers] in routes.toml in the data folder."
 
 
-class TokenRefused(StopsTheRun):
+class TokenRefused(FatalError):
     """The Graph API does not accept the access token, or it lacks a permission."""
 
     meaning = "The Graph API does not accept your access token."
     advice = "Make a new token with instagram_basic and pages_read_engagement and set AGESCOPE_GRAPH_TOKEN."
 
 
-class NoRouteLeft(StopsTheRun):
+class NoRouteError(FatalError):
     """Every way to the posts is closed from here."""
 
     meaning = "No way to the posts is open from here."
@@ -140,7 +140,7 @@ class NoRouteLeft(StopsTheRun):
     )
 
 
-class NoProxyLeft(StopsTheRun):
+class NoProxyLeft(FatalError):
     """Every proxy of the list has failed."""
 
     meaning = "No proxy of the list works."
@@ -150,7 +150,7 @@ class NoProxyLeft(StopsTheRun):
     )
 
 
-class NothingBelievable(StopsTheRun):
+class ImplausibleAnswersError(FatalError):
     """Every account, even Instagram's own, is said not to exist."""
 
     meaning = "Instagram says of every account, even of its own, that it does not exist, so that cannot be believed."
@@ -160,21 +160,21 @@ class NothingBelievable(StopsTheRun):
     )
 
 
-class StillRefused(StopsTheRun):
+class StillRefused(FatalError):
     """Asked to slow down again and again, in spite of ever longer waits."""
 
     meaning = "Instagram keeps refusing this address or session, in spite of ever longer waits."
     advice = "Wait a day, then start again with lower limits; it goes on where it stopped."
 
 
-class PassingFault(InstagramError):
+class TransientError(InstagramError):
     """A server error, a lost connection, a time-out, a cut-off answer."""
 
     meaning = "The connection or Instagram's server failed for a moment."
     advice = "It was tried several times; a later run tries again."
 
 
-class ProxyFailed(PassingFault):
+class ProxyFailed(TransientError):
     """The proxy did not pass the request on."""
 
     meaning = "The proxy failed."

@@ -42,7 +42,7 @@ def open_source(
         AgeScopeError: the list of public proxies cannot be fetched.
     """
     # requests and what comes with it load when there is something to ask
-    from core.instagram.client import Line
+    from core.instagram.client import RequestClient
     from core.instagram.graph_source import GraphSource
     from core.instagram.instaloader_source import InstaloaderSource
     from core.instagram.routes import load_routes
@@ -51,11 +51,11 @@ def open_source(
 
     data = load_routes(settings.data_dir)
     base_url = settings.graph_url if name == "graph" else settings.instagram_url
-    if reason := why_not(name, settings, useproxies=useproxies and not proxy_list):
+    if reason := unavailable_reason(name, settings, useproxies=useproxies and not proxy_list):
         raise InputError(reason)
-    line = Line(pace, progress, _open_proxies(useproxies, proxy_list, data.proxies.list_url, base_url))
+    line = RequestClient(pace, progress, _open_proxies(useproxies, proxy_list, data.proxies.list_url, base_url))
     if name == "graph":
-        assert settings.graph_user_id and settings.graph_token  # see why_not
+        assert settings.graph_user_id and settings.graph_token  # see unavailable_reason
         return GraphSource(line, base_url, data, settings.graph_user_id, settings.graph_token)
     cookie = clean_cookie(settings.instagram_session)
     if name == "instaloader":
@@ -63,7 +63,7 @@ def open_source(
     return WebSource(line, base_url, data, cookie)
 
 
-def why_not(name: SourceName, settings: Settings, *, useproxies: bool = False) -> str | None:
+def unavailable_reason(name: SourceName, settings: Settings, *, useproxies: bool = False) -> str | None:
     """Why a source cannot be asked from here, with what to do about it; None where it can.
 
     Args:

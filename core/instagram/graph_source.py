@@ -6,18 +6,18 @@ import orjson
 import requests
 from pydantic import SecretStr
 
-from core.instagram.client import Line
+from core.instagram.client import RequestClient
 from core.instagram.errors import (
     InstagramError,
     NotProfessional,
-    PassingFault,
     TokenRefused,
     TooManyRequests,
+    TransientError,
     UnexpectedAnswer,
 )
 from core.instagram.responses import retry_after
 from core.instagram.routes import RouteData
-from core.instagram.source import Cursor, Page, shapes_expected, whole
+from core.instagram.source import Cursor, Page, as_count, shapes_expected
 from core.storage.post_parsing import parse_post
 
 _FIELDS = "id,caption,timestamp,permalink,media_type,like_count,comments_count"
@@ -39,7 +39,9 @@ class GraphSource:
 
     name = "graph"
 
-    def __init__(self, line: Line, base_url: str, data: RouteData, user_id: SecretStr, token: SecretStr) -> None:
+    def __init__(
+        self, line: RequestClient, base_url: str, data: RouteData, user_id: SecretStr, token: SecretStr
+    ) -> None:
         self._line = line
         self._route = data.routes["graph"]
         self._url = base_url + self._route.path.format(graph_user_id=user_id.get_secret_value())
@@ -64,7 +66,9 @@ class GraphSource:
         posts = [post for post in map(parse_post, nodes) if post]
         following = ((media.get("paging") or {}).get("cursors") or {}).get("after")
         goes_on = nodes and following and following != after
-        return Page(posts, {"after": following} if goes_on else None, found.get("id"), whole(found.get("media_count")))
+        return Page(
+            posts, {"after": following} if goes_on else None, found.get("id"), as_count(found.get("media_count"))
+        )
 
     def requests_made(self) -> dict[str, int]:
         """How many requests were made so far, by route."""
@@ -89,7 +93,7 @@ def read_discovery(response: requests.Response) -> dict[str, Any]:
     try:
         content = orjson.loads(response.content)
     except orjson.JSONDecodeError:
-        raise PassingFault(f"{response.status_code} without data", "graph", retry_after(response)) from None
+        raise TransientError(f"{response.status_code} without data", "graph", retry_after(response)) from None
     if not isinstance(content, dict):
         raise UnexpectedAnswer(f"{response.status_code}", "graph")
     if isinstance(content.get("error"), dict):
@@ -110,5 +114,5 @@ def _error(response: requests.Response, error: dict[str, Any]) -> InstagramError
     if code in _TOKEN:
         return TokenRefused(answer, "graph")
     if code in (1, 2) or response.status_code >= 500:
-        return PassingFault(answer, "graph", retry_after(response))
+        return TransientError(answer, "graph", retry_after(response))
     return UnexpectedAnswer(answer, "graph")

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from requests.cookies import extract_cookies_to_jar
 
 from core.errors import AgeScopeError, InputError
-from core.instagram.client import Line
+from core.instagram.client import RequestClient
 from core.instagram.errors import AccountNotFound, AccountPrivate, LoginWall, UnexpectedAnswer
 from core.instagram.responses import Reader
 from core.instagram.source import Cursor, Page
@@ -44,7 +44,7 @@ class InstaloaderSource:
 
     name = "instaloader"
 
-    def __init__(self, line: Line, base_url: str, cookie: SecretStr | None = None) -> None:
+    def __init__(self, line: RequestClient, base_url: str, cookie: SecretStr | None = None) -> None:
         self._line = line
         self._library = _library()
         self._about = ""
@@ -118,7 +118,7 @@ def _library() -> ModuleType:
 
 
 def _paced_session_class(
-    line: Line, base_url: str, logged_in: bool, about: Callable[[], str]
+    line: RequestClient, base_url: str, logged_in: bool, about: Callable[[], str]
 ) -> type[requests.Session]:
     """The class of session that Instaloader is given in place of requests' own."""
 

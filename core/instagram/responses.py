@@ -15,12 +15,12 @@ from core.instagram.errors import (
     Checkpoint,
     InstagramError,
     LoginWall,
-    PassingFault,
     QueryRetired,
     RequestRefused,
     RouteClosed,
     SessionEnded,
     TooManyRequests,
+    TransientError,
     UnexpectedAnswer,
     WrongHeaders,
 )
@@ -88,7 +88,7 @@ class Reader:
         if status == 429:
             raise self._too_many(response)
         if status >= 500:
-            raise PassingFault(f"{status}", self.route, retry_after(response))
+            raise TransientError(f"{status}", self.route, retry_after(response))
         if status in (401, 403):
             raise self._too_many(response)
         if status in (400, 404) and self.by_query_id:
@@ -111,7 +111,7 @@ class Reader:
     def _raise_for_body(self, response: Response) -> NoReturn:
         if response.content.lstrip()[:1] == b"<":
             raise self._login_wall("a page where data was asked for")
-        raise PassingFault("a cut-off answer", self.route, retry_after(response))
+        raise TransientError("a cut-off answer", self.route, retry_after(response))
 
     def _raise_for_message(self, response: Response, content: dict[str, Any]) -> None:
         """Errors that come with status 200."""

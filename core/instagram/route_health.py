@@ -23,7 +23,7 @@ WALLS_THAT_CLOSE = 3
 CLOSED_S = {RouteClosed: 24 * 3600.0, QueryRetired: 7 * 24 * 3600.0, RequestRefused: 6 * 3600.0, LoginWall: 3600.0}
 
 
-class Doors:
+class RouteHealth:
     """Which routes are open, as far as is known; kept for later runs.
 
     What an earlier run found closed is tried again where nothing else is open: people change networks.

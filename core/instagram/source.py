@@ -47,7 +47,7 @@ class Source(Protocol):
 
         Raises:
             AccountNotFound, AccountPrivate: final answers about the account.
-            StopsTheRun: no further request may follow.
+            FatalError: no further request may follow.
             InstagramError: this page cannot be had now.
             Stopped: the run was asked to stop while waiting.
         """
@@ -73,6 +73,6 @@ def shapes_expected(route: str) -> Iterator[None]:
         raise UnexpectedAnswer(f"an answer of another shape ({type(error).__name__})", route) from None
 
 
-def whole(value: object) -> int | None:
+def as_count(value: object) -> int | None:
     """``value`` if it is a count, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

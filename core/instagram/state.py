@@ -35,7 +35,7 @@ def state_dir() -> Path:
     return folder
 
 
-class Memory:
+class StateFile:
     """A few values by name for one place (a base address, and who asks), in a file only this user can read.
 
     Several processes may use it; the last to write a value wins, which costs a request at most.

@@ -11,14 +11,14 @@ import requests
 from pydantic import SecretStr
 
 from core.errors import InputError
-from core.instagram.client import Line
+from core.instagram.client import RequestClient
 from core.instagram.errors import (
     QueryRetired,
     UnexpectedAnswer,
 )
 from core.instagram.responses import Reader
 from core.instagram.routes import RouteData
-from core.instagram.state import Memory
+from core.instagram.state import StateFile
 
 _TOKENS_AGE_S = 12 * 3600.0
 
@@ -50,14 +50,14 @@ class Session:
         cookie: the value of the ``sessionid`` cookie, or None for a visitor.
     """
 
-    def __init__(self, line: Line, base_url: str, data: RouteData, cookie: SecretStr | None = None) -> None:
+    def __init__(self, line: RequestClient, base_url: str, data: RouteData, cookie: SecretStr | None = None) -> None:
         self.line = line
         self.data = data
         self.logged_in = cookie is not None
         self._base_url = base_url
         self._cookies = {"sessionid": cookie.get_secret_value()} if cookie else {}
         who = hashlib.sha256(cookie.get_secret_value().encode()).hexdigest()[:16] if cookie else "visitor"
-        self.memory = Memory(f"{base_url} {who}")
+        self.memory = StateFile(f"{base_url} {who}")
         self._tokens: dict[str, str] = {}
         self._tokens_are_fresh = False
 

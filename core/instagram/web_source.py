@@ -13,19 +13,19 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from core.instagram.client import Line
+from core.instagram.client import RequestClient
 from core.instagram.errors import (
     AccountNotFound,
     AccountPrivate,
     InstagramError,
     LoginWall,
-    NoRouteLeft,
+    NoRouteError,
     TooManyRequests,
     UnexpectedAnswer,
 )
-from core.instagram.route_health import CLOSED_S, Doors
+from core.instagram.route_health import CLOSED_S, RouteHealth
 from core.instagram.routes import RouteData
-from core.instagram.source import Cursor, Page, shapes_expected, whole
+from core.instagram.source import Cursor, Page, as_count, shapes_expected
 from core.instagram.web_session import Session
 from core.storage.models import Post
 from core.storage.post_parsing import parse_post
@@ -49,12 +49,12 @@ class WebSource:
 
     name = "web"
 
-    def __init__(self, line: Line, base_url: str, data: RouteData, cookie: SecretStr | None = None) -> None:
+    def __init__(self, line: RequestClient, base_url: str, data: RouteData, cookie: SecretStr | None = None) -> None:
         self._line = line
         self._data = data
         self._visitor = Session(line, base_url, data)
         self._member = Session(line, base_url, data, cookie) if cookie else None
-        self._doors = Doors(data, self._member or self._visitor)
+        self._doors = RouteHealth(data, self._member or self._visitor)
         self._ways: dict[str, Callable[[str, Cursor], Page]] = {
             "profile": self._profile,
             "page": self._page,
@@ -123,7 +123,7 @@ class WebSource:
             return last
         begun = cursor.get("step") or cursor.get("done")
         if not begun and not self._doors.in_order(self._starts(cursor)):
-            return NoRouteLeft(last.answer if last else "")
+            return NoRouteError(last.answer if last else "")
         return last or LoginWall("no further route is open")
 
     # Route 1
@@ -136,7 +136,7 @@ class WebSource:
         if user.get("is_private"):
             raise AccountPrivate("is_private", "profile")
         media = user.get("edge_owner_to_timeline_media") or {}
-        count = whole(media.get("count"))
+        count = as_count(media.get("count"))
         posts = [post for post in map(parse_post, _nodes(media)) if post]
         complete = count == 0 or (bool(posts) and (len(posts) >= (count or 0) or not _end_cursor(media)))
         known = [post.shortcode or post.id for post in posts]
@@ -151,7 +151,7 @@ class WebSource:
             raise AccountNotFound("a page without a profile", "page")
         if user.get("is_private"):
             raise AccountPrivate("is_private", "page")
-        count = whole(user.get("all_media_count", user.get("media_count")))
+        count = as_count(user.get("all_media_count", user.get("media_count")))
         connection = user.get(self._data.routes["page"].connection) or {}
         if count != 0 and not _nodes(connection):
             raise UnexpectedAnswer("a page without posts", "page")

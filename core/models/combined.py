@@ -26,7 +26,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.user_encoder import UserEncoder, spread
+from core.encoder.user_encoder import UserEncoder, column_scale
 from core.encoder.vector_cache import VectorCache, Vectors
 from core.encoder.weights import load_weights, read_weights, write_weights
 from core.errors import InputError
@@ -90,7 +90,7 @@ class Views:
             raise InputError(
                 f"No word is used by {_MIN_ACCOUNTS} of the accounts. Label more accounts, or use more of their posts."
             ) from error
-        scale = spread(vectors) * np.float32(np.sqrt(vectors.shape[1]) / _VECTOR_LENGTH)
+        scale = column_scale(vectors) * np.float32(np.sqrt(vectors.shape[1]) / _VECTOR_LENGTH)
         views = cls(vectorizers, vectors.mean(0), scale)
         return views, views._side_by_side(text, vectors)
 

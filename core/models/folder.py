@@ -52,7 +52,7 @@ class ModelSettings:
         max_posts: how many captions of an account are used at most; None for all.
         kind: what computes the probabilities.
         precision: at which it was trained, or, once loaded, at which it predicts: "exact" or "fast".
-        numbers: in which the encoder computes; see :data:`core.encoder.precision.Numbers`.
+        numbers: in which the encoder computes; see :data:`core.encoder.precision.DType`.
         auc_losses: numbers -> what AUC it loses with these instead of its own, on its validation accounts.
         calibrations: one a cutoff, as :class:`core.statistics.calibration.Calibration` writes itself; none leaves
             the probabilities as they are.

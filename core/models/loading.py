@@ -11,8 +11,8 @@ import torch
 
 from core.encoder.age_classifier import AgeClassifier
 from core.encoder.devices import check_device
-from core.encoder.engines import possible_numbers, quickest
-from core.encoder.precision import Numbers, Precision
+from core.encoder.engines import quickest, supported_dtypes
+from core.encoder.precision import DType, Precision
 from core.encoder.pretrained import load_config, load_tokenizer
 from core.encoder.vector_cache import VectorCache
 from core.encoder.weights import load_weights, read_weights
@@ -41,7 +41,7 @@ def load_predictor(
         device: ``cpu``, ``cuda`` or ``mps``.
         max_seq_len: instead of the model's own.
         precision: wanted; ``settings.precision`` and ``settings.numbers`` tell what it became, see
-            :func:`use_numbers`.
+            :func:`select_dtype`.
         cache: where users' vectors are kept; None computes them each time.
 
     Raises:
@@ -64,15 +64,15 @@ def load_predictor(
     else:
         load_weights(model, read_weights(found.weights_file), found.weights_file.name)
         predictor = EncoderPredictor(model, tokenizer, found.settings, cache)
-    use_numbers(predictor, precision)
+    select_dtype(predictor, precision)
     return predictor
 
 
-def use_numbers(predictor: "EncoderPredictor | CombinedPredictor", wanted: Precision) -> None:
+def select_dtype(predictor: "EncoderPredictor | CombinedPredictor", wanted: Precision) -> None:
     """Let the encoder compute in the best numbers for ``wanted``, and say which in the settings."""
     encoder, settings = predictor.encoder, predictor.settings
     needs_few_bits = wanted == "fast" or settings.numbers != "float32"  # which to try takes a moment
-    usable = usable_numbers(settings, possible_numbers(encoder.model) if needs_few_bits else ["float32"])
+    usable = usable_numbers(settings, supported_dtypes(encoder.model) if needs_few_bits else ["float32"])
     numbers = usable[0]
     if wanted == "fast" and len(usable) > 1:
         numbers = quickest(encoder.model, usable, encoder.tokenizer, get_settings().cache_dir)
@@ -92,12 +92,12 @@ def use_numbers(predictor: "EncoderPredictor | CombinedPredictor", wanted: Preci
     predictor.settings = replace(settings, precision=precision, numbers=numbers)
 
 
-def usable_numbers(settings: ModelSettings, possible: Sequence[Numbers]) -> list[Numbers]:
+def usable_numbers(settings: ModelSettings, possible: Sequence[DType]) -> list[DType]:
     """Of the numbers that the machine can compute in, those that cost the model no more than 0.002 AUC.
 
     Its own come first; where the machine has not these, 32 bits are nearest to them.
     """
-    own: Numbers = settings.numbers if settings.numbers in possible else "float32"
+    own: DType = settings.numbers if settings.numbers in possible else "float32"
     losses = settings.auc_losses
     return [own, *(n for n in possible if n != own and losses.get(n, math.inf) <= MAX_AUC_LOSS)]
 

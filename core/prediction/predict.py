@@ -20,9 +20,9 @@ from core.statistics.drift import as_json, compare, read_profile
 from core.storage.account_files import account_files, read_account
 from core.storage.models import Account
 from core.storage.predictions_file import PartialPredictions, Prediction, prediction, run_file
-from core.storage.usernames import why_not_a_name
+from core.storage.usernames import username_error
 from core.utils.io import write_json
-from core.utils.iteration import ahead, in_batches
+from core.utils.iteration import batched, prefetch
 
 _ACCOUNTS_AT_ONCE = {"cpu": 64, "cuda": 1_024, "mps": 1_024}
 _DRIFT_SAMPLE = 2_000
@@ -111,9 +111,9 @@ class _Run:
         """Add a row for every account that has none yet."""
         progress.update(0, len(files), message="predicting")
         seen, started, predicted = set(written.usernames), time.monotonic(), 0
-        batches = [*in_batches(files, _ACCOUNTS_AT_ONCE[self.arguments.device])]
+        batches = [*batched(files, _ACCOUNTS_AT_ONCE[self.arguments.device])]
         done = 0
-        for batch, accounts in zip(batches, ahead(self._read(batch, seen) for batch in batches), strict=True):
+        for batch, accounts in zip(batches, prefetch(self._read(batch, seen) for batch in batches), strict=True):
             progress.check()
             written.add(self._predict(accounts))
             done, predicted = done + len(batch), predicted + len(accounts)
@@ -130,9 +130,9 @@ class _Run:
                 self.unreadable[path.name] = str(error)
                 continue
             self.sample.add(account.captions)
-            why_not = why_not_a_name(account.username)
-            if why_not:
-                self.unreadable[path.name] = f"its username cannot be used: {why_not}"
+            fault = username_error(account.username)
+            if fault:
+                self.unreadable[path.name] = f"its username cannot be used: {fault}"
             elif account.username not in seen:
                 seen.add(account.username)
                 accounts.append(account)

@@ -27,7 +27,7 @@ OUTCOMES_HEIGHT = 180
 BINS = 25
 
 
-def steady(chart: alt.TopLevelMixin) -> dict[str, Any]:
+def stable_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """The specification of a chart whose data are called alike however often they change.
 
     Altair names data by their content. A page would draw the whole chart anew for a new name, and

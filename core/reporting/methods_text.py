@@ -6,7 +6,7 @@ from core import __version__
 from core.evaluation.holdout import Source
 from core.models.card import method_in_words
 from core.models.folder import ModelInfo
-from core.reporting.run_results import RunView, interval
+from core.reporting.run_results import RunAtThreshold, interval
 from core.statistics.metrics import accuracy_interval, share_interval
 from core.utils.formatting import count, number, percent
 
@@ -24,7 +24,7 @@ _JUDGED_ON: dict[Source, str] = {
 }
 
 
-def methods_section(view: RunView) -> str:
+def methods_section(view: RunAtThreshold) -> str:
     """Sentences to copy into a paper: the model, how it was tested, and the share that it gives."""
     parts = [_model(view.run.model, view.cutoff), _errors(view), _share(view)]
     return " ".join(part for part in parts if part)
@@ -43,7 +43,7 @@ def _model(model: ModelInfo | None, cutoff: float) -> str:
     )
 
 
-def _errors(view: RunView) -> str:
+def _errors(view: RunAtThreshold) -> str:
     if view.judged is None:
         return ""
     known = view.judged.known
@@ -55,7 +55,7 @@ def _errors(view: RunView) -> str:
     )
 
 
-def _share(view: RunView) -> str:
+def _share(view: RunAtThreshold) -> str:
     at_least, counted = view.counted
     found = view.prevalence
     who = "predicted" if isinstance(view.run.sample, str) else "that the model had not seen"
@@ -74,7 +74,7 @@ def _share(view: RunView) -> str:
     )
 
 
-def _whole_list(view: RunView) -> str:
+def _whole_list(view: RunAtThreshold) -> str:
     whole = view.whole_list
     if whole is None:
         return ""
@@ -84,7 +84,7 @@ def _whole_list(view: RunView) -> str:
     )
 
 
-def _silent(view: RunView) -> str:
+def _silent(view: RunAtThreshold) -> str:
     silent = int(view.run.predictions["probability"].isna().sum())
     total = count(len(view.run.predictions), "account")
     return f"Of {total}, {number(silent)} without captions could not be predicted. " if silent else ""

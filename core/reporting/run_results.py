@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.errors import InputError
 from core.evaluation.evaluate import tables
-from core.evaluation.holdout import Judged, error_rates, judged_accounts
+from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
 from core.evaluation.prevalence import PrevalenceSample, prevalence_sample
 from core.models.folder import COMPARISON_FILE, ModelInfo
 from core.models.method_names import NAMES
@@ -67,7 +67,7 @@ class Run:
     cutoff: float
 
     @cached_property
-    def judged(self) -> Judged | None:
+    def judged(self) -> HoldoutSet | None:
         """The labelled accounts that say how good the model is."""
         return judged_accounts(self.predictions, self.model, self.cutoff)
 
@@ -110,7 +110,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class RunView:
+class RunAtThreshold:
     """A prediction run at a threshold.
 
     Attributes:
@@ -129,7 +129,7 @@ class RunView:
         return self.run.cutoff
 
     @property
-    def judged(self) -> Judged | None:
+    def judged(self) -> HoldoutSet | None:
         """The labelled accounts that say how good the model is."""
         return self.run.judged
 

@@ -8,12 +8,12 @@ import pandas as pd
 from core.index import Counts
 from core.models.folder import CARD_FILE
 from core.reporting.methods_text import methods_section
-from core.reporting.run_results import Chart, RunView, drift_in_words, interval
+from core.reporting.run_results import Chart, RunAtThreshold, drift_in_words, interval
 from core.statistics.metrics import share_interval
 from core.utils.formatting import count, day, moment, number, percent
 
 
-def report(view: RunView, counts: Counts, details: dict[str, Any], per_day: pd.DataFrame | None = None) -> str:
+def report(view: RunAtThreshold, counts: Counts, details: dict[str, Any], per_day: pd.DataFrame | None = None) -> str:
     """The study as one HTML page; it names no account.
 
     Args:
@@ -68,7 +68,7 @@ def _days_in_words(per_day: pd.DataFrame | None) -> list[str]:
     return [f"Collected on {first}." if first == last else f"Collected from {first} to {last}."]
 
 
-def _share_in_words(view: RunView) -> list[str]:
+def _share_in_words(view: RunAtThreshold) -> list[str]:
     at_least, predicted = view.counted
     low, high = share_interval(at_least, predicted)
     counted = percent(at_least / predicted, 1) if predicted else "–"
@@ -83,7 +83,7 @@ def _share_in_words(view: RunView) -> list[str]:
     return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
 
 
-def _settings(view: RunView, details: dict[str, Any]) -> dict[str, Any]:
+def _settings(view: RunAtThreshold, details: dict[str, Any]) -> dict[str, Any]:
     shown = ("created_at", "encoder", "precision", "max_seq_len")
     known = {name.replace("_", " "): details[name] for name in shown if name in details}
     if "created at" in known:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.storage.csv_records import AGE_COLUMNS, USER_COLUMNS, NoAgeColumn, Row, read_records
-from core.storage.usernames import canonical_username, why_not_a_name, why_not_instagram
+from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.io import write_atomically
 from core.utils.spreadsheets import safe_name
 
@@ -58,7 +58,7 @@ def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
     seen: set[str] = set()
     for row in read_records(source, name):
         username = "" if row.fault else canonical_username(row.cells["username"])
-        if reason := row.fault or why_not_instagram(username):
+        if reason := row.fault or instagram_username_error(username):
             users.rejected.append(Rejected(row.line, row.text if row.fault else row.cells["username"], reason))
         elif username in seen:
             users.duplicates += 1
@@ -77,16 +77,16 @@ def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
     Raises:
         InputError: the file as a whole cannot be used, or it has no age column.
     """
-    return _labels(read_records(source, name, need_age=True), why_not_a_name)
+    return _labels(read_records(source, name, need_age=True), username_error)
 
 
-def _labels(rows: Iterable[Row], why_not: Callable[[str], str | None]) -> UserList:
-    """The labels of ``rows``, whose names ``why_not`` judges; see :func:`read_labels`."""
+def _labels(rows: Iterable[Row], name_error: Callable[[str], str | None]) -> UserList:
+    """The labels of ``rows``, whose names ``name_error`` judges; see :func:`read_labels`."""
     users = UserList()
     lines: dict[str, list[Row]] = {}
     for row in rows:
         username = "" if row.fault else canonical_username(row.cells["username"])
-        if reason := row.fault or why_not(username) or why_not_an_age(row.cells["age"]):
+        if reason := row.fault or name_error(username) or age_error(row.cells["age"]):
             users.rejected.append(Rejected(row.line, _as_written(row), reason))
             continue
         age = float(row.cells["age"])
@@ -128,12 +128,14 @@ def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | N
         rows = read_records(source, name, need_age=True)
     except NoAgeColumn:
         return None
-    listed = (row for row in rows if not row.fault and not why_not_instagram(canonical_username(row.cells["username"])))
-    labels = _labels((row for row in listed if row.cells["age"]), why_not_instagram)
+    listed = (
+        row for row in rows if not row.fault and not instagram_username_error(canonical_username(row.cells["username"]))
+    )
+    labels = _labels((row for row in listed if row.cells["age"]), instagram_username_error)
     return labels if labels.usernames or labels.rejected else None
 
 
-def why_not_an_age(text: str) -> str | None:
+def age_error(text: str) -> str | None:
     """Why ``text`` cannot be an age in years, or None if it can; does not repeat it, as it may be anything."""
     try:
         age = float(text)
@@ -157,7 +159,7 @@ def write_user_list(path: Path, users: UserList) -> None:
     write_atomically(path, _as_csv(users))
 
 
-def free_stem(stem: str, *wanted: tuple[Path, UserList]) -> str:
+def available_name(stem: str, *wanted: tuple[Path, UserList]) -> str:
     """``stem``, or the first of ``stem-2``, ``stem-3``, …, under which no folder holds another list than its own."""
     for at in itertools.count(1):
         name = stem if at == 1 else f"{stem}-{at}"

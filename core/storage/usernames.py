@@ -24,7 +24,7 @@ def canonical_username(text: str) -> str:
     return lowered if INSTAGRAM_USERNAME.fullmatch(lowered) else name
 
 
-def why_not_instagram(name: str) -> str | None:
+def instagram_username_error(name: str) -> str | None:
     """Why ``name`` (canonical) cannot be an Instagram username, or None if it can."""
     if not name:
         return "no username on this line"
@@ -35,7 +35,7 @@ def why_not_instagram(name: str) -> str | None:
     return None
 
 
-def why_not_a_name(name: str) -> str | None:
+def username_error(name: str) -> str | None:
     """Why ``name`` (canonical) cannot name an imported account, or None if it can."""
     if not name:
         return "no username on this line"

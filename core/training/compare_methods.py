@@ -21,11 +21,11 @@ from core.models.folder import CHECKPOINTS, TEST_FILE, is_model_folder, read_mod
 from core.models.method_names import Method
 from core.settings import get_settings
 from core.training.arguments import TrainArguments
-from core.training.comparison_table import Tested, write_comparison
+from core.training.comparison_table import TestPredictions, write_comparison
 from core.training.finetune import forget_checkpoints
-from core.training.methods import METHODS, Study, fit
+from core.training.methods import METHODS, TrainingTask, fit
 from core.training.prepare import check_parts, prepare, sides
-from core.training.save_model import choose, part_probabilities, write_model
+from core.training.save_model import calibrate_and_set_thresholds, part_probabilities, write_model
 from core.training.splits import Parts, k_folds, split_accounts
 from core.utils.io import write_json
 from core.utils.spreadsheets import plain_name
@@ -72,12 +72,17 @@ def compare(
 
 class _Comparison:
     def __init__(
-        self, arguments: TrainArguments, study: Study, methods: Sequence[Method], folder: Path, progress: Progress
+        self,
+        arguments: TrainArguments,
+        study: TrainingTask,
+        methods: Sequence[Method],
+        folder: Path,
+        progress: Progress,
     ) -> None:
         self.arguments, self.study, self.methods = arguments, study, methods
         self.folder, self.progress = folder, progress
 
-    def by_test(self) -> dict[Method, Tested]:
+    def by_test(self) -> dict[Method, TestPredictions]:
         """Each method's model, tested on the accounts set aside."""
         found = {}
         for method in self.methods:
@@ -85,7 +90,7 @@ class _Comparison:
             found[method] = _tested(self.folder / method)
         return found
 
-    def by_folds(self, folds: int) -> dict[Method, Tested]:
+    def by_folds(self, folds: int) -> dict[Method, TestPredictions]:
         """Every account tested once, and then each method's model from all of them."""
         strata = sides(self.study.accounts, self.arguments.cutoffs)
         drawn = k_folds(strata, folds, self.arguments.seed, self.study.twins)
@@ -107,24 +112,24 @@ class _Comparison:
         check_parts(parts, strata)
         return parts
 
-    def _fold(self, number: int, method: Method, parts: Parts) -> Tested:
+    def _fold(self, number: int, method: Method, parts: Parts) -> TestPredictions:
         path = self.folder / _FOLDS_FOLDER / f"{number}-{method}.json"
         if path.is_file():
-            return Tested.read(path)
+            return TestPredictions.read(path)
         study = replace(self.study, parts=parts)
         checkpoints = self.folder / _FOLDS_FOLDER / CHECKPOINTS
         trained = fit(method, study, checkpoints, self.progress)
         if trained.history.stopped:
             raise self.progress.stopped("Stopped as asked.")
-        choose(trained, study, self.arguments.calibrate, self.arguments.threshold)
+        calibrate_and_set_thresholds(trained, study, self.arguments.calibrate, self.arguments.threshold)
         probability = part_probabilities(trained.predictor, study, "test")
         predicted = probability >= np.array(trained.predictor.settings.thresholds)
-        tested = Tested(parts["test"], probability, predicted, trained.seconds)
+        tested = TestPredictions(parts["test"], probability, predicted, trained.seconds)
         write_json(path, tested.as_dict())
         forget_checkpoints(checkpoints)
         return tested
 
-    def _make(self, method: Method, study: Study) -> None:
+    def _make(self, method: Method, study: TrainingTask) -> None:
         """The method's model folder, unless it is there."""
         folder = self.folder / method
         if is_model_folder(folder):
@@ -133,7 +138,7 @@ class _Comparison:
         trained = fit(method, study, folder / CHECKPOINTS, self.progress)
         if trained.history.stopped:
             raise self.progress.stopped("Stopped as asked.")
-        choose(trained, study, self.arguments.calibrate, self.arguments.threshold)
+        calibrate_and_set_thresholds(trained, study, self.arguments.calibrate, self.arguments.threshold)
         write_model(trained, study, self.arguments.as_dict(), folder)
         forget_checkpoints(folder / CHECKPOINTS)
 
@@ -150,18 +155,18 @@ def _claim(folder: Path, what: dict[str, Any]) -> None:
     write_json(path, what)
 
 
-def _tested(folder: Path) -> Tested:
+def _tested(folder: Path) -> TestPredictions:
     """What a model's ``test.csv`` says."""
     info = read_model_info(folder)
     with (folder / TEST_FILE).open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
     probability = np.array([row[2:] for row in rows], np.float64)
     predicted = probability >= np.array(info.settings.thresholds)
-    return Tested([plain_name(row[0]) for row in rows], probability, predicted, info.training["seconds"])
+    return TestPredictions([plain_name(row[0]) for row in rows], probability, predicted, info.training["seconds"])
 
 
-def _pooled(folds: Sequence[Tested]) -> Tested:
-    return Tested(
+def _pooled(folds: Sequence[TestPredictions]) -> TestPredictions:
+    return TestPredictions(
         [username for fold in folds for username in fold.usernames],
         np.concatenate([fold.probability for fold in folds]),
         np.concatenate([fold.predicted for fold in folds]),

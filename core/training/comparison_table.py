@@ -17,7 +17,7 @@ from core.models.predictor import Floats
 from core.statistics.calibration import Bools
 from core.statistics.metrics import compare_predictions, metrics
 from core.training.arguments import TrainArguments
-from core.training.methods import Study
+from core.training.methods import TrainingTask
 from core.utils.io import write_atomically, write_json
 
 TABLE_FILE = "comparison.csv"
@@ -27,7 +27,7 @@ _SHOWN = ("auc", "accuracy", "balanced_accuracy", "average_precision", "brier", 
 
 
 @dataclass(frozen=True)
-class Tested:
+class TestPredictions:
     """What a method said of the accounts that test.
 
     Attributes:
@@ -47,7 +47,7 @@ class Tested:
         return {**asdict(self), "probability": self.probability.tolist(), "predicted": self.predicted.tolist()}
 
     @classmethod
-    def read(cls, path: Path) -> "Tested":
+    def read(cls, path: Path) -> "TestPredictions":
         """Read what :meth:`as_dict` wrote."""
         content = orjson.loads(path.read_bytes())
         return cls(
@@ -59,7 +59,11 @@ class Tested:
 
 
 def write_comparison(
-    folder: Path, study: Study, arguments: TrainArguments, tested: dict[Method, Tested], folds: int | None
+    folder: Path,
+    study: TrainingTask,
+    arguments: TrainArguments,
+    tested: dict[Method, TestPredictions],
+    folds: int | None,
 ) -> None:
     """Write the table, its card and its record into ``folder``."""
     rows = [*_rows(study, tested)]
@@ -78,7 +82,7 @@ def write_comparison(
     write_json(folder / COMPARISON_FILE, record)
 
 
-def _rows(study: Study, tested: dict[Method, Tested]) -> Iterator[dict[str, Any]]:
+def _rows(study: TrainingTask, tested: dict[Method, TestPredictions]) -> Iterator[dict[str, Any]]:
     """One row a cutoff and method, with every metric."""
     for column, cutoff in enumerate(study.settings.age_cutoffs):
         for method, found in tested.items():
@@ -92,7 +96,9 @@ def _rows(study: Study, tested: dict[Method, Tested]) -> Iterator[dict[str, Any]
             }
 
 
-def _pairs(study: Study, tested: dict[Method, Tested], rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _pairs(
+    study: TrainingTask, tested: dict[Method, TestPredictions], rows: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """The method with the highest AUC at each cutoff against each other one."""
     for column, cutoff in enumerate(study.settings.age_cutoffs):
         here = [row for row in rows if row["cutoff"] == cutoff]

@@ -37,7 +37,7 @@ from core.encoder.weights import read_weights, write_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
 from core.utils.io import write_atomically
-from core.utils.iteration import in_batches
+from core.utils.iteration import batched
 
 CHECKPOINT_EVERY_S = 300.0
 
@@ -283,7 +283,7 @@ class _Run:
         """P(age >= cutoff) of the validation users."""
         self.model.eval()
         found = []
-        for users in in_batches(self.validation.users, _VALIDATION_USERS):
+        for users in batched(self.validation.users, _VALIDATION_USERS):
             self.progress.check()
             with torch.inference_mode():
                 found.append(probabilities(self.model(packs(users, _VALIDATION_TOKENS))))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, probabilities
-from core.encoder.user_encoder import spread
+from core.encoder.user_encoder import column_scale
 from core.encoder.vector_cache import Vectors
 from core.jobs.progress import Progress
 from core.training.finetune import History, validation_figures
@@ -99,7 +99,7 @@ def _train_head(
     progress: Progress,
 ) -> History:
     mean = train.vectors.mean(0)
-    scale = spread(train.vectors)
+    scale = column_scale(train.vectors)
     head = _new_head(model)
     x, y = _tensors((train.vectors - mean) / scale, train.at_least)
     held_out = torch.from_numpy((validation.vectors - mean) / scale)

@@ -24,13 +24,13 @@ from core.training.dataset import LabelledAccounts
 from core.training.finetune import Examples, History, Recipe, finetune
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
 from core.training.splits import Parts
-from core.utils.iteration import in_batches
+from core.utils.iteration import batched
 
 _ACCOUNTS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Study:
+class TrainingTask:
     """What a model is made from.
 
     Attributes:
@@ -90,7 +90,7 @@ class Trained:
     seconds: float
 
 
-def fit(method: Method, study: Study, checkpoints: Path, progress: Progress) -> Trained:
+def fit(method: Method, study: TrainingTask, checkpoints: Path, progress: Progress) -> Trained:
     """Make a model by a method.
 
     Args:
@@ -109,13 +109,13 @@ def fit(method: Method, study: Study, checkpoints: Path, progress: Progress) -> 
     return Trained(method, predictor, history, max(earlier, time.monotonic() - started))
 
 
-def _majority(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
+def _majority(study: TrainingTask, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
     """Everybody is what most are."""
     settings = replace(study.settings, kind="majority")
     return MajorityPredictor.fit(study.at_least("train"), settings), History()
 
 
-def _tfidf(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
+def _tfidf(study: TrainingTask, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
     """The field's standard text baseline."""
     progress.update(message="TF-IDF with logistic regression")
     settings = replace(study.settings, kind="tfidf")
@@ -123,21 +123,21 @@ def _tfidf(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predict
     return TfidfPredictor.fit(captions, study.at_least("train"), settings, study.balanced), History()
 
 
-def _frozen(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
+def _frozen(study: TrainingTask, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
     """The encoder as it is; only the head learns."""
     predictor = _encoder_predictor(study)
     learn, choose = (_known_users(study, part, predictor.encoder, progress) for part in ("train", "validation"))
     return predictor, train_head(predictor.model, learn, choose, study.head, progress)
 
 
-def _finetuned(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
+def _finetuned(study: TrainingTask, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
     """The encoder and the head learn together; goes on from ``checkpoints``."""
     predictor = _encoder_predictor(replace(study, cache=None))  # the encoder will not be what it was
     learn, choose = (_examples(study, part, predictor, progress) for part in ("train", "validation"))
     return predictor, finetune(predictor.model, learn, choose, study.recipe, checkpoints, progress)
 
 
-def _combined(study: Study, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
+def _combined(study: TrainingTask, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:
     """Words, letters and the frozen encoder together, on captions longer than the published method reads."""
     length = max(study.settings.max_seq_len, MAX_SEQ_LEN)
     settings = replace(study.settings, kind="combined", max_seq_len=length)
@@ -146,7 +146,7 @@ def _combined(study: Study, checkpoints: Path, progress: Progress) -> tuple[Pred
     return CombinedPredictor.fit(captions, truth, predictor.encoder, settings, progress, seed), History()
 
 
-METHODS: dict[Method, Callable[[Study, Path, Progress], tuple[Predictor, History]]] = {
+METHODS: dict[Method, Callable[[TrainingTask, Path, Progress], tuple[Predictor, History]]] = {
     "majority": _majority,
     "tfidf": _tfidf,
     "frozen": _frozen,
@@ -155,7 +155,7 @@ METHODS: dict[Method, Callable[[Study, Path, Progress], tuple[Predictor, History
 }
 
 
-def _encoder_predictor(study: Study) -> EncoderPredictor:
+def _encoder_predictor(study: TrainingTask) -> EncoderPredictor:
     name = study.settings.encoder
     tokenizer, encoder = load_tokenizer(name), load_encoder(name)
     torch.manual_seed(study.recipe.seed)  # of the head; the encoder comes with its weights
@@ -164,15 +164,15 @@ def _encoder_predictor(study: Study) -> EncoderPredictor:
     return EncoderPredictor(model, tokenizer, study.settings, study.cache)
 
 
-def _known_users(study: Study, part: str, encoder: UserEncoder, progress: Progress) -> KnownUsers:
+def _known_users(study: TrainingTask, part: str, encoder: UserEncoder, progress: Progress) -> KnownUsers:
     progress.update(0, len(study.parts[part]), unit="accounts")
     vectors = encoder.vectors(study.captions(part), progress)
     return KnownUsers(vectors, study.at_least(part), study.class_weights(part))
 
 
-def _examples(study: Study, part: str, predictor: EncoderPredictor, progress: Progress) -> Examples:
+def _examples(study: TrainingTask, part: str, predictor: EncoderPredictor, progress: Progress) -> Examples:
     users: list[UserTokens] = []
-    for captions in in_batches(study.captions(part), _ACCOUNTS_AT_ONCE):
+    for captions in batched(study.captions(part), _ACCOUNTS_AT_ONCE):
         progress.check()
         users += tokenize(predictor.tokenizer, captions, study.settings.max_seq_len)
     return Examples(users, study.at_least(part), study.class_weights(part))

@@ -17,14 +17,14 @@ from core.training.arguments import TrainArguments
 from core.training.dataset import LabelledAccounts, check_both_classes, read_labelled_accounts
 from core.training.finetune import Recipe
 from core.training.frozen_head import HeadRecipe
-from core.training.methods import Study
+from core.training.methods import TrainingTask
 from core.training.near_duplicates import near_duplicates
 from core.training.splits import PARTS, Parts, read_split, split_accounts
 
 logger = logging.getLogger(__name__)
 
 
-def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Progress) -> Study:
+def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Progress) -> TrainingTask:
     """Read the labelled accounts, say what is wrong with them, and split them.
 
     Raises:
@@ -49,7 +49,7 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
         max_posts=arguments.max_posts,
         precision="fast" if arguments.precision == "fast" and is_fast(arguments.device) else "exact",
     )
-    return Study(
+    return TrainingTask(
         accounts=accounts,
         parts=parts,
         settings=settings,

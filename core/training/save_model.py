@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from core.encoder.engines import possible_numbers
+from core.encoder.engines import supported_dtypes
 from core.models.card import model_card
 from core.models.combined import CombinedPredictor
 from core.models.folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, ModelSettings, versions
@@ -22,17 +22,17 @@ from core.statistics.metrics import metrics
 from core.statistics.names import Measure
 from core.statistics.thresholds import best_threshold
 from core.storage.predictions_file import DECIMALS
-from core.training.methods import Study, Trained
-from core.training.splits import straddling
+from core.training.methods import Trained, TrainingTask
+from core.training.splits import groups_across_parts
 from core.utils.io import write_atomically, write_json
-from core.utils.iteration import in_batches
+from core.utils.iteration import batched
 from core.utils.spreadsheets import safe_name
 
 _ACCOUNTS_AT_ONCE = 256
 _MAX_MOVE = 0.02  # of a probability, on average over accounts
 
 
-def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
+def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Measure a model and write its folder; ``training.json``, written last, makes it a finished one.
 
     The test accounts are looked at here for the first and only time, and not while the training is
@@ -53,7 +53,7 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
     if isinstance(predictor, EncoderPredictor | CombinedPredictor):
         losses = _auc_losses(predictor, study, found["validation"])
         predictor.settings = replace(predictor.settings, numbers=predictor.encoder.numbers, auc_losses=losses)
-    measured = {part: figures(predictor.settings, study.at_least(part), p) for part, p in found.items()}
+    measured = {part: metrics_by_cutoff(predictor.settings, study.at_least(part), p) for part, p in found.items()}
     record = {
         "format": 1,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -65,7 +65,7 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
         "stopped": history.stopped,
-        "twins_apart": len(straddling(study.parts, study.twins)),
+        "twins_apart": len(groups_across_parts(study.parts, study.twins)),
         "validation": measured["validation"],
         "test": measured.get("test"),
         "calibration": _calibration(predictor.settings, study, found),
@@ -82,7 +82,9 @@ def write_model(trained: Trained, study: Study, arguments: dict[str, Any], folde
     return record
 
 
-def _auc_losses(predictor: EncoderPredictor | CombinedPredictor, study: Study, at_own: Floats) -> dict[str, float]:
+def _auc_losses(
+    predictor: EncoderPredictor | CombinedPredictor, study: TrainingTask, at_own: Floats
+) -> dict[str, float]:
     """Numbers -> how much validation AUC is lost where the encoder computes in them instead of the model's own.
 
     Low precision shifts all vectors a little the same way, which the mean over posts does not even
@@ -92,7 +94,7 @@ def _auc_losses(predictor: EncoderPredictor | CombinedPredictor, study: Study, a
     """
     encoder, own, truth = predictor.encoder, predictor.encoder.numbers, study.at_least("validation").T
     losses: dict[str, float] = {}
-    for numbers in possible_numbers(encoder.model):
+    for numbers in supported_dtypes(encoder.model):
         if numbers != own:
             encoder.numbers = numbers
             found = part_probabilities(predictor, study, "validation")
@@ -104,14 +106,16 @@ def _auc_losses(predictor: EncoderPredictor | CombinedPredictor, study: Study, a
     return losses
 
 
-def _calibration(settings: ModelSettings, study: Study, found: dict[str, Floats]) -> dict[str, Any]:
+def _calibration(settings: ModelSettings, study: TrainingTask, found: dict[str, Floats]) -> dict[str, Any]:
     """Cutoff -> the calibration curve of the test accounts, or else of those that chose."""
     part = "test" if "test" in found else "validation"
     columns = zip(settings.age_cutoffs, study.at_least(part).T, found[part].T, strict=True)
     return {f"{cutoff:g}": calibration_curve(y, p).to_dict("records") for cutoff, y, p in columns}
 
 
-def choose(trained: Trained, study: Study, calibrate: bool, threshold: Measure | None) -> None:
+def calibrate_and_set_thresholds(
+    trained: Trained, study: TrainingTask, calibrate: bool, threshold: Measure | None
+) -> None:
     """Set calibration and threshold by the validation accounts, where asked to.
 
     Args:
@@ -133,13 +137,13 @@ def choose(trained: Trained, study: Study, calibrate: bool, threshold: Measure |
         predictor.settings = replace(predictor.settings, thresholds=tuple(found.threshold for found in chosen))
 
 
-def part_probabilities(predictor: Predictor, study: Study, part: str) -> Floats:
+def part_probabilities(predictor: Predictor, study: TrainingTask, part: str) -> Floats:
     """P(age >= cutoff) [accounts of the part, cutoffs]."""
-    batches = in_batches(study.captions(part), _ACCOUNTS_AT_ONCE)
+    batches = batched(study.captions(part), _ACCOUNTS_AT_ONCE)
     return np.concatenate([predictor.probabilities(captions) for captions in batches])
 
 
-def figures(settings: ModelSettings, at_least: Bools, probability: Floats) -> dict[str, Any]:
+def metrics_by_cutoff(settings: ModelSettings, at_least: Bools, probability: Floats) -> dict[str, Any]:
     """Cutoff -> every metric with its interval, from ``at_least`` and ``probability`` [users, cutoffs]."""
     found = {}
     for index, (cutoff, threshold) in enumerate(zip(settings.age_cutoffs, settings.thresholds, strict=True)):
@@ -148,7 +152,7 @@ def figures(settings: ModelSettings, at_least: Bools, probability: Floats) -> di
     return found
 
 
-def _probabilities_csv(study: Study, part: str, probability: Floats) -> str:
+def _probabilities_csv(study: TrainingTask, part: str, probability: Floats) -> str:
     """``username,age,probability`` for the first cutoff, and ``probability_<cutoff>`` for each further one."""
     further = [f"probability_{cutoff:g}" for cutoff in study.settings.age_cutoffs[1:]]
     buffer = io.StringIO()

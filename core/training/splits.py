@@ -72,7 +72,7 @@ def k_folds(strata: Mapping[str, Hashable], folds: int, seed: int, groups: Itera
     return [{"train": sorted(everyone - set(test)), "test": test} for test in parts.values()]
 
 
-def straddling(parts: Parts, groups: Iterable[Sequence[str]]) -> list[list[str]]:
+def groups_across_parts(parts: Parts, groups: Iterable[Sequence[str]]) -> list[list[str]]:
     """The groups of near duplicates that lie in more than one part of a split that was given."""
     part_of = {username: part for part, usernames in parts.items() for username in usernames}
     within = ([username for username in group if username in part_of] for group in groups)

@@ -17,7 +17,7 @@ from core.training.arguments import TrainArguments
 from core.training.finetune import History, forget_checkpoints
 from core.training.methods import fit
 from core.training.prepare import prepare
-from core.training.save_model import choose, write_model
+from core.training.save_model import calibrate_and_set_thresholds, write_model
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def make_model(arguments: TrainArguments, progress: Progress) -> History:
         study = prepare(arguments, cache, progress)
         trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
         progress.update(message="measuring the model")
-        choose(trained, study, arguments.calibrate, arguments.threshold)
+        calibrate_and_set_thresholds(trained, study, arguments.calibrate, arguments.threshold)
         write_model(trained, study, arguments.as_dict(), folder)
     return trained.history
 

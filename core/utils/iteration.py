@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """``items`` in lists of at most ``size``."""
     remaining = iter(items)
     while some := list(islice(remaining, size)):
         yield some
 
 
-def ahead(items: Iterable[T], count: int = 1) -> Iterator[T]:
+def prefetch(items: Iterable[T], count: int = 1) -> Iterator[T]:
     """``items``, of which a thread of their own makes the next ``count`` while the last is worked on.
 
     It pays where making them waits for a disk, or working on them for a GPU.

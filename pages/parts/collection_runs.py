@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from core.collection.arguments import CollectArguments
 from core.errors import AgeScopeError
-from core.instagram.factory import why_not
+from core.instagram.factory import unavailable_reason
 from core.jobs import launcher
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.reporting import charts
@@ -98,7 +98,7 @@ def offer_to_go_on(job: Job, started: CollectArguments | None) -> None:
     label = go_on_label(job)
     if label is None or (started and not started.user_file.is_file()):
         return
-    reason = why_not(started.source, with_secrets()) if started else None
+    reason = unavailable_reason(started.source, with_secrets()) if started else None
     st.button(
         label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting", disabled=bool(reason)
     )

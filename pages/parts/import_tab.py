@@ -29,12 +29,12 @@ def import_files() -> None:
         "Whose posts they are", placeholder="only where the files do not say", max_chars=64, width=320
     )
     if st.button("Import", type="primary", icon=":material/upload_file:", disabled=not uploads):
-        asked = ImportArguments(laid_down(uploads), get_settings().accounts_dir, username.strip() or None)
+        asked = ImportArguments(store_uploads(uploads), get_settings().accounts_dir, username.strip() or None)
         start_job("import", f"Import of {count(len(uploads), 'file')}", asked.to_argv())
     imported()
 
 
-def laid_down(uploads: Sequence[UploadedFile]) -> Path:
+def store_uploads(uploads: Sequence[UploadedFile]) -> Path:
     """A folder with the uploads under their own names, which may say whose posts they hold."""
     folder = get_settings().cache_dir / "uploads" / token_hex(6)
     folder.mkdir(parents=True)

@@ -28,7 +28,7 @@ def open_store(settings: Settings) -> Store:
     """
     store = Store(settings)
     if is_dashboard():
-        atexit.register(leave, store)
+        atexit.register(shut_down, store)
         first_page = threading.Timer(FIRST_PAGE_S, after_the_first_page, (store,))
         first_page.daemon = True
         first_page.start()
@@ -52,7 +52,7 @@ def after_the_first_page(store: Store) -> None:
         import_module(module)
 
 
-def leave(store: Store) -> None:
+def shut_down(store: Store) -> None:
     """Close the index at the end of the process, and end it there.
 
     Streamlit's threads live on until the very end, for which DuckDB's bindings would print a page of

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import AgeScopeError, InputError
 from core.models.folder import TRAINING_FILE, ModelInfo, cutoff_index
-from core.reporting.run_results import RunView, drift_in_words
+from core.reporting.run_results import RunAtThreshold, drift_in_words
 from core.reporting.study_report import report
 from core.settings import get_settings
 from core.storage.account_files import account_files, file_name, read_account
@@ -49,7 +49,7 @@ def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version
     return found.probability, table.sort_values("moved", key=abs, ascending=False, ignore_index=True)
 
 
-def show_account(username: str, view: RunView) -> None:
+def show_account(username: str, view: RunAtThreshold) -> None:
     """Why an account got its probability: each caption with how much it moved it, the most telling first."""
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -89,7 +89,7 @@ def show_account(username: str, view: RunView) -> None:
         )
 
 
-def show_drift(view: RunView, details: dict[str, Any]) -> None:
+def show_drift(view: RunAtThreshold, details: dict[str, Any]) -> None:
     """Whether the predicted accounts look like those that the model learnt from."""
     st.markdown("**Do these accounts look like those that the model learnt from?**")
     known = details.get("drift")
@@ -121,26 +121,26 @@ def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
     return as_json(compare(profile, captions))
 
 
-def as_csv_file(view: RunView) -> bytes:
+def as_csv_file(view: RunAtThreshold) -> bytes:
     """The run as the command line writes it, with the predictions at the threshold that is set."""
     rows = view.downloads().itertuples()
     return as_csv(prediction(row.username, row.probability, view.threshold, int(row.posts)) for row in rows).encode()
 
 
-def as_parquet_file(view: RunView) -> bytes:
+def as_parquet_file(view: RunAtThreshold) -> bytes:
     buffer = io.BytesIO()
     view.downloads().to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
-def figures_of(view: RunView) -> bytes:
+def figures_of(view: RunAtThreshold) -> bytes:
     from core.reporting.html_report import tables_as_zip  # here, so that no page waits for the renderer of reports
 
     drawn = [view.distribution(), *view.quality_charts(), *view.error_charts()]
     return tables_as_zip({chart.title.lower().replace(" ", "_"): chart.data for chart in drawn})
 
 
-def show_downloads(view: RunView, details: dict[str, Any]) -> None:
+def show_downloads(view: RunAtThreshold, details: dict[str, Any]) -> None:
     """Files for the threshold that is set, made when somebody asks for them."""
     st.caption(
         f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "

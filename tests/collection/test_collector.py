@@ -11,7 +11,7 @@ from core.collection.collector import FAILURES_BEFORE_WAITING, MOST_ABSENT, MOST
 from core.collection.estimate import estimate
 from core.errors import AgeScopeError, InputError, Stopped
 from core.instagram.client import TRIES_AFTER_FAULT
-from core.instagram.errors import Checkpoint, NoRouteLeft, NothingBelievable
+from core.instagram.errors import Checkpoint, ImplausibleAnswersError, NoRouteError
 from core.jobs.progress import Progress, no_progress
 from core.settings import get_settings
 from core.storage.account_files import read_account, write_account
@@ -216,7 +216,7 @@ def test_a_line_that_stays_down_ends_the_run(
 ) -> None:
     monkeypatch.setattr("core.collection.collector.MOST_FAULTS", 6)
     stand_in.fail("*", "server_error")
-    with pytest.raises(NoRouteLeft):
+    with pytest.raises(NoRouteError):
         collect(arguments(tmp_path, "anna", "bob", "carla", "dan", "eve"), Waits())
     assert not (tmp_path / "accounts" / "dan.json").exists()
 
@@ -226,7 +226,7 @@ def test_login_walls_for_everyone_end_the_run_and_what_was_there_is_tried_again(
 ) -> None:
     names = [f"user{number}" for number in range(30)]
     stand_in.fail("*", "login_redirect")
-    with pytest.raises(NoRouteLeft, match="check-instagram"):
+    with pytest.raises(NoRouteError, match="check-instagram"):
         run(tmp_path, *names)
     assert len(stand_in.seen) <= 6
     stand_in.recover()
@@ -278,7 +278,7 @@ def test_an_estimate_knows_the_sources(stand_in: StandIn, tmp_path: Path, monkey
 def test_a_route_that_denies_everyone_is_not_believed(stand_in: StandIn, tmp_path: Path) -> None:
     names = [f"user{number}" for number in range(30)]
     stand_in.fail("profile", "no_user")
-    with pytest.raises(NothingBelievable):
+    with pytest.raises(ImplausibleAnswersError):
         run(tmp_path, *names)
     assert len(stand_in.seen) == MOST_ABSENT + 1
     assert account(tmp_path, "user0").outcome == "failed"
@@ -298,7 +298,7 @@ def test_walls_that_come_now_and_then_do_not_end_the_run(stand_in: StandIn, tmp_
 def test_accounts_that_nobody_can_see_in_a_row_end_the_run(stand_in: StandIn, tmp_path: Path) -> None:
     names = [f"user{number}" for number in range(2 * MOST_WALLS)]
     stand_in.fail("*", "bad_request")
-    with pytest.raises(NoRouteLeft, match=f"{MOST_WALLS} accounts in a row"):
+    with pytest.raises(NoRouteError, match=f"{MOST_WALLS} accounts in a row"):
         run(tmp_path, *names, posts_per_user=5)
 
 
@@ -306,7 +306,7 @@ def test_what_is_no_longer_believed_keeps_its_posts(stand_in: StandIn, tmp_path:
     names = [f"user{number}" for number in range(MOST_ABSENT)]
     run(tmp_path, *names, posts_per_user=5)
     stand_in.fail("profile", "no_user")
-    with pytest.raises(NothingBelievable):
+    with pytest.raises(ImplausibleAnswersError):
         run(tmp_path, *names, posts_per_user=5, refresh_days=0)
     assert account(tmp_path, "user0").outcome == "failed"
     assert account(tmp_path, "user0").posts

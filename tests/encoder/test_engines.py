@@ -21,11 +21,11 @@ from core.encoder.engines import (
     examples,
     is_packable,
     make_engine,
-    possible_numbers,
     quickest,
+    supported_dtypes,
 )
-from core.encoder.onednn_bert import PackedBert, _Int8, _Seen, _Steps, can_compute
-from core.encoder.precision import Numbers
+from core.encoder.onednn_bert import PackedBert, _AffineQuantizer, _Int8, _ObservedRange, can_compute
+from core.encoder.precision import DType
 from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
 from core.encoder.tokenization import Pack, packs, tokenize
 from core.encoder.user_encoder import UserEncoder
@@ -33,7 +33,7 @@ from core.settings import get_settings
 from tests.tiny_models import captions
 
 USERS = [captions(16, 5, 1), ["tbt", "so", "a b c d e f g " * 9, "\U0001f602"], captions(40, 7, 2)]
-LOW: list[Numbers] = ["bfloat16", "int8"]
+LOW: list[DType] = ["bfloat16", "int8"]
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def packed(model: AgeClassifier, tokenizer: Any) -> PackedBert:
     return PackedBert(model.bert, "float32", examples(tokenizer))
 
 
-def engine_in(numbers: Numbers, model: AgeClassifier, tokenizer: Any) -> Engine:
-    if numbers not in possible_numbers(model):
+def engine_in(numbers: DType, model: AgeClassifier, tokenizer: Any) -> Engine:
+    if numbers not in supported_dtypes(model):
         pytest.skip(f"this machine does not compute in {numbers}, or is no quicker in it")
     return make_engine(model, numbers, tokenizer)
 
@@ -91,7 +91,7 @@ def test_attention_that_looks_at_one_token_only_is_exact(tokenizer: Any) -> None
 
 
 @pytest.mark.parametrize(("numbers", "tolerance"), [("bfloat16", 0.02), ("int8", 0.07)])
-def test_few_bits_are_nearly_exact(numbers: Numbers, tolerance: float, minilm: AgeClassifier, tokenizer: Any) -> None:
+def test_few_bits_are_nearly_exact(numbers: DType, tolerance: float, minilm: AgeClassifier, tokenizer: Any) -> None:
     pack = whole(tokenizer)
     exact, found = plain(minilm, pack), engine_in(numbers, minilm, tokenizer).encode(pack)
     assert found.dtype == torch.float32
@@ -101,7 +101,7 @@ def test_few_bits_are_nearly_exact(numbers: Numbers, tolerance: float, minilm: A
 
 @pytest.mark.parametrize("numbers", LOW)
 def test_few_bits_keep_what_tells_captions_apart_in_every_layer(
-    numbers: Numbers, minilm: AgeClassifier, tokenizer: Any
+    numbers: DType, minilm: AgeClassifier, tokenizer: Any
 ) -> None:
     """In the lower layers [CLS] hardly differs between captions, yet a head uses these columns as well."""
     pack = whole(tokenizer)
@@ -111,16 +111,14 @@ def test_few_bits_keep_what_tells_captions_apart_in_every_layer(
 
 
 @pytest.mark.parametrize("numbers", LOW)
-def test_what_few_bits_move_all_captions_by_is_taken_off(
-    numbers: Numbers, minilm: AgeClassifier, tokenizer: Any
-) -> None:
+def test_what_few_bits_move_all_captions_by_is_taken_off(numbers: DType, minilm: AgeClassifier, tokenizer: Any) -> None:
     pack = examples(tokenizer)
     error = engine_in(numbers, minilm, tokenizer).encode(pack) - plain(minilm, pack)
     assert error.mean(0).abs().max() < 1e-4 < error.abs().max()
 
 
 @pytest.mark.parametrize("numbers", ["float32", *LOW])
-def test_a_caption_has_the_same_vector_in_any_company(numbers: Numbers, minilm: AgeClassifier, tokenizer: Any) -> None:
+def test_a_caption_has_the_same_vector_in_any_company(numbers: DType, minilm: AgeClassifier, tokenizer: Any) -> None:
     engine = engine_in(numbers, minilm, tokenizer)
     tokens = tokenize(tokenizer, USERS, 18)
     together = engine.encode(next(packs(tokens, 10_000))).sum(0)
@@ -134,7 +132,7 @@ def test_other_encoders_are_left_to_their_own_code(tokenizer: Any) -> None:
     engine = make_engine(model, "float32", tokenizer)
     assert isinstance(engine, Eager)
     torch.testing.assert_close(engine.encode(whole(tokenizer)), plain(model, whole(tokenizer)))
-    assert "int8" not in possible_numbers(model)
+    assert "int8" not in supported_dtypes(model)
 
 
 def test_weights_that_change_are_seen(tokenizer: Any) -> None:
@@ -160,8 +158,8 @@ def test_encoding_leaves_the_number_of_threads_as_it_was(tokenizer: Any) -> None
         torch.set_num_threads(before)
 
 
-def kinds(model: AgeClassifier) -> list[Numbers]:
-    found = possible_numbers(model)
+def kinds(model: AgeClassifier) -> list[DType]:
+    found = supported_dtypes(model)
     if len(found) < 2:
         pytest.skip("this machine computes in 32 bits only")
     return found
@@ -184,7 +182,7 @@ def test_what_another_edition_took_is_measured_again(
     seconds = iter([1.0, 2.0, 2.0, 1.0])
     monkeypatch.setattr("core.encoder.engines._seconds", lambda engine, pack: next(seconds))
     assert quickest(tiny(), [exact, low], tokenizer, tmp_path) == exact
-    monkeypatch.setattr("core.encoder.engines.EDITION", 0)
+    monkeypatch.setattr("core.encoder.engines.ENGINE_VERSION", 0)
     assert quickest(tiny(), [exact, low], tokenizer, tmp_path) == low
 
 
@@ -222,7 +220,7 @@ def test_eight_bits_hold_the_largest_products_that_there_can_be(
     weight[8:16, ::2] = 0.0  # one large neighbour only
     weight[16:24, ::2] *= -1  # neighbours that take each other's products away
     weight[24:] *= torch.rand(8, width)
-    found = _Int8(weight, torch.zeros(32), _Steps(_Seen(x), weight), torch.float32)(x)
+    found = _Int8(weight, torch.zeros(32), _AffineQuantizer(_ObservedRange(x), weight), torch.float32)(x)
     torch.testing.assert_close(found, x @ weight.T, rtol=0.01, atol=0.5)
 
 
@@ -235,7 +233,7 @@ def test_a_torch_without_its_private_operators_is_slower_and_not_broken(
     assert not can_compute("int8")
     assert can_compute("float32") == (taken == "onednn" and get_settings().cpu != "plain")
     pack = whole(tokenizer)
-    for numbers in possible_numbers(minilm):
+    for numbers in supported_dtypes(minilm):
         found = make_engine(minilm, numbers, tokenizer).encode(pack)
         torch.testing.assert_close(found, plain(minilm, pack), atol=2e-5 if numbers == "float32" else 0.5, rtol=0)
 
@@ -246,7 +244,7 @@ def test_a_processor_can_be_held_to_less(
 ) -> None:
     monkeypatch.setenv("AGESCOPE_CPU", held)
     get_settings.cache_clear()
-    assert not never & {*possible_numbers(minilm)}
+    assert not never & {*supported_dtypes(minilm)}
     assert is_packable(minilm) <= (held != "plain")
     assert not is_fast("cpu")
     assert not has_avx512()
@@ -257,7 +255,7 @@ def test_numbers_that_are_no_quicker_are_not_offered(
 ) -> None:
     monkeypatch.setattr("core.encoder.onednn_bert.is_quicker", lambda one, other: False)
     monkeypatch.setattr("core.encoder.devices.is_quicker", lambda one, other: False)
-    assert possible_numbers(minilm) == ["float32"]
+    assert supported_dtypes(minilm) == ["float32"]
 
 
 def test_encoders_may_be_used_by_several_threads_in_other_numbers_than_the_models(

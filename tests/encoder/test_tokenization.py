@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
 from core.encoder.tokenization import UserTokens, by_token_budget, packs, tokenize
-from core.utils.iteration import ahead
+from core.utils.iteration import prefetch
 
 
 def user(*captions: list[int], counts: list[int] | None = None) -> UserTokens:
@@ -84,15 +84,15 @@ def test_the_next_is_made_while_one_is_worked_on() -> None:
             event.set()
             yield number
 
-    for number in ahead(make()):
+    for number in prefetch(make()):
         if number < 3:
             assert made[number + 1].wait(10)
-    assert [*ahead(range(5), 3)] == [0, 1, 2, 3, 4]
-    assert [*ahead([])] == []
+    assert [*prefetch(range(5), 3)] == [0, 1, 2, 3, 4]
+    assert [*prefetch([])] == []
 
 
 def test_what_fails_ahead_is_told_in_its_turn() -> None:
-    numbers = ahead(1 / (2 - number) for number in range(9))
+    numbers = prefetch(1 / (2 - number) for number in range(9))
     assert [next(numbers), next(numbers)] == [0.5, 1.0]
     with pytest.raises(ZeroDivisionError):
         next(numbers)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from core.instagram import errors
-from core.instagram.client import Line
+from core.instagram.client import RequestClient
 from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.responses import Reader, retry_after
@@ -41,7 +41,7 @@ def member(stand_in: StandIn) -> Iterator[WebSource]:
 
 def open_web(stand_in: StandIn, cookie: SecretStr | None = None) -> Iterator[WebSource]:
     with no_progress() as progress:
-        line = Line(Pace(limits=[Limit(1000, 1)]), progress, patient=False)
+        line = RequestClient(Pace(limits=[Limit(1000, 1)]), progress, patient=False)
         source = WebSource(line, stand_in.url, load_routes(Path("nowhere")), cookie)
         yield source
         source.close()
@@ -80,10 +80,10 @@ def open_web(stand_in: StandIn, cookie: SecretStr | None = None) -> Iterator[Web
         ("profile", "fail_200", errors.UnexpectedAnswer),
         ("profile", "ko_200", errors.UnexpectedAnswer),
         ("profile", "wait_200", errors.TooManyRequests),
-        ("profile", "server_error", errors.PassingFault),
-        ("page", "reset", errors.PassingFault),
-        ("profile", "cut_off", errors.PassingFault),
-        ("profile", "cut_off_json", errors.PassingFault),
+        ("profile", "server_error", errors.TransientError),
+        ("page", "reset", errors.TransientError),
+        ("profile", "cut_off", errors.TransientError),
+        ("profile", "cut_off_json", errors.TransientError),
     ],
 )
 def test_every_row_of_the_table(
@@ -126,7 +126,7 @@ def test_an_answer_that_takes_too_long_is_a_passing_fault(
 ) -> None:
     monkeypatch.setattr("core.instagram.client.TIMEOUT_S", (0.5, 0.1))
     stand_in.fail("profile", "silent")
-    with pytest.raises(errors.PassingFault, match="no answer in time"):
+    with pytest.raises(errors.TransientError, match="no answer in time"):
         visitor.ask("profile", "anna", {})
 
 

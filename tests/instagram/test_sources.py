@@ -12,7 +12,7 @@ from core.collection.collector import CollectSummary, collect
 from core.errors import InputError
 from core.instagram import errors
 from core.instagram.check import RouteCheck, check_instagram
-from core.instagram.factory import why_not
+from core.instagram.factory import unavailable_reason
 from core.instagram.rate_limit import Limit
 from core.jobs.progress import Progress, no_progress
 from core.settings import Settings, get_settings
@@ -144,11 +144,11 @@ def test_instaloader_need_not_be_installed(stand_in: StandIn, tmp_path: Path, mo
 def test_what_a_source_lacks_is_known_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "instaloader", None)
     bare, half = Settings(), Settings(graph_user_id=SecretStr(GRAPH_USER_ID), instagram_session=SecretStr(SESSION))
-    assert "AGESCOPE_GRAPH_USER_ID and AGESCOPE_GRAPH_TOKEN" in (why_not("graph", bare) or "")
-    assert "needs AGESCOPE_GRAPH_TOKEN, set before" in (why_not("graph", half) or "")
-    assert "pip install" in (why_not("instaloader", bare) or "")
-    assert "flagged" in (why_not("web", half, useproxies=True) or "")
-    assert why_not("web", half) is why_not("web", bare, useproxies=True) is None
+    assert "AGESCOPE_GRAPH_USER_ID and AGESCOPE_GRAPH_TOKEN" in (unavailable_reason("graph", bare) or "")
+    assert "needs AGESCOPE_GRAPH_TOKEN, set before" in (unavailable_reason("graph", half) or "")
+    assert "pip install" in (unavailable_reason("instaloader", bare) or "")
+    assert "flagged" in (unavailable_reason("web", half, useproxies=True) or "")
+    assert unavailable_reason("web", half) is unavailable_reason("web", bare, useproxies=True) is None
 
 
 def test_instaloader_leaves_other_users_of_requests_alone(stand_in: StandIn, tmp_path: Path) -> None:

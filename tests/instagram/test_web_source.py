@@ -15,13 +15,13 @@ from pydantic import SecretStr
 
 from core.errors import InputError, Stopped
 from core.instagram import errors
-from core.instagram.client import MOST_REFUSALS, Line
+from core.instagram.client import MOST_REFUSALS, RequestClient
 from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
-from core.instagram.route_health import Doors
+from core.instagram.route_health import RouteHealth
 from core.instagram.routes import load_routes
 from core.instagram.source import Page
-from core.instagram.state import Memory, state_dir
+from core.instagram.state import StateFile, state_dir
 from core.instagram.web_session import Session, clean_cookie
 from core.instagram.web_source import WebSource
 from core.jobs.progress import Progress, no_progress
@@ -42,7 +42,9 @@ FAST = Pace(limits=[Limit(1000, 1)], backoff=(0.001, 1.0))
 def web(stand_in: StandIn, cookie: str | None = None, pace: Pace = FAST, data_dir: Path | None = None) -> Iterator:
     with no_progress() as progress:
         secret = SecretStr(cookie) if cookie else None
-        source = WebSource(Line(pace, progress), stand_in.url, load_routes(data_dir or Path("nowhere")), secret)
+        source = WebSource(
+            RequestClient(pace, progress), stand_in.url, load_routes(data_dir or Path("nowhere")), secret
+        )
         try:
             yield source
         finally:
@@ -82,7 +84,7 @@ def test_what_is_closed_and_the_tokens_are_remembered_by_the_next_run(stand_in: 
 def test_what_was_closed_is_tried_again_where_nothing_else_is_open(stand_in: StandIn) -> None:
     stand_in.fail("profile", "rollout")
     stand_in.fail("page", "home_redirect")
-    with web(stand_in) as source, pytest.raises(errors.NoRouteLeft, match="session cookie"):
+    with web(stand_in) as source, pytest.raises(errors.NoRouteError, match="session cookie"):
         source.page("anna", None, 10)
     stand_in.recover()
     stand_in.add("anna", posts=2)
@@ -124,7 +126,7 @@ def test_a_retired_query_is_repaired_by_a_file_in_the_data_folder(stand_in: Stan
     stand_in.doc_ids["timeline"] = "777"
     stand_in.fail("profile", "home_redirect")
     stand_in.fail("page", "home_redirect")
-    with web(stand_in, SESSION) as source, pytest.raises(errors.NoRouteLeft):
+    with web(stand_in, SESSION) as source, pytest.raises(errors.NoRouteError):
         source.page("anna", None, 10)
     (tmp_path / "routes.toml").write_text('[routes.timeline]\ndoc_id = "777"\n')
     with web(stand_in, SESSION, data_dir=tmp_path) as source:
@@ -202,7 +204,7 @@ def test_a_post_that_is_gone_is_left_out(stand_in: StandIn) -> None:
 @pytest.mark.parametrize("how", ["checkpoint", "feedback", "challenge_redirect", "user_agent"])
 def test_after_a_checkpoint_nothing_further_is_asked(stand_in: StandIn, how: str) -> None:
     stand_in.fail("*", how)
-    with web(stand_in) as source, pytest.raises(errors.StopsTheRun):
+    with web(stand_in) as source, pytest.raises(errors.FatalError):
         source.page("anna", None, 10)
     assert len(stand_in.seen) == 1
 
@@ -226,7 +228,7 @@ class Waits(Progress):
 
 def waiting(stand_in: StandIn, pace: Pace) -> tuple[WebSource, Waits]:
     waits = Waits()
-    return WebSource(Line(pace, waits), stand_in.url, load_routes(Path("nowhere"))), waits
+    return WebSource(RequestClient(pace, waits), stand_in.url, load_routes(Path("nowhere"))), waits
 
 
 def test_waits_after_faults_grow_by_the_given_back_off(stand_in: StandIn) -> None:
@@ -294,7 +296,7 @@ def test_half_way_a_slowed_route_is_waited_for(stand_in: StandIn) -> None:
 def test_a_wait_ends_when_the_run_is_stopped(stand_in: StandIn) -> None:
     stand_in.fail("profile", "too_many")
     with Progress("", terminal=False) as progress:
-        line = Line(Pace([Limit(1000, 1)]), progress)
+        line = RequestClient(Pace([Limit(1000, 1)]), progress)
         source = WebSource(line, stand_in.url, load_routes(Path("nowhere")))
         progress.event = lambda **record: progress.request_stop()  # type: ignore[method-assign]
         with pytest.raises(Stopped):
@@ -311,7 +313,7 @@ def test_a_wait_for_the_limits_that_is_ended_counts_as_no_request(stand_in: Stan
             progress.check()
 
         progress.wait = stopped_while_waiting  # type: ignore[method-assign]
-        source = WebSource(Line(Pace([Limit(1, 3600)]), progress), stand_in.url, load_routes(Path("nowhere")))
+        source = WebSource(RequestClient(Pace([Limit(1, 3600)]), progress), stand_in.url, load_routes(Path("nowhere")))
         source.page("anna", None, 10)
         with pytest.raises(Stopped):
             source.page("bob", None, 10)
@@ -320,10 +322,10 @@ def test_a_wait_for_the_limits_that_is_ended_counts_as_no_request(stand_in: Stan
 
 
 def test_memory_survives_a_damaged_file(tmp_path: Path) -> None:
-    memory = Memory("here", tmp_path / "memory.json")
+    memory = StateFile("here", tmp_path / "memory.json")
     memory.keep("tokens", {"lsd": "x"})
-    assert Memory("here", tmp_path / "memory.json").get("tokens") == {"lsd": "x"}
-    assert Memory("there", tmp_path / "memory.json").get("tokens") is None
+    assert StateFile("here", tmp_path / "memory.json").get("tokens") == {"lsd": "x"}
+    assert StateFile("there", tmp_path / "memory.json").get("tokens") is None
     assert memory.get("tokens", max_age_s=0) is None
     (tmp_path / "memory.json").write_text("[")
     assert memory.get("tokens") is None
@@ -375,8 +377,8 @@ def offline(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebS
         monkeypatch.setattr(Session, "get_json", lambda *_, **__: source.content if wraps(source.content) else data)
         monkeypatch.setattr(Session, "query", lambda *_, **__: source.content if wraps(source.content) else data)
         monkeypatch.setattr(Session, "get_page", lambda *_: html.format(orjson.dumps(source.content).decode()))
-        monkeypatch.setattr(Doors, "is_open", lambda *_: True)
-        monkeypatch.setattr(Doors, "failed", lambda *_: None)
+        monkeypatch.setattr(RouteHealth, "is_open", lambda *_: True)
+        monkeypatch.setattr(RouteHealth, "failed", lambda *_: None)
         yield source
 
 

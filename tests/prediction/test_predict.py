@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.precision import Numbers
+from core.encoder.precision import DType
 from core.encoder.pretrained import load_config, load_tokenizer
 from core.encoder.user_encoder import UserEncoder
 from core.encoder.weights import write_weights
@@ -22,7 +22,7 @@ from core.errors import AgeScopeError, InputError, Stopped
 from core.evaluation.evaluate import read_predictions
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import ModelSettings
-from core.models.loading import load_predictor, usable_numbers, use_numbers
+from core.models.loading import load_predictor, select_dtype, usable_numbers
 from core.models.predictor import EncoderPredictor
 from core.prediction.arguments import PredictArguments
 from core.prediction.predict import PredictSummary, Sample, predict
@@ -33,7 +33,7 @@ from core.storage.predictions_file import HEADER, PartialPredictions, prediction
 from core.utils.spreadsheets import plain_name, safe_name
 from tests.tiny_models import captions, study
 
-ALL: list[Numbers] = ["float32", "bfloat16", "int8"]
+ALL: list[DType] = ["float32", "bfloat16", "int8"]
 
 
 @pytest.fixture(scope="module")
@@ -333,7 +333,7 @@ def test_arguments_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
     ],
 )
 def test_numbers_are_used_only_where_the_model_loses_nothing_by_them(
-    own: Any, losses: dict[str, float], possible: list[Numbers], usable: list[Numbers]
+    own: Any, losses: dict[str, float], possible: list[DType], usable: list[DType]
 ) -> None:
     settings = ModelSettings("x", "w.pth", numbers=own, auc_losses=losses)
     assert usable_numbers(settings, possible) == usable
@@ -353,11 +353,11 @@ def test_numbers_are_used_only_where_the_model_loses_nothing_by_them(
 def test_fast_takes_the_quickest_numbers_that_cost_nothing_and_says_which(
     model: Path, own: Any, losses: dict[str, float], wanted: Any, used: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.models.loading.possible_numbers", lambda model: ALL)
+    monkeypatch.setattr("core.models.loading.supported_dtypes", lambda model: ALL)
     monkeypatch.setattr("core.models.loading.quickest", lambda model, among, *_: among[-1])
     predictor = load_predictor(model)
     assert isinstance(predictor, EncoderPredictor)
     predictor.settings = replace(predictor.settings, numbers=own, auc_losses=losses)
-    use_numbers(predictor, wanted)
+    select_dtype(predictor, wanted)
     assert (predictor.encoder.numbers, predictor.settings.numbers) == (used, used)
     assert predictor.settings.precision == ("exact" if used == "float32" else "fast")

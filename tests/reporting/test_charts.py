@@ -11,8 +11,8 @@ PREDICTIONS = pd.DataFrame({"probability": [0.1, 0.5, 0.9], "age": [16, 30, None
 
 def test_a_moved_threshold_changes_the_data_of_a_chart_alone() -> None:
     counts = charts.histogram(PREDICTIONS, 21)
-    before = charts.steady(charts.probabilities(counts, 21, 0.5, (0.4, 0.6)))
-    after = charts.steady(charts.probabilities(counts, 21, 0.7, (0.4, 0.8)))
+    before = charts.stable_spec(charts.probabilities(counts, 21, 0.5, (0.4, 0.6)))
+    after = charts.stable_spec(charts.probabilities(counts, 21, 0.7, (0.4, 0.8)))
     band, bars, threshold = before.pop("datasets").values()
     moved_band, same_bars, moved_threshold = after.pop("datasets").values()
     assert before == after

@@ -12,7 +12,7 @@ from core.evaluation.prevalence import prevalence_of
 from core.index import Counts
 from core.models.folder import ModelInfo, ModelSettings
 from core.reporting.methods_text import methods_section
-from core.reporting.run_results import Run, RunView
+from core.reporting.run_results import Run, RunAtThreshold
 from core.reporting.study_report import report
 from core.storage.predictions_file import as_csv, prediction
 
@@ -20,7 +20,7 @@ COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 3
 
 
 @pytest.fixture
-def view(tmp_path: Path) -> RunView:
+def view(tmp_path: Path) -> RunAtThreshold:
     """300 accounts, 100 of them labelled and unknown to a model of medium quality."""
     rng = np.random.default_rng(7)
     ages = rng.choice([14, 17, 19, 22, 30, 45], 300)
@@ -38,24 +38,24 @@ def view(tmp_path: Path) -> RunView:
     )
     table.loc[299, ["probability", "prediction"]] = np.nan
     model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), {"split": {}})
-    return RunView(Run("run", table, model, 21), 0.5, 0.9)
+    return RunAtThreshold(Run("run", table, model, 21), 0.5, 0.9)
 
 
-def test_counts_and_errors_follow_the_threshold(view: RunView) -> None:
+def test_counts_and_errors_follow_the_threshold(view: RunAtThreshold) -> None:
     strict = replace(view, threshold=0.9)
     assert strict.counted[0] < view.counted[0] and strict.counted[1] == view.counted[1] == 299
     assert strict.errors["predicted at least 21"].sum() < view.errors["predicted at least 21"].sum()
     assert view.errors.iloc[:, 1:3].to_numpy().sum() == 100
 
 
-def test_shares_are_those_of_the_command_line(view: RunView) -> None:
+def test_shares_are_those_of_the_command_line(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     expected = prevalence_of(view.run.predictions, view.run.model, 21, 0.5)
     assert view.prevalence == expected
     assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
 
 
-def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunView) -> None:
+def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     seen = [f"user_{at}" for at in range(100, 180)]
     model = replace(view.run.model, training={"split": {"train": seen[:60], "validation": [], "test": seen[60:]}})
@@ -70,7 +70,7 @@ def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunView) ->
     assert gone.counted[1] == 299 and gone.run.counted_in_words == "Of all 299 predicted accounts."
 
 
-def test_the_whole_list_counts_known_ages_as_they_are(view: RunView) -> None:
+def test_the_whole_list_counts_known_ages_as_they_are(view: RunAtThreshold) -> None:
     ages = view.run.predictions["age"]
     known = int((ages >= 21).sum())
     rest = replace(view, run=replace(view.run, predictions=view.run.predictions[ages.isna()]))
@@ -84,7 +84,7 @@ def test_the_whole_list_counts_known_ages_as_they_are(view: RunView) -> None:
     assert rest.whole_list is None
 
 
-def test_the_text_for_a_paper_holds_the_figures(view: RunView) -> None:
+def test_the_text_for_a_paper_holds_the_figures(view: RunAtThreshold) -> None:
     text = methods_section(view)
     rates = view.prevalence["error_rates"]  # type: ignore[index]
     assert f"{view.counted[0]} (" in text and "299 accounts that the model had not seen" in text
@@ -94,7 +94,7 @@ def test_the_text_for_a_paper_holds_the_figures(view: RunView) -> None:
     )
 
 
-def test_ages_of_hardly_anybody_are_not_drawn(view: RunView) -> None:
+def test_ages_of_hardly_anybody_are_not_drawn(view: RunAtThreshold) -> None:
     table = view.run.predictions.copy()
     table.loc[0, "age"] = 77
     drawn = {
@@ -104,7 +104,7 @@ def test_ages_of_hardly_anybody_are_not_drawn(view: RunView) -> None:
     assert drawn["Accuracy by known age"]["accounts"].min() >= 5
 
 
-def test_the_band_holds_what_is_uncertain(view: RunView) -> None:
+def test_the_band_holds_what_is_uncertain(view: RunAtThreshold) -> None:
     assert view.band is not None and view.band.low < 0.5 < view.band.high
     inside = view.run.predictions["probability"].between(view.band.low, view.band.high, inclusive="neither")
     assert view.uncertain.sum() == inside.sum() > 0
@@ -112,14 +112,14 @@ def test_the_band_holds_what_is_uncertain(view: RunView) -> None:
     assert replace(view, wanted=None).uncertain.sum() == 0
 
 
-def test_downloads_say_what_is_uncertain_and_what_is_unknown(view: RunView) -> None:
+def test_downloads_say_what_is_uncertain_and_what_is_unknown(view: RunAtThreshold) -> None:
     table = view.downloads()
     assert table["prediction"].isna().sum() == 1
     assert table["uncertain"].sum() == view.uncertain.sum()
     assert "prediction" in as_csv(prediction(r.username, r.probability, 0.5, r.posts) for r in table.itertuples())
 
 
-def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunView) -> None:
+def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunAtThreshold) -> None:
     bare = replace(view, run=replace(view.run, predictions=view.run.predictions.assign(age=np.nan), model=None))
     assert bare.judged is None and bare.errors.empty and bare.band is None
     assert isinstance(bare.prevalence, str) and bare.shares.empty
@@ -127,7 +127,7 @@ def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunView) -> No
     assert "folder is gone" in report(bare, COUNTS, {})
 
 
-def test_the_report_holds_the_figures_and_names_nobody(view: RunView) -> None:
+def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     (view.run.model.folder / "README.md").write_text("# A card")
     details = {"created_at": "2026-11-01T12:00:00Z", "encoder": "some-encoder", "drift": {"warnings": ["They differ."]}}

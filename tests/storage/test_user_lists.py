@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.storage.account_files import file_name
 from core.storage.user_lists import (
     Rejected,
-    free_stem,
+    available_name,
     labels_in_list,
     read_labels,
     read_user_list,
@@ -200,7 +200,7 @@ def test_a_canonical_name_stays_as_it_is(name: str) -> None:
 def test_an_uploaded_list_does_not_replace_another_of_its_name(tmp_path: Path) -> None:
     first, other = (read_user_list(text, "list") for text in (b"anna\nbert\n", b"cara\n"))
     write_user_list(tmp_path / "people.csv", first)
-    assert free_stem("people", (tmp_path, first)) == "people"  # the same again
-    assert free_stem("people", (tmp_path, other)) == "people-2"
+    assert available_name("people", (tmp_path, first)) == "people"  # the same again
+    assert available_name("people", (tmp_path, other)) == "people-2"
     write_user_list(tmp_path / "people-2.csv", other)
-    assert free_stem("people", (tmp_path, first), (tmp_path, other)) == "people-3"
+    assert available_name("people", (tmp_path, first), (tmp_path, other)) == "people-3"

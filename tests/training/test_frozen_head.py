@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.engines import possible_numbers
+from core.encoder.engines import supported_dtypes
 from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.encoder.user_encoder import UserEncoder
 from core.encoder.vector_cache import CACHE_FILE, VectorCache, Vectors
@@ -71,13 +71,13 @@ def test_another_length_text_encoder_or_engine_and_other_numbers_are_encoded_ane
     cache = VectorCache(tmp_path)
     with no_progress() as progress:
         counting(model, encoder, cache).vectors(USERS, progress)
-        others = possible_numbers(model)[1:]  # none where the processor computes in 32 bits only
+        others = supported_dtypes(model)[1:]  # none where the processor computes in 32 bits only
         for change in ("length", "text", "encoder", *others, "engine"):
             users = [[*USERS[0], "one more"]] if change == "text" else USERS[:1]
             if change == "encoder":
                 torch.nn.init.normal_(model.bert.embeddings.word_embeddings.weight)
             if change == "engine":
-                monkeypatch.setattr("core.encoder.user_encoder.EDITION", 0)
+                monkeypatch.setattr("core.encoder.user_encoder.ENGINE_VERSION", 0)
             counted = counting(model, encoder, cache, 5 if change == "length" else 18)
             counted.numbers = change if change in others else "float32"  # type: ignore[assignment]
             counted.vectors(users, progress)
@@ -199,7 +199,7 @@ def test_other_cutoffs_and_seeds_need_no_new_encoding(
     encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "core.training.save_model.possible_numbers", lambda model: []
+        "core.training.save_model.supported_dtypes", lambda model: []
     )  # which would try the other numbers, too
     encoded: list[int] = []
     compute = UserEncoder._compute
@@ -243,7 +243,7 @@ def test_numbers_that_move_all_probabilities_are_not_offered(
     moved: float, kept: bool, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The AUC alone would not notice; the threshold would."""
-    monkeypatch.setattr("core.training.save_model.possible_numbers", lambda model: ["float32", "bfloat16"])
+    monkeypatch.setattr("core.training.save_model.supported_dtypes", lambda model: ["float32", "bfloat16"])
     probabilities = EncoderPredictor.probabilities
 
     def shifted(self: EncoderPredictor, captions: Sequence[Sequence[str]]) -> object:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.training.near_duplicates import near_duplicates
-from core.training.splits import k_folds, read_split, split_accounts, straddling, write_split
+from core.training.splits import groups_across_parts, k_folds, read_split, split_accounts, write_split
 
 BLOGS = Path(__file__).parents[3] / "shared" / "data" / "blogs" / "posts.csv.gz"
 
@@ -31,7 +31,7 @@ def test_everyone_is_in_exactly_one_part_and_twins_share_it(number: int, share: 
     groups = [[f"u{3 * pair}", f"u{3 * pair + 1}", "unknown"] for pair in range(pairs)]
     parts = split_accounts(strata, seed, groups=groups)
     assert Counter(username for part in parts.values() for username in part) == Counter(list(strata))
-    assert straddling(parts, groups) == []
+    assert groups_across_parts(parts, groups) == []
 
 
 def test_each_part_has_the_strata_in_proportion() -> None:
@@ -68,7 +68,7 @@ def test_folds_test_everyone_once_and_keep_twins_on_one_side() -> None:
     for fold in folds:
         assert not set(fold["train"]) & set(fold["test"])
         assert len(fold["train"]) + len(fold["test"]) == 103
-        assert straddling(fold, groups) == []
+        assert groups_across_parts(fold, groups) == []
         assert 19 <= len(fold["test"]) <= 23
 
 

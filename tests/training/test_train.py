@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy
-from core.encoder.engines import possible_numbers
+from core.encoder.engines import supported_dtypes
 from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.encoder.tokenization import tokenize
 from core.encoder.weights import read_weights
@@ -82,7 +82,7 @@ def test_a_model_is_learnt_and_its_folder_says_how(data: tuple[Path, Path], enco
     assert all(f"{-loss:+.4f} in {numbers}" in card for numbers, loss in losses.items())
     predictor = load_predictor(folder)
     assert isinstance(predictor, EncoderPredictor)
-    assert {"float32", *losses} <= set(possible_numbers(predictor.model))
+    assert {"float32", *losses} <= set(supported_dtypes(predictor.model))
     assert all(name not in card for name in info.training["split"]["test"])
 
     assert [event["step"] for event in events(job, "step")] == [20, 40, 62, 82, 104, 124]
