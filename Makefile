@@ -15,10 +15,10 @@ run: setup
 	$(BIN)/streamlit run app.py $(ARGUMENTS)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 fast: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,13 @@ from core.settings import get_settings
 from tests.stand_in.fixtures import stand_in
 
 __all__ = ["stand_in"]
+
+
+def pytest_configure() -> None:
+    """Tests that run beside each other share the cores, instead of each asking for all of them."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if beside > 1:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // beside)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

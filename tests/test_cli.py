@@ -78,6 +78,7 @@ def test_usage_errors_have_status_2(arguments: tuple[str, ...]) -> None:
     assert core(*arguments).returncode == 2
 
 
+@pytest.mark.slow
 def test_import_and_evaluate_speak_json_on_standard_output(tmp_path: Path) -> None:
     (tmp_path / "posts.csv").write_text("username,caption\nanna,hello\nbob,school\n")
     imported = core("import", tmp_path / "posts.csv", "--output-dir", tmp_path / "accounts")
@@ -91,6 +92,7 @@ def test_import_and_evaluate_speak_json_on_standard_output(tmp_path: Path) -> No
     assert json.loads(evaluated.stdout)["metrics"]["accuracy"]["value"] == 1.0
 
 
+@pytest.mark.slow
 def test_reindex_makes_the_index_anew(tmp_path: Path) -> None:
     data = tmp_path / "data"
     (tmp_path / "posts.csv").write_text("username,caption\nanna,hello\n")
@@ -108,6 +110,7 @@ def test_app_hands_what_follows_to_the_dashboards_server(tmp_path: Path) -> None
     assert "'--server.port'" in done.stderr and "'none' is not a valid int" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "method"),
     [(("--epoch-num", 1), "finetuned"), (("--freeze-encoder",), "frozen"), (("--recipe", "best"), "combined")],

@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Dashboard, free_port, start_dashboard, stop_dashboard
 
+pytestmark = pytest.mark.browser
+
 CLIENT = "agescope"
 
 

@@ -108,6 +108,7 @@ def wait_for_requests(stand_in: StandIn, number: int) -> None:
         threading.Event().wait(0.0005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cookie", "accounts"), [("", 3 * KILLS // 10), (SESSION, 5 * KILLS)], ids=["logged out", "logged in"]
 )

@@ -724,6 +724,7 @@ def test_an_import_can_be_stopped_and_done_again(tmp_path: Path) -> None:
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "blogs" / "posts.csv.gz"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.exists(), reason="the development data is not here")
 def test_real_blogs_are_read_whole() -> None:
     accounts = list(read(REAL))

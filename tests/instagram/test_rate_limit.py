@@ -70,6 +70,7 @@ def simulate(limiter: SharedLimiter, clock: Clock, number: int, latency: random.
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jitter", [0.0, 20.0])
 def test_the_recommended_limits_are_kept_and_used_for_a_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jitter: float

@@ -41,6 +41,7 @@ def test_the_sample_has_what_its_readme_says() -> None:
     assert sum(18 <= age <= 24 for age in labels.ages.values()) >= 100
 
 
+@pytest.mark.slow
 def test_loading_it_fills_an_empty_study(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     load_sample(settings)

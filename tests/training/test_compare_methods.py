@@ -34,6 +34,7 @@ def comparison(folder: Path) -> dict[str, Any]:
     return orjson.loads((folder / "comparison.json").read_bytes())
 
 
+@pytest.mark.slow
 def test_every_method_is_tested_on_the_same_accounts_and_can_predict(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:
@@ -58,6 +59,7 @@ def test_every_method_is_tested_on_the_same_accounts_and_can_predict(
     assert "| 21 | TF-IDF |" in (folder / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_folds_test_every_account_once_and_the_models_learn_from_all(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:
@@ -86,6 +88,7 @@ class StopAtMethod(Progress):
             self.request_stop()
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_goes_on_and_does_nothing_twice(
     data: tuple[Path, Path], encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

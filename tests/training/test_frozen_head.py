@@ -179,6 +179,7 @@ def test_the_encoder_is_not_touched_and_the_same_seed_gives_the_same_head(encode
 # ---------------------------------------------------------------------------------- the command
 
 
+@pytest.mark.slow
 def test_train_frozen_makes_a_model_like_any_other(encoder: str, tmp_path: Path) -> None:
     accounts, labels = study(tmp_path, accounts=120, posts=12)
     given = TrainArguments(
@@ -195,6 +196,7 @@ def test_train_frozen_makes_a_model_like_any_other(encoder: str, tmp_path: Path)
     assert all(torch.equal(tensor, before[name]) for name, tensor in predictor.model.bert.state_dict().items())
 
 
+@pytest.mark.slow
 def test_other_cutoffs_and_seeds_need_no_new_encoding(
     encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +240,7 @@ def test_stopping_while_encoding_keeps_what_was_encoded(model: AgeClassifier, en
     assert 0 < second.encoded < 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moved", "kept"), [(0.0, True), (0.1, False)])
 def test_numbers_that_move_all_probabilities_are_not_offered(
     moved: float, kept: bool, encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

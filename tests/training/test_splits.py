@@ -123,6 +123,7 @@ def test_accounts_without_text_have_no_twin() -> None:
     assert near_duplicates([("anna", []), ("bob", ["", "🎉", "..."])]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BLOGS.exists(), reason="the development data are not here")
 def test_renamed_copies_of_real_accounts_are_found_and_hardly_anyone_else_is() -> None:
     table = pd.read_csv(BLOGS).dropna(subset="caption")

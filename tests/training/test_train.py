@@ -416,6 +416,7 @@ with no_progress() as progress:
 """
 
 
+@pytest.mark.slow
 def test_after_kill_9_training_goes_on_from_its_last_checkpoint(
     data: tuple[Path, Path], encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
