@@ -77,7 +77,7 @@ def test_a_recipe_names_the_files_to_touch_and_a_test_to_copy(recipe: str) -> No
 def test_the_readme_is_short_and_keeps_the_two_commands_where_they_are_looked_for() -> None:
     readme = text(README)
     assert len(readme.splitlines()) < 120
-    for mark, command in (("run", "streamlit run app.py"), ("test", "python -m pytest")):
+    for mark, command in (("run", "streamlit run app.py"), ("test", "python -m pytest -n auto --dist loadfile")):
         found = re.search(rf"<!-- {mark} -->\n```bash\n(.+)\n```", readme)
         assert found and found.group(1).endswith(command)
 
