@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.importers.archives import Piece
 from core.importers.results import Context, Found, Ignored, NotUnderstood, account, with_ids
 from core.storage.models import Post
-from core.storage.post_parsing import parse_time
+from core.storage.moments import parse_time
 
 LOOKED_FOR = "the posts of an export (a list with media, uri, creation_timestamp)"
 

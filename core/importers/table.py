@@ -24,7 +24,7 @@ from core.errors import InputError
 from core.importers.archives import Piece
 from core.importers.results import Context, Found, FoundLabels, NotUnderstood, account, with_ids
 from core.storage.models import Post
-from core.storage.post_parsing import parse_time
+from core.storage.moments import parse_time
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username, username_error
 

@@ -12,7 +12,7 @@ import pyarrow.csv
 from core.errors import InputError
 from core.index.account_reader import languages_of, read_batch
 from core.index.scan import FileKind, FoundFile
-from core.storage.post_parsing import parse_time
+from core.storage.moments import parse_time
 from core.storage.user_lists import read_labels, read_user_list
 from core.utils.spreadsheets import plain_name
 

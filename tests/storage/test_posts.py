@@ -10,7 +10,8 @@ import pytest
 from core.errors import AgeScopeError, InputError
 from core.storage.account_files import account_files, read_account, write_account
 from core.storage.models import Account, Post
-from core.storage.post_parsing import parse_post, parse_time
+from core.storage.moments import parse_time
+from core.storage.post_parsing import parse_post
 
 
 @pytest.mark.parametrize(

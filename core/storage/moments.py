@@ -1,0 +1,93 @@
+"""Moments as other tools write them, in every form that can mean only one thing."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
+_ZONES = {"utc": 0, "gmt": 0, "z": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6}
+_ZONES |= {"pst": -8, "pdt": -7, "cet": 1, "cest": 2}
+"""Hours from UTC; the American ones as CrowdTangle wrote them."""
+
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?\s*(?P<half>[ap]\.?m\.?)?"
+_ZONE = r"(?P<zone>[+-]\d\d:?\d\d|[A-Za-z]{1,4})?"
+_DAY_NAME = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
+_MONTH = r"(?P<name>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\.?"
+_FORMS = [
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"(?P<year>\d{{4}})[/.](?P<month>\d{{1,2}})[/.](?P<day>\d{{1,2}})(?:[T\s]+{_CLOCK}\s*{_ZONE})?",
+        rf"(?P<year>\d{{4}})-(?P<month>\d{{1,2}})-(?P<day>\d{{1,2}})(?:[T\s]+{_CLOCK}\s*{_ZONE})?",
+        rf"{_DAY_NAME}{_MONTH}\s+(?P<day>\d{{1,2}}),?\s+(?P<year>\d{{4}})(?:,?\s+(?:at\s+)?{_CLOCK}\s*{_ZONE})?",
+        rf"{_DAY_NAME}(?P<day>\d{{1,2}})[\s-]{_MONTH}[\s,-]+(?P<year>\d{{4}})(?:,?\s+(?:at\s+)?{_CLOCK}\s*{_ZONE})?",
+        rf"{_DAY_NAME}{_MONTH}\s+(?P<day>\d{{1,2}})\s+{_CLOCK}\s+{_ZONE}\s*(?P<year>\d{{4}})",
+    )
+]
+
+
+def parse_time(value: object) -> datetime | None:
+    """A moment in UTC, to the second; None where ``value`` is none, or could mean two.
+
+    Read are seconds, milliseconds and microseconds since 1970, ISO 8601 and its relations
+    (``2024/05/01 10:00``, ``2024-05-01 10:00:00 EST``), and English forms with the month's name
+    (``May 1, 2024 5:31 pm``, ``Wed May 01 10:00:00 +0000 2024``). What bears no zone counts as UTC.
+    ``01/05/2024`` may be the first of May or the fifth of January, and is not read.
+    """
+    if isinstance(value, str):
+        value = value.replace("\u202f", " ").replace("\xa0", " ").strip()
+        if re.fullmatch(r"\d{9,16}(\.\d+)?", value):
+            value = float(value)
+    try:
+        if isinstance(value, datetime):
+            return _in_utc(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(_seconds(value), UTC).replace(microsecond=0)
+        if isinstance(value, str) and 6 <= len(value) <= 60:
+            return _of_text(value)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def _seconds(value: float) -> float:
+    """Seconds since 1970 of a number that may count thousandths or millionths of them."""
+    if value > 1e14:
+        return value / 1e6
+    return value / 1e3 if value > 1e11 else value
+
+
+def _of_text(text: str) -> datetime | None:
+    try:
+        return _in_utc(datetime.fromisoformat(text))
+    except ValueError:
+        found = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
+    return _of_parts({name: part or "" for name, part in found.groupdict().items()}) if found else None
+
+
+def _of_parts(parts: dict[str, str]) -> datetime | None:
+    month = int(parts.get("month") or _MONTHS[parts["name"][:3].lower()])
+    hour = int(parts["hour"] or 0)
+    if half := parts["half"].lower():
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half.startswith("p") else 0)
+    zone = _zone(parts["zone"])
+    if zone is None:
+        return None
+    moment = datetime(int(parts["year"]), month, int(parts["day"]), hour, int(parts["minute"] or 0))
+    return _in_utc(moment.replace(second=int(parts["second"] or 0), tzinfo=zone))
+
+
+def _zone(text: str) -> timezone | None:
+    """The zone of ``+0200`` or ``EST``, UTC where there is none; None where it is not known."""
+    if not text:
+        return UTC
+    if text[0] in "+-":
+        minutes = int(text[1:3]) * 60 + int(text[-2:])
+        return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
+    hours = _ZONES.get(text.lower())
+    return None if hours is None else timezone(timedelta(hours=hours))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)

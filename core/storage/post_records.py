@@ -1,0 +1,393 @@
+"""What a record of any tool says of a post: which of its fields is the caption, the time, the id and so on.
+
+A record is an object of JSON or a row of a table, by the names of its fields. The names that tools use
+overlap (a ``caption`` may be what Instagram's image recognition says, a ``timestamp`` the moment of
+scraping), so :func:`choose_fields` looks at what stands in the fields as well, and says what it took.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+from core.storage.models import Kind
+from core.storage.moments import parse_time
+
+Field = Literal["username", "caption", "taken_at", "id", "shortcode", "likes", "comments", "kind", "age"]
+
+FIELDS: tuple[Field, ...] = get_args(Field)
+
+USUAL_NAMES: dict[Field, tuple[str, ...]] = {
+    "username": (
+        *("username", "user_name", "owner_username", "user_username", "post_owner_username", "author_username"),
+        *("user_posted", "account_handle", "account_username", "profile_username", "handle", "screen_name"),
+        *("user_screen_name", "author_screen_name", "author", "user", "account", "profile", "owner", "blogger"),
+        *("participant", "profile_name", "profile_url", "owner_url", "user_url", "account_url"),
+        *("user_id", "author_id", "owner_id", "userid", "ownerid", "participant_id"),
+    ),
+    "caption": (
+        *("caption", "caption_text", "post_caption", "edge_media_to_caption", "full_text", "text", "body"),
+        *("description", "post_description", "message", "post_text", "tweet", "content", "post", "title"),
+    ),
+    "taken_at": (
+        *("taken_at", "taken_at_timestamp", "taken_at_iso", "date_posted", "posted_at", "post_date", "pub_date"),
+        *("pubdate", "published_at", "publish_date", "publication_date", "post_created", "creation_time"),
+        *("creation_timestamp", "unix_timestamp", "created_at", "created_time", "created_utc", "utc_time"),
+        *("date_utc", "created", "datetime", "date", "time", "timestamp"),
+    ),
+    "id": ("post_id", "post_pk", "platform_id", "pk", "id", "media_id", "tweet_id", "status_id", "object_id"),
+    "shortcode": (
+        *("post_shortcode", "shortcode", "code", "short_code", "post_url", "post_link", "permalink", "url", "link"),
+        *("media_url", "input_url"),
+    ),
+    "likes": (
+        *("likes", "like_count", "likes_count", "likescount", "num_likes", "number_of_likes", "edge_liked_by_count"),
+        *("liked_by_count", "edge_media_preview_like_count", "preview_like_count", "statistics_like_count"),
+        *("statistics_actual_like_count", "statistics_actual_favorite_count", "actual_like_count"),
+        *("actual_favorite_count", "favorite_count"),
+    ),
+    "comments": (
+        *("comments", "comment_count", "comments_count", "commentscount", "num_comments", "number_of_comments"),
+        *("edge_media_to_comment_count", "edge_media_to_parent_comment_count", "statistics_comment_count"),
+        *("statistics_actual_comment_count", "actual_comment_count"),
+    ),
+    "kind": ("typename", "media_type", "content_type", "post_type", "product_type", "type", "is_video", "is_sidecar"),
+    "age": ("age", "labeled_age", "labelled_age"),
+}
+"""What each field is usually called, the best name first, as :func:`plain_name` writes it."""
+
+SAMPLE = 100
+"""How many records are enough to judge what stands in a field."""
+
+_WEAK_CAPTIONS = {"title", "content", "post"}
+"""Names that are the caption only where no better one is there."""
+_CODE_NAMES = {"post_shortcode", "shortcode", "code", "short_code"}
+"""Names under which a short code stands alone; under the others, it is part of an address."""
+_PHANTOMBUSTER = {"post_url", "query"}
+"""Names that only Phantombuster's tables have together; their ``timestamp`` is the moment of scraping."""
+_MEDIA_TYPES: dict[object, Kind] = {1: "image", 2: "video", 8: "carousel", "1": "image", "2": "video", "8": "carousel"}
+_TYPE_NAMES: dict[str, Kind] = {
+    **dict.fromkeys(("image", "photo", "picture", "feed"), "image"),
+    **dict.fromkeys(("video", "clip", "clips", "reel", "reels", "igtv"), "video"),
+    **dict.fromkeys(("sidecar", "carousel", "carousel_album", "carousel_container", "album"), "carousel"),
+}
+_IS_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_POST_ADDRESS = re.compile(
+    r"(?:instagram\.com|instagr\.am)/(?:share/|(?P<owner>[\w.]{1,30})/)?(?:p|reels?|tv)/"
+    r"(?!audio/|videos/)(?P<code>[\w-]{2,64})(?![\w-])",
+    re.ASCII,
+)
+_CODE = re.compile(r"(?!\d+$)[\w-]{2,64}", re.ASCII)
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+$")
+_SEEN_IN_PICTURE = re.compile(
+    r"may be (an? )?(image|\w+ of|\w+ and|closeup|cartoon|text|meme|\d)|image may contain|no photo description"
+    r"|(könnte|kann) (ein bild|\w+) (von|sein|enthalten)|peut être une image|puede ser una imagen|pode ser uma imagem"
+    r"|potrebbe essere un'immagine|afbeelding zijn van|kan vara en bild|kan være et bilde|может быть изображение",
+    re.IGNORECASE,
+)
+_PICTURE_BY = re.compile(
+    r"(photo|video|image|reel|post|foto|vidéo|vídeo|imagen)( \w+)? (by|von|par|de|di|door|av|af) .{1,80}? "
+    r"(on|in|am|le|el|em|il|op|den) .{0,12}\d",
+    re.IGNORECASE,
+)
+_NO_CAPTION_NAME = re.compile(
+    r"accessib|(^|_)alt(_|$)|name|bio|(url|link|id|ids|token|key|path|src|uri|query|agent|location|address)(_|$)"
+    r"|hashtag|tag|mention|date|time|_at$|type|lang|comment|reply|context|headline|caption_is|error|version"
+)
+
+
+@dataclass(frozen=True)
+class PostReading:
+    """What a record says of a post; None where it does not say.
+
+    Attributes:
+        username: as written, which may be an address of a profile.
+        unread_time: a time that stands there and cannot be read, cut short.
+        age: as written.
+    """
+
+    username: str | None = None
+    caption: str | None = None
+    taken_at: datetime | None = None
+    unread_time: str | None = None
+    id: str | None = None
+    shortcode: str | None = None
+    likes: int | None = None
+    comments: int | None = None
+    kind: Kind = "unknown"
+    age: str | None = None
+
+
+@dataclass(frozen=True)
+class FieldChoice:
+    """Which names of a source stand for which field of a post, the first asked first.
+
+    Attributes:
+        names: by field, names as the source writes them.
+        passed_over: names that looked like a field and are none, and what they are.
+    """
+
+    names: Mapping[Field, tuple[str, ...]]
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+
+    def in_words(self) -> str:
+        """What was taken for what: ``caption from 'description', taken_at from 'pubDate'``."""
+        taken = [f"{wanted} from {names[0][:40]!r}" for wanted, names in self.names.items() if names]
+        passed = [f"{name[:40]!r} is {what}" for name, what in self.passed_over.items()]
+        return ", ".join(taken) + (f" ({'; '.join(passed)})" if passed else "")
+
+
+def plain_name(name: str) -> str:
+    """A field's name in lower case with ``_`` between its words: ``ownerUsername`` is ``owner_username``."""
+    words = re.sub(r"[^\w]+", "_", _IS_CAMEL.sub("_", name.strip().strip("\ufeff")))
+    return re.sub(r"_+", "_", words).strip("_").lower()
+
+
+def choose_fields(
+    names: Iterable[str],
+    samples: Sequence[Mapping[str, object]] = (),
+    chosen: Mapping[Field, str] | None = None,
+) -> FieldChoice:
+    """Decide which name stands for which field.
+
+    Args:
+        names: all names of the source, flat (see :func:`flattened`).
+        samples: its first records, to judge by what stands in them; without any, names alone decide.
+        chosen: what a person said, by field; it counts for more than anything found.
+    """
+    plain: dict[str, str] = {}
+    for name in names:
+        plain.setdefault(plain_name(name), name)
+    passed_over: dict[str, str] = {}
+    found = {wanted: [plain[usual] for usual in USUAL_NAMES[wanted] if usual in plain] for wanted in FIELDS}
+    found["username"] = [name for name in found["username"] if not _is_owner_number(name, bool(samples))]
+    found["caption"] = _captions(found["caption"], samples, passed_over)
+    found["taken_at"] = _times(found["taken_at"], plain, samples, passed_over)
+    if samples:
+        found["username"] = _filled(found["username"], samples)[:1] or found["username"][:1]
+    for wanted, name in (chosen or {}).items():
+        found[wanted] = [name]
+    return FieldChoice({wanted: tuple(found[wanted]) for wanted in FIELDS}, passed_over)
+
+
+def read_record(record: Mapping[str, Any], choice: FieldChoice | None = None) -> PostReading:
+    """What a record says of a post.
+
+    Args:
+        record: an object or a row, nested or flat.
+        choice: which field is what; without one, the record's own names decide.
+    """
+    flat = flattened(record)
+    names = (choice or _choice_of(tuple(flat))).names
+    written = next((flat[name] for name in names["taken_at"] if not _is_missing(flat.get(name))), None)
+    taken_at = parse_time(written)
+    addresses = {name: text for name in names["shortcode"] if (text := text_of(flat.get(name)))}
+    return PostReading(
+        username=_first_text(flat, names["username"]) or _owner_in(addresses.values()),
+        caption=_caption(flat, names["caption"]),
+        taken_at=taken_at,
+        unread_time=str(written)[:40] if taken_at is None and written is not None else None,
+        id=_identifier(_first_text(flat, names["id"])),
+        shortcode=next((code for name, text in addresses.items() if (code := _code(name, text))), None),
+        likes=next((number for name in names["likes"] if (number := whole_number(flat.get(name))) is not None), None),
+        comments=next(
+            (number for name in names["comments"] if (number := whole_number(flat.get(name))) is not None), None
+        ),
+        kind=_kind(flat, names["kind"]),
+        age=_first_text(flat, names["age"]),
+    )
+
+
+def flattened(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without objects inside: ``{"user": {"username": ...}}`` becomes ``user.username``, three deep."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if name == "edge_media_to_caption":
+            flat[name] = _text_of_edges(value) if isinstance(value, dict) else value
+        elif isinstance(value, dict):
+            for inner, inside in value.items():
+                deeper = inside.items() if isinstance(inside, dict) else ((None, inside),)
+                flat |= {".".join(filter(None, (name, inner, last))): content for last, content in deeper}
+        else:
+            flat[name] = value
+    return flat
+
+
+def text_of(value: object) -> str | None:
+    """A value as text; None where it is missing, blank, or no text at all."""
+    if _is_missing(value) or isinstance(value, bool | dict | list):
+        return None
+    text = str(value)
+    if any("\ud800" <= character <= "\udfff" for character in text):  # halves of an emoji that was cut
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.strip() else None
+
+
+def whole_number(value: object) -> int | None:
+    """A count; None where it is missing, hidden (-1) or no number."""
+    if isinstance(value, str):
+        value = re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = int(float(value)) if not isinstance(value, int) else value
+    except (ValueError, OverflowError):
+        return None
+    return number if 0 <= number < 2**53 else None
+
+
+def is_accessibility_text(text: str) -> bool:
+    """Whether it is what Instagram says of a picture for those who do not see it, and nobody's caption."""
+    return bool(_SEEN_IN_PICTURE.match(text) or (_PICTURE_BY.match(text) and _SEEN_IN_PICTURE.search(text)))
+
+
+class UntoldCaptions:
+    """Notices a source whose posts have hardly any caption while text stands in other fields."""
+
+    _FEWEST, _NAMES = 0.02, 500
+
+    def __init__(self) -> None:
+        self._posts = self._with_caption = 0
+        self._texts: dict[str, int] = {}
+
+    def see(self, record: Mapping[str, Any], reading: PostReading) -> None:
+        """Take a record into account."""
+        self._posts += 1
+        if reading.caption:
+            self._with_caption += 1
+            return
+        for name, value in flattened(record).items():
+            if name in self._texts or len(self._texts) < self._NAMES:
+                self._texts[name] = self._texts.get(name, 0) + _is_text_like(name, value)
+
+    def in_words(self) -> str | None:
+        """What was noticed, or None."""
+        if self._with_caption > self._FEWEST * self._posts:
+            return None
+        names = [name for name, times in self._texts.items() if times > 0.3 * self._posts]
+        if not names:
+            return None
+        shown = ", ".join(repr(name[:40]) for name in names[:8])
+        return f"hardly any of its {self._posts:,} posts has a caption, while text stands in {shown}"
+
+
+@lru_cache(maxsize=1_024)
+def _choice_of(names: tuple[str, ...]) -> FieldChoice:
+    return choose_fields(names)
+
+
+def _captions(names: list[str], samples: Sequence[Mapping[str, object]], passed_over: dict[str, str]) -> list[str]:
+    """The one name that holds captions; without samples, all that may."""
+    strong = [name for name in names if plain_name(name) not in _WEAK_CAPTIONS]
+    if not samples:
+        return strong or names[:1]
+    kept = []
+    for name in names:
+        texts = [text for record in samples if (text := text_of(record.get(name)))]
+        if what := _no_captions(texts):
+            passed_over[name] = what
+        elif texts:
+            kept.append(name)
+    return kept[:1] or [name for name in names if name not in passed_over][:1]
+
+
+def _no_captions(texts: Sequence[str]) -> str | None:
+    """What a field holds that is no captions, or None where it may."""
+    if texts and sum(_looks_generated(text) for text in texts) > 0.5 * len(texts):
+        return "an accessibility text"
+    if texts and all(_ADDRESS.match(text.strip()) for text in texts):
+        return "an address"
+    return None
+
+
+def _looks_generated(text: str) -> bool:
+    return bool(_SEEN_IN_PICTURE.search(text) or _PICTURE_BY.match(text))
+
+
+def _times(
+    names: list[str], plain: Mapping[str, str], samples: Sequence[Mapping[str, object]], passed_over: dict[str, str]
+) -> list[str]:
+    """The one name that holds the moment of posting; without samples, all that may."""
+    if plain.keys() >= _PHANTOMBUSTER and "timestamp" in plain:
+        names = [name for name in names if plain_name(name) != "timestamp"]
+        passed_over[plain["timestamp"]] = "the time of scraping"
+    if not samples:
+        return names
+    filled = _filled(names, samples)
+    read = [name for name in filled if any(parse_time(record.get(name)) for record in samples)]
+    return (read or filled or names)[:1]
+
+
+def _filled(names: Sequence[str], samples: Sequence[Mapping[str, object]]) -> list[str]:
+    return [name for name in names if any(text_of(record.get(name)) for record in samples)]
+
+
+def _is_owner_number(name: str, in_table: bool) -> bool:
+    """Whether it is the number of an account, which stands for its name at most in a table of somebody's own."""
+    return plain_name(name).endswith("id") and ("." in name or not in_table)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _first_text(flat: Mapping[str, object], names: Iterable[str]) -> str | None:
+    return next((text for name in names if (text := text_of(flat.get(name)))), None)
+
+
+def _caption(flat: Mapping[str, object], names: Iterable[str]) -> str | None:
+    texts = (text for name in names if (text := text_of(flat.get(name))) and isinstance(flat[name], str | int | float))
+    return next((text for text in texts if not is_accessibility_text(text)), None)
+
+
+def _text_of_edges(value: Mapping[str, Any]) -> str | None:
+    edges = value.get("edges")
+    first = edges[0] if isinstance(edges, list) and edges else None
+    inner = first.get("node") if isinstance(first, dict) else None
+    text = inner.get("text") if isinstance(inner, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def _identifier(text: str | None) -> str | None:
+    """The number of the post in ``<post>_<owner>``; anything else as it is; of an address, nothing."""
+    if text is None or _ADDRESS.match(text):
+        return None
+    return re.sub(r"^(\d+)_\d+$", r"\1", re.sub(r"^(\d+)\.0$", r"\1", text.strip()))
+
+
+def _code(name: str, text: str) -> str | None:
+    found = _POST_ADDRESS.search(text)
+    if found:
+        return found["code"]
+    return text if plain_name(name) in _CODE_NAMES and _CODE.fullmatch(text) else None
+
+
+def _owner_in(addresses: Iterable[str]) -> str | None:
+    found = (_POST_ADDRESS.search(address) for address in addresses)
+    return next((match["owner"] for match in found if match and match["owner"]), None)
+
+
+def _kind(flat: Mapping[str, object], names: Iterable[str]) -> Kind:
+    for name in names:
+        value = flat.get(name)
+        if isinstance(value, int | str) and not isinstance(value, bool) and value in _MEDIA_TYPES:
+            return _MEDIA_TYPES[value]
+        if isinstance(value, bool):
+            if plain_name(name) == "is_video":
+                return "video" if value else "image"
+            if value:
+                return "carousel"
+        word = re.sub(r"^(XDT|XIG)?(Polaris)?(Graph)?|(?<=.)Media$", "", str(value or "")).lower()
+        if word in _TYPE_NAMES:
+            return _TYPE_NAMES[word]
+    return "unknown"
+
+
+def _is_text_like(name: str, value: object) -> bool:
+    if not isinstance(value, str) or "." in name or _NO_CAPTION_NAME.search(plain_name(name)):
+        return False
+    words = value.split()
+    return len(words) >= 3 and len(value) >= 12 and parse_time(value) is None and not _looks_generated(value)
