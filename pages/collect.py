@@ -271,7 +271,7 @@ def requests_seen(asked: CollectArguments) -> float | None:
     started = read_back(job, CollectArguments) if job else None
     if job is None or started is None or {asked.source, started.source} != {"web"}:
         return None
-    had_session = bool(job.progress.get("requests_by_route", {}).keys() & {"timeline", "feed"})
+    had_session = bool(job.progress.requests_by_route.keys() & {"timeline", "feed"})
     if started.posts_per_user != asked.posts_per_user or had_session != bool(with_secrets().instagram_session):
         return None
     took = [event["requests"] for event in job.events("account")]

@@ -3,7 +3,7 @@ import streamlit as st
 
 from core.errors import AgeScopeError
 from core.jobs import launcher
-from core.jobs.job import ACTIVE, RESUMABLE, Job, active_jobs, list_jobs
+from core.jobs.job import ACTIVE, RESUMABLE, Job, active_jobs, damaged_jobs, list_jobs
 from core.maintenance.disk_usage import clear_caches, disk_use
 from core.settings import get_settings
 from core.utils.formatting import count, duration, moment, number, plain, size
@@ -45,20 +45,20 @@ def remove(job: Job) -> None:
 def figures(job: Job) -> str:
     """The figures worth a line: requests, memory, attempts."""
     progress = job.progress
-    parts = [f"started {moment(job.record['created_at'])}"]
+    parts = [f"started {moment(job.record.created_at)}"]
     took = job.duration_s()
     if took is not None:
         parts.append(f"{'for' if job.state in ACTIVE else 'took'} {duration(took)}")
-    if "requests" in progress:
-        parts.append(count(progress["requests"], "request"))
-    for outcome, accounts in progress.get("outcomes", {}).items():
+    if progress.requests is not None:
+        parts.append(count(progress.requests, "request"))
+    for outcome, accounts in progress.outcomes.items():
         parts.append(f"{number(accounts)} {plain(outcome.replace('_', ' '))}")
     if job.state in ACTIVE and (memory := job.memory_bytes()):
         parts.append(f"{size(memory)} of memory")
-    elif peak := progress.get("peak_memory"):
+    elif peak := progress.peak_memory:
         parts.append(f"up to {size(peak)} of memory")
-    if job.record["attempts"] > 1:
-        parts.append(f"attempt {job.record['attempts']}")
+    if job.record.attempts > 1:
+        parts.append(f"attempt {job.record.attempts}")
     return " · ".join(parts)
 
 
@@ -153,17 +153,20 @@ if not everything:
 
 active()
 
+for sentence in damaged_jobs(JOBS_DIR):
+    st.warning(plain(sentence))
+
 ended = [job for job in everything if job.state not in ACTIVE]
 if ended:
     st.subheader("Ended")
 pages = -(-len(ended) // SHOWN_ENDED)
 first = (st.pagination(pages, key="ended_page") - 1) * SHOWN_ENDED if pages > 1 else 0
 for job in ended[first : first + SHOWN_ENDED]:
-    state, result = job.state, job.result
+    state, message = job.state, job.end_message
     with st.container(border=True, key=f"ended_{job.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(STATE_WORDS[state], color=STATE_COLORS.get(state, "gray"))
-            st.markdown(f"**{plain(job.record['title'])}**", width="content")
+            st.markdown(f"**{plain(job.record.title)}**", width="content")
             st.caption(figures(job), width="stretch")
             if state in RESUMABLE:
                 go_on_button(job)
@@ -175,8 +178,8 @@ for job in ended[first : first + SHOWN_ENDED]:
                 args=(job,),
                 help="Removes the job's log and events. What it made stays: accounts, models, predictions.",
             )
-        if result.get("message"):
-            st.caption(plain(result["message"]))
+        if message:
+            st.caption(plain(message))
         if state == "interrupted":
             st.caption(plain(why_interrupted(job)))
         with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:

@@ -52,7 +52,7 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
 
 
 def predictions_under_way() -> list[Job]:
-    return [job for job in active_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "predict"]
+    return [job for job in active_jobs(SETTINGS.jobs_dir) if job.record.kind == "predict"]
 
 
 @st.fragment(run_every=2.0)

@@ -243,8 +243,8 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
     elif job.state == "done":
         st.info("It is done, but its model is no longer where it was written.")
     else:
-        message = job.result.get("message") or f"It was {'ended as asked' if job.ended_as_asked else 'cut off'}."
-        st.warning(plain(message), title=f"{plain(job.record['title'])}: {job.state}")
+        message = job.end_message or f"It was {'ended as asked' if job.ended_as_asked else 'cut off'}."
+        st.warning(plain(message), title=f"{plain(job.record.title)}: {job.state}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state in RESUMABLE:
             go_on_button(job)
@@ -255,7 +255,7 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
 
 def made_by(job: Job, model: ModelInfo) -> bool:
     """Whether a run has made a model, alone or with others that it compares."""
-    outputs = [Path(output) for output in job.record["outputs"]]
+    outputs = [Path(output) for output in job.record.outputs]
     return model.folder in outputs or model.folder.parent in outputs
 
 
@@ -410,7 +410,7 @@ if not store.counts().with_posts:
     st.stop()
 
 models = list_models(SETTINGS.models_dir)
-trainings = [job for job in list_jobs(SETTINGS.jobs_dir) if job.record["kind"] == "train"]
+trainings = [job for job in list_jobs(SETTINGS.jobs_dir) if job.record.kind == "train"]
 latest = next((job for job in trainings if job.state in ACTIVE), trainings[0] if trainings else None)
 is_active = latest is not None and latest.state in ACTIVE
 was_watched = latest is not None and st.session_state.get("watched") == latest.id

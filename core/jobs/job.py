@@ -6,19 +6,31 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 import psutil
 
-from core.jobs.progress import PROGRESS_FILE, RESULT_FILE
+from core.errors import InputError
+from core.jobs.records import (
+    JOB_FILE,
+    PROCESS_FILE,
+    PROGRESS_FILE,
+    RESULT_FILE,
+    JobRecord,
+    Kind,
+    ProcessRecord,
+    ProgressRecord,
+    ResultRecord,
+)
 from core.settings import PROJECT_DIR
 from core.utils.machine import machine_name
+from core.utils.records import find_record, read_record
+
+__all__ = ["ACTIVE", "RESUMABLE", "Job", "Kind", "State", "active_jobs", "list_jobs", "shell_command"]
 
 State = Literal["running", "unresponsive", "done", "stopped", "failed", "interrupted"]
-Kind = Literal["collect", "import", "train", "predict", "check"]
 
 ACTIVE: frozenset[State] = frozenset({"running", "unresponsive"})
 RESUMABLE: frozenset[State] = frozenset({"stopped", "failed", "interrupted"})
@@ -44,28 +56,39 @@ class Job:
         return self.folder.name
 
     @property
-    def record(self) -> dict[str, Any]:
-        """The content of ``job.json``: kind, title, arguments, outputs, created_at, attempts."""
-        return _read(self.folder / "job.json")
+    def record(self) -> JobRecord:
+        """What it was asked to do.
+
+        Raises:
+            InputError: that is not known any more.
+        """
+        advice = "This job cannot be shown or gone on with: remove its folder, and start the work anew."
+        return read_record(JobRecord, self.folder / JOB_FILE, advice)
 
     @property
-    def progress(self) -> dict[str, Any]:
-        """The latest that the job reported; empty before its first report."""
-        return _read(self.folder / PROGRESS_FILE)
+    def progress(self) -> ProgressRecord:
+        """The latest that the job reported; its heartbeat is 0 before the first report."""
+        return find_record(ProgressRecord, self.folder / PROGRESS_FILE) or ProgressRecord()
 
     @property
-    def result(self) -> dict[str, Any]:
-        """How the job ended (exit_status, message, ended_at); empty while it has not."""
-        return _read(self.folder / RESULT_FILE)
+    def result(self) -> ResultRecord | None:
+        """How the job ended; None while it has not."""
+        return find_record(ResultRecord, self.folder / RESULT_FILE)
+
+    @property
+    def end_message(self) -> str:
+        """Why it ended early; "" where it did not, or could not say it."""
+        result = self.result
+        return result.message if result else ""
 
     @property
     def state(self) -> State:
         """Where the job stands, from its result, its process and its heartbeat."""
         result = self.result
         if result:
-            if result["exit_status"] == 0:
+            if result.exit_status == 0:
                 return "done"
-            return "stopped" if result.get("stopped") else "failed"
+            return "stopped" if result.stopped else "failed"
         if self.process() is None and not self._beats_elsewhere():
             return "interrupted"
         return "running" if self.heartbeat_age_s() < HEARTBEAT_LIMIT_S else "unresponsive"
@@ -82,20 +105,20 @@ class Job:
 
     def process(self) -> psutil.Process | None:
         """The job's living process on this machine, known by its id and its start time."""
-        known = _read(self.folder / "process.json")
-        if known.get("host") != machine_name():
+        known = self._process_record()
+        if known is None or known.host != machine_name():
             return None
         try:
-            process = psutil.Process(known["pid"])
-            same = abs(process.create_time() - known["started"]) < _CLOCK_TOLERANCE_S
+            process = psutil.Process(known.pid)
+            same = abs(process.create_time() - known.started) < _CLOCK_TOLERANCE_S
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
 
     def heartbeat_age_s(self) -> float:
         """Seconds since the job last gave a sign of life; since its start before the first."""
-        known = _read(self.folder / "process.json")
-        return time.time() - float(max(self.progress.get("heartbeat", 0.0), known.get("launched", 0.0)))
+        known = self._process_record()
+        return time.time() - max(self.progress.heartbeat, known.launched if known else 0.0)
 
     def memory_bytes(self) -> int | None:
         """Resident memory of the job's process, or None when it does not run here."""
@@ -107,20 +130,19 @@ class Job:
 
     def duration_s(self) -> float | None:
         """Seconds from the latest start to the end, to now, or to the last sign of life; None before the start."""
-        launched = _read(self.folder / "process.json").get("launched")
-        if launched is None:
+        known, result = self._process_record(), self.result
+        if known is None:
             return None
-        result = self.result
         if result:
-            ended = datetime.fromisoformat(result["ended_at"]).timestamp()
+            ended = result.ended_at.timestamp()
         else:
-            ended = time.time() if self.state in ACTIVE else float(self.progress.get("heartbeat", launched))
-        return max(0.0, ended - float(launched))
+            ended = time.time() if self.state in ACTIVE else self.progress.heartbeat
+        return max(0.0, ended - known.launched)
 
     @property
     def command(self) -> str:
         """What a person would type to do the same; it holds no secrets."""
-        return shell_command(self.record["arguments"])
+        return shell_command(self.record.arguments)
 
     def log(self, last_bytes: int = _LAST_BYTES) -> str:
         """The end of what the job printed."""
@@ -139,10 +161,12 @@ class Job:
         records = [orjson.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
         return [record for record in records if kind is None or record.get("kind") == kind]
 
+    def _process_record(self) -> ProcessRecord | None:
+        return find_record(ProcessRecord, self.folder / PROCESS_FILE)
+
     def _beats_elsewhere(self) -> bool:
-        known = _read(self.folder / "process.json")
-        elsewhere = bool(known) and known["host"] != machine_name()
-        return elsewhere and self.heartbeat_age_s() < HEARTBEAT_LIMIT_S
+        known = self._process_record()
+        return known is not None and known.host != machine_name() and self.heartbeat_age_s() < HEARTBEAT_LIMIT_S
 
 
 def shell_command(arguments: Sequence[str]) -> str:
@@ -158,11 +182,19 @@ def shell_command(arguments: Sequence[str]) -> str:
 
 
 def list_jobs(jobs_dir: Path) -> list[Job]:
-    """All jobs, newest first."""
-    if not jobs_dir.is_dir():
-        return []
-    folders = [path for path in jobs_dir.iterdir() if (path / "job.json").is_file()]
-    return [Job(path) for path in sorted(folders, reverse=True)]
+    """All jobs whose record can be read, newest first."""
+    return [job for job in _all_jobs(jobs_dir) if find_record(JobRecord, job.folder / JOB_FILE)]
+
+
+def damaged_jobs(jobs_dir: Path) -> list[str]:
+    """Of each job whose record cannot be read, a sentence that names the file and says what to do."""
+    found = []
+    for job in _all_jobs(jobs_dir):
+        try:
+            _ = job.record
+        except InputError as error:
+            found.append(str(error))
+    return found
 
 
 def active_jobs(jobs_dir: Path) -> list[Job]:
@@ -170,12 +202,10 @@ def active_jobs(jobs_dir: Path) -> list[Job]:
     return [job for job in list_jobs(jobs_dir) if job.state in ACTIVE]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def _all_jobs(jobs_dir: Path) -> list[Job]:
+    if not jobs_dir.is_dir():
+        return []
+    return [Job(path) for path in sorted(jobs_dir.iterdir(), reverse=True) if (path / JOB_FILE).is_file()]
 
 
 def _tail(path: Path, last_bytes: int) -> bytes:

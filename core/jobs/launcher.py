@@ -20,11 +20,21 @@ import psutil
 from filelock import FileLock
 
 from core.errors import AgeScopeError
-from core.jobs.job import ACTIVE, STOPPING_FILE, Job, Kind, active_jobs
-from core.jobs.progress import JOB_DIR_VARIABLE, PROGRESS_FILE, RESULT_FILE
+from core.jobs.job import ACTIVE, STOPPING_FILE, Job, active_jobs
+from core.jobs.progress import JOB_DIR_VARIABLE
+from core.jobs.records import (
+    JOB_FILE,
+    PROCESS_FILE,
+    PROGRESS_FILE,
+    RESULT_FILE,
+    JobRecord,
+    Kind,
+    ProcessRecord,
+)
 from core.settings import PROJECT_DIR, get_settings
 from core.utils.io import write_json
 from core.utils.machine import machine_name
+from core.utils.records import utc_now, write_record
 
 
 def start(
@@ -53,16 +63,10 @@ def start(
         _refuse_a_second_collection(jobs_dir, kind)
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         job = Job(jobs_dir / f"{stamp}-{kind}-{secrets.token_hex(2)}")
-        record = {
-            "kind": kind,
-            "title": title,
-            "arguments": list(arguments),
-            "outputs": [str(path) for path in outputs],
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "attempts": 0,
-        }
-        write_json(job.folder / "job.json", record)
-        _launch(job, environment)
+        record = JobRecord(
+            kind=kind, title=title, arguments=tuple(arguments), outputs=tuple(outputs), created_at=utc_now()
+        )
+        _launch(job, record, environment)
     return job
 
 
@@ -70,14 +74,15 @@ def resume(job: Job, environment: Mapping[str, str] | None = None) -> Job:
     """Start an ended job again, in the same folder; the work goes on where it was.
 
     Raises:
-        AgeScopeError: the job still runs, or another collection does.
+        AgeScopeError: the job still runs, or another collection does, or what it was asked to do is not known any more.
     """
     with FileLock(job.folder.parent / ".lock"):
         if job.state in ACTIVE:
             raise AgeScopeError("This job is still running.")
-        _refuse_a_second_collection(job.folder.parent, job.record["kind"])
+        record = job.record
+        _refuse_a_second_collection(job.folder.parent, record.kind)
         (job.folder / RESULT_FILE).unlink(missing_ok=True)
-        _launch(job, environment)
+        _launch(job, record, environment)
     return job
 
 
@@ -108,22 +113,21 @@ def remove(job: Job) -> None:
 
 
 def _refuse_a_second_collection(jobs_dir: Path, kind: str) -> None:
-    if kind == "collect" and any(job.record["kind"] == "collect" for job in active_jobs(jobs_dir)):
+    if kind == "collect" and any(job.record.kind == "collect" for job in active_jobs(jobs_dir)):
         raise AgeScopeError(
             "A collection is running already. Two at once would only share the same limits: "
             "wait for it, or stop it on the Jobs page."
         )
 
 
-def _launch(job: Job, environment: Mapping[str, str] | None) -> None:
-    record = job.record
-    write_json(job.folder / "job.json", {**record, "attempts": record["attempts"] + 1})
+def _launch(job: Job, record: JobRecord, environment: Mapping[str, str] | None) -> None:
+    write_record(job.folder / JOB_FILE, record.model_copy(update={"attempts": record.attempts + 1}))
     for of_the_last_attempt in (STOPPING_FILE, PROGRESS_FILE):
         (job.folder / of_the_last_attempt).unlink(missing_ok=True)
     launched = time.time()
     with (job.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "core", *record["arguments"]],
+            [sys.executable, "-m", "core", *record.arguments],
             cwd=PROJECT_DIR,
             env={
                 **os.environ,
@@ -137,8 +141,8 @@ def _launch(job: Job, environment: Mapping[str, str] | None) -> None:
             start_new_session=True,
         )
     started = psutil.Process(process.pid).create_time()
-    identity = {"pid": process.pid, "started": started, "launched": launched, "host": machine_name()}
-    write_json(job.folder / "process.json", identity)
+    known = ProcessRecord(pid=process.pid, started=started, launched=launched, host=machine_name())
+    write_record(job.folder / PROCESS_FILE, known)
     _children[:] = [child for child in _children if child.poll() is None] + [process]
 
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import orjson
 import psutil
@@ -27,18 +27,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 
 from core.errors import AgeScopeError, Stopped
-from core.utils.io import write_json
+from core.jobs.records import PROGRESS_FILE, RESULT_FILE, ProgressRecord, ResultRecord
+from core.utils.records import utc_now, write_record
 
 logger = logging.getLogger(__name__)
 
 JOB_DIR_VARIABLE = "AGESCOPE_JOB_DIR"
-PROGRESS_FILE = "progress.json"
-RESULT_FILE = "result.json"
 HEARTBEAT_S = 2.0
 LOG_S = 30.0
 _RATE_WINDOW = 50
 _SIGNAL_S = 1.0
 """A signal that reaches another thread (of a job that was suspended) does not end a wait of this one."""
+
+
+class Report(TypedDict, total=False):
+    """What work may report besides how far it is; see :class:`core.jobs.records.ProgressRecord`."""
+
+    unit: str
+    message: str
+    waiting_until: datetime | None
+    waiting_reason: str | None
+    seconds_left: float | None
+    requests: int
+    requests_by_route: dict[str, int]
+    outcomes: dict[str, int]
+    posts: int
+    epoch: int
+    loss: float
 
 
 class Progress:
@@ -48,9 +63,7 @@ class Progress:
     it, and :meth:`check` raises :class:`~core.errors.Stopped` at the next safe point.
 
     Attributes:
-        state: what ``progress.json`` shows: ``done``, ``total``, ``unit``, ``message``,
-            ``waiting_until`` and ``waiting_reason``, ``seconds_left``, ``heartbeat``, ``peak_memory``
-            (bytes, the most seen at a heartbeat), and whatever else the work reports.
+        state: what ``progress.json`` shows.
     """
 
     def __init__(self, unit: str, job_dir: Path | None = None, terminal: bool | None = None) -> None:
@@ -59,7 +72,7 @@ class Progress:
         self._stop = threading.Event()
         self._closed = threading.Event()
         self._marks: deque[tuple[float, float]] = deque(maxlen=_RATE_WINDOW)
-        self.state: dict[str, Any] = {"unit": unit, "done": 0, "total": None, "message": "", "peak_memory": 0}
+        self.state = ProgressRecord(unit=unit)
         show = terminal if terminal is not None else self._job_dir is None and sys.stderr.isatty()
         self._bar = _bar() if show else None
         self._task = self._bar.add_task("", total=None, unit=unit) if self._bar else None
@@ -90,35 +103,36 @@ class Progress:
         if self._job_dir:
             self._write()
 
-    def update(self, done: float | None = None, total: float | None = None, **more: Any) -> None:
-        """Report where the work stands; ``more`` may hold ``message`` and any figures worth showing.
+    def update(self, done: float | None = None, total: float | None = None, **more: Unpack[Report]) -> None:
+        """Report where the work stands, and whatever else of :class:`Report` is known.
 
         A part of the work that counts something else gives its own ``total`` and ``unit``; the unit ""
         leaves the counting to the message.
         """
         with self._lock:
-            if total is not None and total != self.state["total"]:
-                self.state["total"] = total
+            if total is not None and total != self.state.total:
+                self.state.total = total
                 self._marks.clear()  # the rate of what was counted before
             if done is not None:
-                self.state["done"] = done
+                self.state.done = done
                 self._marks.append((time.monotonic(), done))
             if "seconds_left" not in more and done is not None:
-                self.state["seconds_left"] = self._seconds_left()
-            self.state.update(more)
+                self.state.seconds_left = self._seconds_left()
+            for name, value in more.items():
+                setattr(self.state, name, value)
         if self._bar and self._task is not None:
             self._bar.update(
                 self._task,
-                completed=self.state["done"],
-                total=self.state["total"],
-                description=self.state["message"],
-                unit=self.state["unit"],
+                completed=self.state.done,
+                total=self.state.total,
+                description=self.state.message,
+                unit=self.state.unit,
             )
 
     def event(self, **record: Any) -> None:
         """Append a record, stamped with the time, to the job's ``events.jsonl``."""
         if self._job_dir:
-            line = orjson.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **record})
+            line = orjson.dumps({"at": utc_now(), **record})
             with (self._job_dir / "events.jsonl").open("ab") as file:
                 file.write(line + b"\n")
 
@@ -146,8 +160,8 @@ class Progress:
         if seconds <= 0:
             self.check()
             return
-        until = datetime.fromtimestamp(time.time() + seconds, UTC)
-        self.update(waiting_until=until.isoformat(timespec="seconds"), waiting_reason=reason)
+        until = datetime.fromtimestamp(int(time.time() + seconds), UTC)
+        self.update(waiting_until=until, waiting_reason=reason)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self._stop.wait(min(left, _SIGNAL_S)):
             pass
@@ -160,7 +174,7 @@ class Progress:
         self._stop.set()
 
     def _seconds_left(self) -> float | None:
-        total = self.state["total"]
+        total = self.state.total
         if total is None or len(self._marks) < 2:
             return None
         (start, first), (end, last) = self._marks[0], self._marks[-1]
@@ -180,20 +194,20 @@ class Progress:
 
     def _line(self) -> str:
         with self._lock:
-            state = dict(self.state)
-        of = "" if state["total"] is None else f" of {state['total']:,.0f}"
-        counted = state["unit"] and f"{state['done']:,.0f}{of} {state['unit']}"
-        parts = [counted, state["message"], state.get("waiting_reason")]
+            state = self.state.model_copy()
+        of = "" if state.total is None else f" of {state.total:,.0f}"
+        counted = state.unit and f"{state.done:,.0f}{of} {state.unit}"
+        parts = [counted, state.message, state.waiting_reason]
         return ", ".join(part for part in parts if part)
 
     def _write(self) -> None:
         assert self._job_dir is not None
         memory = psutil.Process().memory_info().rss
         with self._lock:
-            self.state["peak_memory"] = max(memory, self.state["peak_memory"])
-            state = {**self.state, "heartbeat": time.time()}
+            self.state.peak_memory = max(memory, self.state.peak_memory)
+            state = self.state.model_copy(update={"heartbeat": time.time()})
         try:
-            write_json(self._job_dir / PROGRESS_FILE, state)
+            write_record(self._job_dir / PROGRESS_FILE, state)
         except AgeScopeError as error:
             # the work itself must not fail because its progress cannot be shown
             print(error, file=sys.stderr)
@@ -219,19 +233,19 @@ def _job_dir_from_environment() -> Path | None:
 def recorded_result() -> Iterator[None]:
     """Write how the command inside ended to the job's ``result.json``, when it runs as a job."""
     job_dir = _job_dir_from_environment()
-    outcome: dict[str, Any] = {"exit_status": 1, "message": "It failed in a way nobody foresaw; the log says more."}
+    status, message, was_stopped = 1, "It failed in a way nobody foresaw; the log says more.", False
     try:
         yield
-        outcome = {"exit_status": 0, "message": ""}
+        status, message = 0, ""
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
         cause = error.__context__
-        outcome = {"exit_status": status, "message": str(cause) if isinstance(cause, AgeScopeError) else ""}
-        outcome["stopped"] = isinstance(cause, Stopped)
+        message, was_stopped = str(cause) if isinstance(cause, AgeScopeError) else "", isinstance(cause, Stopped)
         raise
     finally:
         if job_dir:
-            write_json(job_dir / RESULT_FILE, {**outcome, "ended_at": datetime.now(UTC).isoformat(timespec="seconds")})
+            ended = ResultRecord(exit_status=status, message=message, stopped=was_stopped, ended_at=utc_now())
+            write_record(job_dir / RESULT_FILE, ended)
 
 
 @contextmanager

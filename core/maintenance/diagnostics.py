@@ -68,15 +68,15 @@ def diagnostics(settings: Settings, counts: Counts) -> dict[str, Any]:
 
 
 def _job(job: Job) -> dict[str, Any]:
-    record, progress = job.record, job.progress
-    numbers = ("done", "total", "requests", "requests_by_route", "outcomes")
+    record = job.record
+    numbers = {"done", "total", "requests", "requests_by_route", "outcomes"}
     return {
-        "kind": record["kind"],
+        "kind": record.kind,
         "state": job.state,
-        "created_at": record["created_at"],
-        "attempts": record["attempts"],
-        "exit_status": job.result.get("exit_status"),
+        "created_at": record.created_at,
+        "attempts": record.attempts,
+        "exit_status": job.result.exit_status if job.result else None,
         "seconds": job.duration_s(),
-        **{name: progress[name] for name in numbers if name in progress},
+        **job.progress.model_dump(include=numbers, exclude_defaults=True),
         "refusals": dict(Counter(f"{it['route']}: {it['error']}" for it in job.events("refusal"))),
     }

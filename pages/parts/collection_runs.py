@@ -35,7 +35,7 @@ def with_secrets() -> Settings:
 
 def latest_collection() -> Job | None:
     """The collection that runs, or else the one that was started last."""
-    collections = [job for job in list_jobs(get_settings().jobs_dir) if job.record["kind"] == "collect"]
+    collections = [job for job in list_jobs(get_settings().jobs_dir) if job.record.kind == "collect"]
     return next((job for job in collections if job.state in ACTIVE), collections[0] if collections else None)
 
 
@@ -58,7 +58,7 @@ def running(asked: CollectArguments | None) -> None:
     if not is_active:
         draw_progress(job)
         show_end(job)
-    tallies = job.progress.get("outcomes", {})
+    tallies = job.progress.outcomes
     if tallies:
         st.altair_chart(charts.outcomes(tallies), alt="Accounts of the list by outcome")
     started = read_back(job, CollectArguments)
@@ -78,7 +78,7 @@ def running(asked: CollectArguments | None) -> None:
 
 def show_end(job: Job) -> None:
     """How a run ended; loudly where it could not go on."""
-    said = f"{job.state}. {plain(job.result.get('message', ''))}"
+    said = f"{job.state}. {plain(job.end_message)}"
     if job.state == "failed":
         st.error(said)
     else:
@@ -89,7 +89,7 @@ def go_on_label(job: Job) -> str | None:
     """What going on with an ended run is called; None where nothing of it is left."""
     if job.state in RESUMABLE:
         return "Go on collecting"
-    failed = job.progress.get("outcomes", {}).get("failed", 0)
+    failed = job.progress.outcomes.get("failed", 0)
     return f"Try {count(failed, 'failed account')} again" if failed and job.state == "done" else None
 
 
@@ -181,7 +181,7 @@ def show_accounts(job: Job) -> None:
 @st.fragment(run_every=2.0)
 def check_instagram() -> None:
     """Ask each route once, in the background, and show what each answered."""
-    checks = [job for job in list_jobs(get_settings().jobs_dir) if job.record["kind"] == "check"]
+    checks = [job for job in list_jobs(get_settings().jobs_dir) if job.record.kind == "check"]
     is_active = bool(checks) and checks[0].state in ACTIVE
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Check Instagram", icon=":material/network_check:", disabled=is_active, key="check"):
@@ -193,6 +193,6 @@ def check_instagram() -> None:
     lines = [line for line in checks[0].log().splitlines() if line.startswith("Route ")]
     if lines:
         st.markdown("\n".join(f"- {plain(line)}" for line in lines))
-        st.caption(f"Checked {moment(checks[0].record['created_at'])}")
+        st.caption(f"Checked {moment(checks[0].record.created_at)}")
     elif not is_active:
-        st.warning(plain(checks[0].result.get("message", "The check ended without an answer; see its log.")))
+        st.warning(plain(checks[0].end_message or "The check ended without an answer; see its log."))

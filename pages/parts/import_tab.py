@@ -52,16 +52,16 @@ def store_uploads(uploads: Sequence[UploadedFile]) -> Path:
 @st.fragment(run_every=2.0)
 def imported() -> None:
     """What the latest import brought, and what of it was not understood, file by file."""
-    imports = [job for job in list_jobs(get_settings().jobs_dir) if job.record["kind"] == "import"]
+    imports = [job for job in list_jobs(get_settings().jobs_dir) if job.record.kind == "import"]
     if not imports or imports[0].state in ACTIVE:
         return
     job = imports[0]
     st.subheader("The latest import")
-    st.markdown(f"{plain(job.record['title'])}, {moment(job.record['created_at'])}: **{job.state}**")
+    st.markdown(f"{plain(job.record.title)}, {moment(job.record.created_at)}: **{job.state}**")
     for sentence in next(iter(job.events("imported")[::-1]), {}).get("summary", []):
         st.markdown(f"- {plain(sentence)}")
     if job.state != "done":
-        st.warning(plain(job.result.get("message") or "It broke off. Import the same files again."))
+        st.warning(plain(job.end_message or "It broke off. Import the same files again."))
     refused = pd.DataFrame(job.events("not_understood"))
     if len(refused):
         st.markdown("**Not understood, or not wholly**")

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from core.errors import AgeScopeError, InputError
 from core.jobs import launcher
 from core.jobs.job import ACTIVE, Job, Kind, active_jobs, shell_command
+from core.jobs.records import ProgressRecord
 from core.settings import get_settings
 from core.utils.formatting import clock, count, duration, number, plain
 from core.utils.options import Arguments
@@ -45,7 +45,7 @@ def running_work(page_title: str) -> None:
     if page_title == "Jobs":
         return
     for job in active_jobs(get_settings().jobs_dir):
-        if job.record["kind"] == SHOWN_AT_LENGTH.get(page_title):
+        if job.record.kind == SHOWN_AT_LENGTH.get(page_title):
             continue
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"strip_{job.id}"):
             draw_progress(job)
@@ -55,25 +55,25 @@ def running_work(page_title: str) -> None:
 def draw_progress(job: Job) -> None:
     """A bar with what a job does, how far it is, what it waits for and how long it will take."""
     progress, is_active = job.progress, job.state in ACTIVE
-    done, total = progress.get("done", 0), progress.get("total")
+    done, total = progress.done, progress.total
     if is_active and total and done >= total:
         total = None  # that part is finished; how long the next one is, it has not said yet
-    parts = reached({**progress, "total": total})
+    parts = reached(progress.model_copy(update={"total": total}))
     if is_active:
         parts += what_is_next(job) or ([] if parts else ["finishing …" if done else "starting …"])
-    text = " · ".join([f"**{plain(job.record['title'])}**", *map(plain, parts)])
+    text = " · ".join([f"**{plain(job.record.title)}**", *map(plain, parts)])
     st.progress(min(1.0, done / total) if total else 0.0, text=text)
 
 
-def reached(progress: Mapping[str, Any]) -> list[str]:
+def reached(progress: ProgressRecord) -> list[str]:
     """How far a job is, in its own words: what it counts, unless its message does."""
     parts = []
-    if progress.get("total") and progress["unit"]:
-        parts.append(f"{number(progress['done'])} of {number(progress['total'])} {progress['unit']}")
-    if progress.get("posts"):
-        parts.append(count(progress["posts"], "post"))
-    if progress.get("message"):
-        parts.append(progress["message"])
+    if progress.total and progress.unit:
+        parts.append(f"{number(progress.done)} of {number(progress.total)} {progress.unit}")
+    if progress.posts:
+        parts.append(count(progress.posts, "post"))
+    if progress.message:
+        parts.append(progress.message)
     return parts
 
 
@@ -83,10 +83,10 @@ def what_is_next(job: Job) -> list[str]:
     parts = ["no sign of life for a minute"] if job.state == "unresponsive" else []
     if job.stopping:
         return [*parts, "stopping …"]
-    if progress.get("waiting_until"):
-        parts.append(f"waiting until {clock(progress['waiting_until'])}: {progress['waiting_reason']}")
-    if progress.get("seconds_left"):
-        parts.append(f"about {duration(progress['seconds_left'])} left")
+    if progress.waiting_until:
+        parts.append(f"waiting until {clock(progress.waiting_until)}: {progress.waiting_reason}")
+    if progress.seconds_left:
+        parts.append(f"about {duration(progress.seconds_left)} left")
     return parts
 
 
@@ -105,7 +105,7 @@ def _resume(job: Job) -> None:
 def read_back(job: Job, of: type[Arguments]) -> Arguments | None:
     """What a job was asked to do; None where another version of AgeScope has started it and it cannot be read."""
     with suppress(InputError):
-        return of.from_argv(job.record["arguments"])
+        return of.from_argv(job.record.arguments)
     return None
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from core.errors import AgeScopeError
 from core.jobs import launcher
-from core.jobs.job import ACTIVE, Job, Kind, list_jobs, shell_command
+from core.jobs.job import ACTIVE, Job, damaged_jobs, list_jobs, shell_command
+from core.jobs.records import Kind, ProgressRecord
 from core.settings import PROJECT_DIR, get_settings
 from core.utils.io import write_json
 from core.utils.machine import machine_name
@@ -103,33 +104,33 @@ def test_a_command_to_copy_names_the_python_that_has_the_packages(monkeypatch: p
 def test_a_usage_error_is_a_failed_job(tmp_path: Path) -> None:
     job = launcher.start(tmp_path, "train", "Nonsense", ["train", "--nonsense"])
     wait_until(lambda: job.state not in ACTIVE)
-    assert (job.state, job.result["exit_status"]) == ("failed", 2)
+    assert job.state == "failed" and job.result is not None and job.result.exit_status == 2
 
 
 def test_progress_waits_and_events_are_seen_from_outside(endless: Callable[[], Job]) -> None:
     job = endless()
-    wait_until(lambda: job.progress.get("waiting_reason") is not None)
+    wait_until(lambda: job.progress.waiting_reason is not None)
     assert job.state == "running"
-    assert job.progress["message"] == "on it"
-    assert "limit of 1 request" in job.progress["waiting_reason"]
+    assert job.progress.message == "on it"
+    assert "limit of 1 request" in (job.progress.waiting_reason or "")
     assert job.events("thing")[0]["number"] == 1
     assert job.memory_bytes()
 
 
 def test_a_cancelled_job_ends_at_once_and_cleanly(endless: Callable[[], Job]) -> None:
     job = endless()
-    wait_until(lambda: job.progress.get("waiting_reason") is not None)
+    wait_until(lambda: job.progress.waiting_reason is not None)
     launcher.cancel(job)
     wait_until(lambda: job.state not in ACTIVE)
     assert job.state == "stopped"
-    assert '"Go on" takes it up' in job.result["message"]
-    assert "command" not in job.result["message"]  # nobody typed one
-    assert job.progress["peak_memory"] > 10_000_000  # what it took is known after its end as well
+    assert '"Go on" takes it up' in job.end_message
+    assert "command" not in job.end_message  # nobody typed one
+    assert job.progress.peak_memory > 10_000_000  # what it took is known after its end as well
 
 
 def test_that_a_job_was_asked_to_stop_is_seen_until_it_has_ended(endless: Callable[[], Job]) -> None:
     job = endless()
-    wait_until(lambda: bool(job.progress))
+    wait_until(lambda: job.progress.heartbeat > 0)
     process = job.process()
     assert process is not None and not job.stopping
     process.suspend()  # busy with something that it cannot leave at once
@@ -143,7 +144,7 @@ def test_that_a_job_was_asked_to_stop_is_seen_until_it_has_ended(endless: Callab
 
 def test_who_ended_a_job_is_known(endless: Callable[..., Job]) -> None:
     by_button, by_chance = endless("import"), endless("import")
-    wait_until(lambda: bool(by_button.progress and by_chance.progress))
+    wait_until(lambda: by_button.progress.heartbeat > 0 and by_chance.progress.heartbeat > 0)
     launcher.cancel(by_button, force=True)
     process = by_chance.process()
     assert process is not None
@@ -156,13 +157,13 @@ def test_a_killed_job_is_interrupted_and_can_be_resumed(
     endless: Callable[[], Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = endless()
-    wait_until(lambda: job.progress.get("done") == 1)
+    wait_until(lambda: job.progress.done == 1)
     process = job.process()
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
     wait_until(lambda: job.state == "interrupted")
-    assert job.progress["done"] == 1
-    at_launch: list[dict[str, Any]] = []
+    assert job.progress.done == 1
+    at_launch: list[ProgressRecord] = []
     launch = subprocess.Popen
 
     def watched(*given: Any, **options: Any) -> Any:
@@ -171,9 +172,9 @@ def test_a_killed_job_is_interrupted_and_can_be_resumed(
 
     monkeypatch.setattr(subprocess, "Popen", watched)
     again = launcher.resume(job)
-    assert at_launch == [{}]  # what the last attempt had reached is not where this one stands
+    assert at_launch == [ProgressRecord()]  # what the last attempt had reached is not where this one stands
     assert again.state == "running"
-    assert again.record["attempts"] == 2
+    assert again.record.attempts == 2
 
 
 def test_two_collections_do_not_run_at_once(endless: Callable[..., Job]) -> None:
@@ -239,3 +240,26 @@ def test_a_job_knows_how_long_it_took(tmp_path: Path) -> None:
     assert job.duration_s() == 60  # it died without a word: until its last sign of life
     write_json(job.folder / "result.json", {"exit_status": 0, "ended_at": "2001-09-09T01:48:40+00:00"})
     assert job.duration_s() == 120
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"kind": "train"}', '{"kind": "bake", "title": 1}'])
+def test_a_job_whose_record_is_damaged_is_named_and_stands_in_no_others_way(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "20260101-000000-train-aaaa"
+    folder.mkdir()
+    (folder / "job.json").write_text(damage)
+    assert list_jobs(tmp_path) == []
+    [sentence] = damaged_jobs(tmp_path)
+    assert str(folder / "job.json") in sentence and "remove its folder" in sentence
+    with pytest.raises(AgeScopeError, match="is damaged"):
+        launcher.resume(Job(folder))
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"pid": "x"}', '{"done": "many"}', '{"exit_status": null}'])
+def test_a_job_is_shown_whatever_became_of_its_reports(tmp_path: Path, damage: str) -> None:
+    job = Job(tmp_path / "20260101-000000-train-aaaa")
+    record = {"kind": "train", "title": "T", "arguments": [], "created_at": "2026-01-01T00:00:00Z"}
+    write_json(job.folder / "job.json", record)
+    for name in ("process.json", "progress.json", "result.json"):
+        (job.folder / name).write_text(damage)
+    [found] = list_jobs(tmp_path)
+    assert (found.state, found.result, found.progress.done) == ("interrupted", None, 0)

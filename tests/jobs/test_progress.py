@@ -33,9 +33,9 @@ def test_what_is_counted_changes_with_the_work(monkeypatch: pytest.MonkeyPatch) 
         assert progress._line() == "35 of 36 accounts"
         progress.update(0, 2, unit="", message="fitting, cutoff 1 of 2")
         assert progress._line() == "fitting, cutoff 1 of 2"
-        assert progress.state["seconds_left"] is None  # how quick accounts were says nothing of cutoffs
+        assert progress.state.seconds_left is None  # how quick accounts were says nothing of cutoffs
         progress.update(1, 2, message="fitting, cutoff 2 of 2")
-        assert progress.state["seconds_left"] == 10.0
+        assert progress.state.seconds_left == 10.0
 
 
 def test_a_signal_stops_the_work_at_its_next_safe_point() -> None:
@@ -58,13 +58,13 @@ def test_the_time_left_follows_from_the_rate(monkeypatch: pytest.MonkeyPatch) ->
     with Progress("accounts", terminal=False) as progress:
         progress.update(0, 100)
         progress.update(5)
-        assert progress.state["seconds_left"] == 190.0
+        assert progress.state.seconds_left == 190.0
 
 
 @pytest.mark.parametrize(
     ("error", "status", "message", "stopped"),
     [
-        (None, 0, "", None),
+        (None, 0, "", False),
         (Stopped("Stopped as asked."), 1, "Stopped as asked.", True),
         (AgeScopeError("Make room."), 1, "Make room.", False),
     ],
@@ -75,7 +75,7 @@ def test_how_a_job_ended_is_recorded(
     error: AgeScopeError | None,
     status: int,
     message: str,
-    stopped: bool | None,
+    stopped: bool,
 ) -> None:
     monkeypatch.setenv("AGESCOPE_JOB_DIR", str(tmp_path))
 
@@ -93,7 +93,7 @@ def test_how_a_job_ended_is_recorded(
     else:
         command()
     result = orjson.loads((tmp_path / "result.json").read_bytes())
-    assert (result["exit_status"], result["message"], result.get("stopped")) == (status, message, stopped)
+    assert (result["exit_status"], result["message"], result["stopped"]) == (status, message, stopped)
 
 
 def test_a_crash_is_recorded_as_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
