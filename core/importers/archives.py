@@ -1,11 +1,12 @@
 """Opening what people hand in: files, folders, zip archives, gz and xz, by content and within bounds.
 
-Nothing is ever unpacked to the disk, so a name inside an archive is only a name.
+A name inside an archive is only a name: what has to be unpacked goes to a temporary file without one.
 """
 
 import gzip
 import io
 import lzma
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,9 +24,13 @@ MAX_WHOLE = 1_000_000_000
 MAX_RATIO = 1_000
 """How many bytes may come out of a packed one; text comes to 5 or 10, a bomb to 1,000 and more."""
 MAX_MEMBERS = 200_000
+MAX_DEPTH = 3
+"""How deep archives may lie within archives."""
 
 _HEAD = 65_536
 _FREE = 10_000_000
+_IN_MEMORY = 20_000_000
+_LEADS_OUT = "it is a link that leads out of the folder, and was left alone; copy the file itself into the folder"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _GZ, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
 _ENDINGS = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet", ".gz", ".xz"}
@@ -142,35 +147,91 @@ def _unpacked(packed: IO[bytes]) -> Iterator[IO[bytes]]:
 def opened(source: Path) -> Iterator[list[Piece] | NotUnderstood]:
     """The files of what a person handed in, those that belong together at once, sorted by name.
 
-    First the loose files of a folder and all folders in it, then each zip archive, which is open as
-    long as its files are asked for and no longer. An archive that cannot be opened is not understood.
+    First the loose files of a folder and all folders in it, then each zip archive with those inside it,
+    open as long as its files are asked for and no longer. What cannot be opened, or is a link that leads
+    out of the folder, is not understood.
 
     Raises:
-        InputError: ``source`` is not there.
+        InputError: ``source`` is not there, or neither a file nor a folder.
     """
     if not source.exists():
         raise InputError(f"{source} is not there. Give a file or a folder.")
-    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
-    files = [path for path in files if not path.name.endswith(TEMPORARY_SUFFIX)]
+    if not source.is_dir() and not source.is_file():
+        raise InputError(f"{source} is neither a file nor a folder. Give a file or a folder.")
+    paths = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
+    paths = [path for path in paths if not path.name.endswith(TEMPORARY_SUFFIX)]
+    parts = {path: path.relative_to(source.parent).parts for path in paths}
+    files = [path for path in paths if not _leads_out(path, source)]
+    yield from (NotUnderstood("/".join(parts[path]), _LEADS_OUT) for path in paths if path not in set(files))
     archives = {path for path in files if _is_zip(path)}
-    parts = {path: path.relative_to(source.parent).parts for path in files}
     if loose := [Piece(path, parts[path]) for path in files if path not in archives]:
         yield loose
+    budget = _Budget()
     for path in sorted(archives):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                yield _members(path, parts[path], archive)
-        except (OSError, zipfile.BadZipFile, InputError) as error:
-            yield NotUnderstood("/".join(parts[path]), str(error))
+        yield from _of_archive(path, Piece(path, parts[path]), budget)
 
 
-def _members(path: Path, parts: tuple[str, ...], archive: zipfile.ZipFile) -> list[Piece]:
+def _leads_out(path: Path, source: Path) -> bool:
+    """Whether a file of a folder lies elsewhere, by a link; what a person names himself may lie anywhere."""
+    return path != source and not path.resolve().is_relative_to(source.resolve())
+
+
+@dataclass
+class _Budget:
+    """How much may still be opened of archives within archives, so that no nest of them goes on for ever."""
+
+    archives: int = 1_000
+    bytes: int = 4_000_000_000
+
+    def take(self, size: int) -> None:
+        """Take from what may still be unpacked.
+
+        Raises:
+            InputError: it is spent.
+        """
+        self.bytes -= size
+        if self.archives < 0 or self.bytes < 0:
+            raise InputError("the archives in it hold too many further archives; unpack it and give the folder")
+
+
+def _of_archive(
+    file: Path | IO[bytes], at: Piece, budget: _Budget, depth: int = 1
+) -> Iterator[list[Piece] | NotUnderstood]:
+    """The files of a zip archive, then those of each archive in it."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = _members(at, archive)
+            inner = [piece for piece in members if piece.parts[-1].lower().endswith(".zip")]
+            yield [piece for piece in members if piece not in inner]
+            for piece in inner:
+                yield from _of_inner_archive(piece, budget, depth + 1)
+    except (OSError, zipfile.BadZipFile, InputError) as error:
+        yield NotUnderstood(at.name, str(error))
+
+
+def _of_inner_archive(piece: Piece, budget: _Budget, depth: int) -> Iterator[list[Piece] | NotUnderstood]:
+    """The files of an archive within an archive, which for that time lies in a file without a name."""
+    try:
+        if depth > MAX_DEPTH:
+            raise InputError("it is an archive in an archive in an archive; unpack it and give the folder")
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="agescope-") as copy, piece.open() as content:
+            budget.archives -= 1
+            while chunk := content.read(_HEAD):
+                budget.take(len(chunk))
+                copy.write(chunk)
+            yield from _of_archive(copy, piece, budget, depth)
+    except InputError as error:
+        yield NotUnderstood(piece.name, str(error))
+
+
+def _members(at: Piece, archive: zipfile.ZipFile) -> list[Piece]:
     names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
     if len(names) > MAX_MEMBERS:
         raise InputError(f"it holds more than {MAX_MEMBERS:,} files; unpack it and give the folder")
     if "[Content_Types].xml" in names:
         raise InputError("it is an Office document; save the sheet as CSV")
-    return [Piece(path, parts + PurePosixPath(name).parts, archive, name) for name in names]
+    names = [name for name in names if PurePosixPath(name).parts]
+    return [Piece(at.path, at.parts + PurePosixPath(name).parts, archive, name) for name in names]
 
 
 def _is_zip(path: Path) -> bool:

@@ -1,16 +1,18 @@
 """Putting what was read into account files, together with what is already there."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import InputError
 from core.importers.detect import find
-from core.importers.results import MADE_UP, FoundLabels, Ignored, NotUnderstood
+from core.importers.results import MADE_UP, FoundLabels, Ignored, LeftOut, NotUnderstood, Recognised
 from core.jobs.progress import Progress
 from core.storage.account_files import file_name, read_account, write_account
 from core.storage.models import Account, Post
+from core.storage.post_records import media_id
 from core.storage.user_lists import write_user_list
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.formatting import count
@@ -30,6 +32,8 @@ class ImportSummary:
         other_names: accounts among them whose names cannot be Instagram usernames (participants' codes, say).
         labels: files with labels that were written.
         not_understood: files, or parts of files, that could not be used, and why.
+        left_out: records that were left out of files which were used otherwise.
+        recognised: what each file was taken for, where that was a choice.
         ignored: files left unopened: pictures, and parts of an export that hold no posts.
     """
 
@@ -39,6 +43,8 @@ class ImportSummary:
     other_names: int = 0
     labels: list[Path] = field(default_factory=list)
     not_understood: list[NotUnderstood] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    recognised: list[Recognised] = field(default_factory=list)
     ignored: int = 0
 
     def in_words(self) -> list[str]:
@@ -59,6 +65,8 @@ class ImportSummary:
 
     def __str__(self) -> str:
         lines = self.in_words()
+        lines += [f"{item.name}: took {item.fields}." for item in self.recognised[:_SHOWN] if item.fields]
+        lines += [f"{item.name}: {item.in_words()}." for item in self.left_out[:_SHOWN]]
         if self.not_understood:
             lines.append(f"Not understood, or not wholly: {count(len(self.not_understood), 'file')}")
             lines += [f"  {item.name}: {item.reason}" for item in self.not_understood[:_SHOWN]]
@@ -96,6 +104,10 @@ def import_files(source: Path, output_dir: Path, username: str | None, progress:
             job.take_labels(found, output_dir.parent / "labels")
         elif isinstance(found, NotUnderstood):
             job.refuse(found)
+        elif isinstance(found, LeftOut):
+            job.leave_out(found)
+        elif isinstance(found, Recognised):
+            job.summary.recognised.append(found)
         elif isinstance(found, Ignored):
             job.summary.ignored += 1
     job.write()
@@ -130,32 +142,55 @@ def _seconds(post: Post) -> float:
 
 
 class _Posts:
-    """Posts, each once: known by id, by short code, or, where a source gives no id, by time and caption."""
+    """Posts, each once, in whatever order they come: known by id, by short code, or by time and caption."""
 
     def __init__(self) -> None:
-        self.all: list[Post] = []
+        self._kept: dict[int, Post] = {}
         self._at: dict[str, int] = {}
-        self._without_id: Counter[tuple[datetime | None, str | None]] = Counter()
+        self._with_id: Counter[_Said] = Counter()
+        self._made_up: dict[_Said, list[int]] = {}
+
+    @property
+    def all(self) -> list[Post]:
+        """The posts, in the order in which they came first."""
+        return [self._kept[at] for at in sorted(self._kept)]
 
     def add(self, post: Post) -> None:
         """Add a post, or complete the one that it is."""
-        at = self._at.get(post.id, self._at.get(f"code {post.shortcode}"))
-        if at is not None:
-            ours = self.all[at]
-            missing = {name: value for name, value in post if getattr(ours, name) is None and value is not None}
-            self.all[at] = ours.model_copy(update=missing)
-        elif post.id.startswith(MADE_UP) and self._without_id[post.taken_at, post.caption] > 0:
-            self._without_id[post.taken_at, post.caption] -= 1
-        else:
-            self.all.append(post)
-            self._remember(post, len(self.all) - 1)
+        said = (post.taken_at, post.caption)
+        same = sorted({self._at[key] for key in _keys(post) if key in self._at})
+        if post.id.startswith(MADE_UP):
+            if not same and self._with_id[said] > 0:
+                self._with_id[said] -= 1
+                return
+        elif not same and self._made_up.get(said):
+            same = [self._made_up[said].pop(0)]
+        elif not same:
+            self._with_id[said] += 1
+        self._keep([*(self._kept.pop(at) for at in same), post], min(same, default=len(self._at)))
 
-    def _remember(self, post: Post, at: int) -> None:
-        self._at[post.id] = at
-        if post.shortcode:
-            self._at[f"code {post.shortcode}"] = at
-        if not post.id.startswith(MADE_UP):
-            self._without_id[post.taken_at, post.caption] += 1
+    def _keep(self, same: Sequence[Post], at: int) -> None:
+        """Keep as one what is one post; the first with an id of its own gives it."""
+        whole = same[0]
+        for other in same[1:]:
+            missing = {name: value for name, value in other if getattr(whole, name) in (None, "unknown")}
+            if whole.id.startswith(MADE_UP):
+                missing["id"] = other.id
+            whole = whole.model_copy(update=missing)
+        self._kept[at] = whole
+        self._at |= dict.fromkeys((key for post in same for key in _keys(post)), at)
+        if whole.id.startswith(MADE_UP) and len(same) == 1:
+            self._made_up.setdefault((whole.taken_at, whole.caption), []).append(at)
+
+
+_Said = tuple[datetime | None, str | None]
+
+
+def _keys(post: Post) -> list[str]:
+    """All that a post may be known by: its id, its short code, and the id that stands in the code."""
+    code = post.shortcode or (None if post.id.isdigit() or post.id.startswith(MADE_UP) else post.id)
+    in_code = media_id(code) if code else None
+    return [post.id, *([f"code {code}"] if code else ()), *([in_code] if in_code else ())]
 
 
 class _Import:
@@ -187,6 +222,10 @@ class _Import:
         self.summary.not_understood.append(found)
         self._progress.event(kind="not_understood", name=found.name, reason=found.reason)
 
+    def leave_out(self, found: LeftOut) -> None:
+        self.summary.left_out.append(found)
+        self._progress.event(kind="not_understood", name=found.name, reason=found.in_words())
+
     def write(self) -> None:
         for username, parts in self._in_hand.items():
             self._progress.check()
@@ -201,7 +240,9 @@ class _Import:
         except InputError as error:
             self.refuse(NotUnderstood(path.name, f"{error} Nothing was added to it"))
             return
-        result = merged(*before, *parts)
+        brought = merged(*sorted(parts, key=lambda part: part.outcome != "partial"))
+        is_mended = brought.outcome == "collected" and any(_broke_off(account) for account in before)
+        result = merged(brought, *before) if is_mended else merged(*before, brought)
         if [result] != before:
             write_account(self._output_dir, result)
         self._count(username, before, parts, result)
@@ -214,6 +255,11 @@ class _Import:
         self.summary.posts += new
         self.summary.known += sum(len(part.posts) for part in parts) - new
         self._progress.update(done=len(self._written), message="Importing")
+
+
+def _broke_off(account: Account) -> bool:
+    """Whether an earlier import could not wholly read it, which a later one may make good."""
+    return account.outcome == "partial" and account.source.startswith("import:")
 
 
 def _check_username(username: str | None) -> None:

@@ -1,16 +1,22 @@
 """What the readers of one format hand to those who asked: accounts, labels, or why not."""
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.storage.models import Account, Post
+from core.storage.models import Account, Outcome, Post
 from core.storage.user_lists import UserList
 from core.storage.usernames import canonical_username, username_error
+from core.utils.formatting import count
 
 MADE_UP = "~"
 """How the id of a post begins whose source gives it none."""
+MAX_LINES = 1_000
+"""How many left-out records of a file are kept for one reason."""
+
+_SHOWN_TEXT = 300
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,71 @@ class NotUnderstood:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True)
+class LeftOutLine:
+    """One record that was left out: where it stands, and the beginning of what stands there."""
+
+    place: str
+    text: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Records of a file that were left out for one reason, while the rest was used.
+
+    Attributes:
+        name: the file, as a person would look for it.
+        reason: why, in words that go on from a number of records.
+        number: how many.
+        lines: the first of them, at most :data:`MAX_LINES`.
+    """
+
+    name: str
+    reason: str
+    number: int
+    lines: tuple[LeftOutLine, ...]
+
+    def in_words(self) -> str:
+        """``2 records left out that are not valid JSON (the first: line 2)``."""
+        return f"{count(self.number, 'record')} left out {self.reason} (the first: {self.lines[0].place})"
+
+
+class LeftOutRecords:
+    """What was left out of one file, by reason."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._numbers: Counter[str] = Counter()
+        self._lines: dict[str, list[LeftOutLine]] = {}
+
+    def add(self, reason: str, place: str, text: str = "") -> None:
+        """Count a record; of many with one reason, the first are kept."""
+        self._numbers[reason] += 1
+        lines = self._lines.setdefault(reason, [])
+        if len(lines) < MAX_LINES:
+            lines.append(LeftOutLine(place, text[:_SHOWN_TEXT]))
+
+    def found(self) -> Iterator[LeftOut]:
+        """All of it, the first reason first."""
+        for reason, number in self._numbers.items():
+            yield LeftOut(self._name, reason, number, tuple(self._lines[reason]))
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a file was taken for.
+
+    Attributes:
+        name: the file, as a person would look for it.
+        format_name: what becomes the source ``import:<format_name>``.
+        fields: which of its columns or fields were taken for what; empty where its format leaves no choice.
+    """
+
+    name: str
+    format_name: str
+    fields: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +112,7 @@ class Ignored:
     name: str
 
 
-Found = Account | FoundLabels | NotUnderstood | Ignored
+Found = Account | FoundLabels | NotUnderstood | LeftOut | Recognised | Ignored
 
 
 @dataclass(frozen=True)
@@ -61,7 +132,13 @@ class Context:
     stem: str = ""
 
 
-def account(format_name: str, username: str | None, posts: Iterable[Post | None], context: Context) -> Found:
+def account(
+    format_name: str,
+    username: str | None,
+    posts: Iterable[Post | None],
+    context: Context,
+    unread: str | None = None,
+) -> Found:
     """An account with its posts, or why its name cannot be used.
 
     Args:
@@ -69,6 +146,8 @@ def account(format_name: str, username: str | None, posts: Iterable[Post | None]
         username: as the source writes it; None where it does not say.
         posts: None stands for what was no post.
         context: where it was found; its ``username`` counts where the source does not say.
+        unread: what could not be read; the account is then ``partial``, so that a collection still asks for it,
+            and no account at all where nothing else was read.
     """
     name = canonical_username(username or context.username or "")
     if not name:
@@ -76,10 +155,15 @@ def account(format_name: str, username: str | None, posts: Iterable[Post | None]
     if reason := username_error(name):
         return NotUnderstood(context.name, f"the name {name[:40]!r} cannot be used: {reason}")
     kept = [post for post in posts if post]
+    if unread and not kept:
+        return NotUnderstood(context.name, f"no post of {name} could be read: {unread}")
+    outcome: Outcome = "partial" if unread else "collected" if kept else "empty"
     return Account(
         username=name,
         source=f"import:{format_name}",
-        outcome="collected" if kept else "empty",
+        outcome=outcome,
+        complete=not unread,
+        reason=unread,
         posts=kept,
     )
 

@@ -66,6 +66,7 @@ _WEAK_CAPTIONS = {"title", "content", "post"}
 """Names that are the caption only where no better one is there."""
 _CODE_NAMES = {"post_shortcode", "shortcode", "code", "short_code"}
 """Names under which a short code stands alone; under the others, it is part of an address."""
+_CODE_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _PHANTOMBUSTER = {"post_url", "query"}
 """Names that only Phantombuster's tables have together; their ``timestamp`` is the moment of scraping."""
 _MEDIA_TYPES: dict[object, Kind] = {1: "image", 2: "video", 8: "carousel", "1": "image", "2": "video", "8": "carousel"}
@@ -237,6 +238,19 @@ def whole_number(value: object) -> int | None:
     except (ValueError, OverflowError):
         return None
     return number if 0 <= number < 2**53 else None
+
+
+def media_id(shortcode: str) -> str | None:
+    """The id of the post that Instagram's short code stands for; None where it is no code of the usual length.
+
+    A code is the id in base 64; codes of private posts have more characters, which say nothing of the id.
+    """
+    if not (10 <= len(shortcode) <= 11 or len(shortcode) >= 28) or not _CODE.fullmatch(shortcode):
+        return None
+    number = 0
+    for character in shortcode[:11]:
+        number = number * 64 + _CODE_DIGITS.index(character)
+    return str(number)
 
 
 def is_accessibility_text(text: str) -> bool:
