@@ -19,7 +19,7 @@ from rich.console import Console
 from core import __version__
 from core.collection.arguments import CollectArguments
 from core.errors import AgeScopeError
-from core.evaluation.arguments import EvaluateArguments, PrevalenceArguments
+from core.evaluation.arguments import AuditSampleArguments, EvaluateArguments, PrevalenceArguments
 from core.importers.arguments import ImportArguments
 from core.jobs.progress import Progress, recorded_result
 from core.maintenance.arguments import ForgetArguments
@@ -108,12 +108,19 @@ def evaluate(arguments: EvaluateArguments) -> None:
 
 
 @_command
-def prevalence(arguments: PrevalenceArguments) -> None:
-    """Estimate the share at least at the cutoff, raw and corrected, with intervals, as JSON."""
-    from core.evaluation.prevalence import prevalence as run
+def audit_sample(arguments: AuditSampleArguments) -> None:
+    """Draw accounts at random to be labelled by a person, whose share needs no belief in the model."""
+    from core.evaluation.audit import audit_sample as run
 
-    of = arguments
-    print(json.dumps(run(of.predictions, of.model, of.age_cutoff, of.threshold), indent=2))
+    _say(run(arguments))
+
+
+@_command
+def prevalence(arguments: PrevalenceArguments) -> None:
+    """Estimate the share at least at the cutoff, raw, corrected and audited, with intervals, as JSON."""
+    from core.evaluation.shares import shares
+
+    print(json.dumps(shares(arguments), indent=2))
 
 
 @app.command("check-instagram")

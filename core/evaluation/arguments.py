@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
+from core.storage.audit_file import Design
 from core.utils.options import CommandArguments, Option
 
 
@@ -26,6 +27,20 @@ class PrevalenceArguments(CommandArguments):
     COMMAND: ClassVar[str] = "prevalence"
 
     predictions: Annotated[Path, Option("The CSV that predict wrote.", exists=True)]
-    model: Annotated[Path, Option("The folder of the model that made it.", path="folder", exists=True)]
-    age_cutoff: Annotated[float | None, Option("One of the model's cutoffs. Default: 21, or its lowest.")] = None
+    model: Annotated[Path | None, Option("The folder of the model that made it.", path="folder", exists=True)] = None
+    audit: Annotated[Path | None, Option("What audit-sample wrote, with ages filled in.", exists=True)] = None
+    age_cutoff: Annotated[float | None, Option("One of the model's cutoffs; any without. Default: 21.")] = None
     threshold: Annotated[float | None, Option("Count from here on. Default: the model's.")] = None
+
+
+@dataclass(frozen=True)
+class AuditSampleArguments(CommandArguments):
+    """Which accounts to draw for labelling: the options of ``audit-sample``."""
+
+    COMMAND: ClassVar[str] = "audit-sample"
+
+    predictions: Annotated[Path, Option("The CSV that predict wrote.", exists=True)]
+    size: Annotated[int, Option("How many accounts to draw.", min=2)]
+    output: Annotated[Path, Option("The CSV to write.", path="file")]
+    design: Annotated[Design, Option("Each with the same chance, or evenly over all probabilities.")] = "simple"
+    seed: Annotated[int, Option("Of the draw; the same one draws the same accounts.")] = 2021

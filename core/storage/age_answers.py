@@ -1,0 +1,76 @@
+"""What a person writes where an age is asked for: an age, a range of ages, or that it cannot be told."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from core.storage.user_lists import age_error
+
+UNTOLD = "cannot tell"
+"""How AgeScope writes that an age cannot be told."""
+
+FORMS = f"24, 24.5, at least 21, under 21, 18-24, or {UNTOLD}"
+"""What may be written, for messages."""
+
+_UNTOLD = {
+    UNTOLD,
+    *("can't tell", "can’t tell", "cant tell", "cannot say", "can't say", "don't know", "do not know", "not known"),
+    *("unknown", "unclear", "undecided", "unsure", "not sure", "n/a", "na", "none", "null", "nan"),
+}
+_NUMBER = r"(\d{1,3}(?:[.,]\d+)?)"
+_FROM = re.compile(
+    rf"(?:at least|from|over|older than|>=?|≥) *{_NUMBER}|{_NUMBER} *\+|{_NUMBER} (?:or|and) (?:over|older)"
+)
+_BELOW = re.compile(rf"(?:under|below|younger than|<) *{_NUMBER}")
+_RANGE = re.compile(rf"{_NUMBER} *(?:-|–|—|to) *{_NUMBER}")
+
+
+@dataclass(frozen=True)
+class AgeAnswer:
+    """The ages that an answer leaves open, in years: from ``low`` on and below ``high``; an age itself is both."""
+
+    low: float = 0.0
+    high: float = math.inf
+
+    def at_least(self, cutoff: float) -> bool | None:
+        """Whether the age is at least ``cutoff``; None where the answer leaves that open."""
+        if self.low >= cutoff:
+            return True
+        return False if self.high <= cutoff else None
+
+
+def read_age_answer(cell: str) -> AgeAnswer | None:
+    """Read a cell as people and spreadsheets leave it: ``24,5`` is 24.5, ``?`` says that it cannot be told.
+
+    Returns:
+        None where nothing is written.
+
+    Raises:
+        ValueError: it is none of these; the text says why and does not repeat it.
+    """
+    text = " ".join(cell.split()).lower().rstrip(".")
+    if not text:
+        return None
+    if text in _UNTOLD or not text.strip("?-–—"):
+        return AgeAnswer()
+    if found := _FROM.fullmatch(text):
+        return AgeAnswer(low=_years(next(filter(None, found.groups()))))
+    if found := _BELOW.fullmatch(text):
+        return AgeAnswer(high=_years(found[1]))
+    if found := _RANGE.fullmatch(text):
+        return _range(_years(found[1]), _years(found[2]))
+    age = _years(text)
+    return AgeAnswer(age, age)
+
+
+def _years(text: str) -> float:
+    plain = text.replace(",", ".", 1)
+    if reason := age_error(plain):
+        raise ValueError(reason)
+    return float(plain)
+
+
+def _range(first: float, last: float) -> AgeAnswer:
+    if last < first:
+        raise ValueError("the range of ages ends before it begins")
+    return AgeAnswer(first, math.floor(last) + 1)  # 18-24 holds who is 24 and a half
