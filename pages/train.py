@@ -183,6 +183,17 @@ def hyperparameters(method: str, asked: TrainArguments) -> TrainArguments:
                 TrainArguments, "max_posts", "Captions per account", placeholder="all", key="max_posts", width=190
             ),
         )
+    asked = replace(
+        asked,
+        mask_self_reports=st.checkbox(
+            "Mask what tells an age",
+            key="mask",
+            persist_state="session",
+            help="Phrases such as “turned 19 today” are taken out of the captions, here and whenever the model "
+            "predicts, so that it does not learn only to read them: most accounts have none.",
+        ),
+    )
+    with st.container(horizontal=True):
         if method == "best":
             return asked
         length = number_field(TrainArguments, "max_seq_len", "Tokens per caption", most=512, key="length", width=170)

@@ -16,7 +16,8 @@ Moment = Literal["now", "today", "ahead", "born", "school", "degree", "grade"]
 """What ``n`` or ``y`` is at the time of the post.
 
 now: the age. today: the age since a few days. ahead: the age from the next birthday on. born: the year of
-birth. school: the year that school ends. degree: the year that school or a first degree ends. grade: the year at school.
+birth. school: the year that school ends. degree: the year that school or a first degree ends. grade: the
+year at school.
 """
 
 
@@ -35,9 +36,9 @@ class Rule:
     language: Language
     expression: re.Pattern[str]
     moment: Moment
-    whose: Whose = "own"
-    refuted: re.Pattern[str] | None = None
-    unless: re.Pattern[str] | None = None
+    whose: Whose
+    refuted: re.Pattern[str]
+    unless: re.Pattern[str]
 
 
 NUMBER_WORDS: dict[Language, dict[str, int]] = {
@@ -120,40 +121,115 @@ def _english() -> list[_Row]:
         ("statement", "ahead", "own", rf"{i}(?: am|['’]?m) (?:almost|nearly) {n}(?:{years}|{_END}|{goes_on})"),
         ("turned", "today", "own", rf"{i}(?:['’]?m| am)? (?:turn|turning) {n}(?:{years})? today\b"),
         ("turned", "today", "own", rf"(?<!\w)today,? i(?:['’]?m| am)? (?:turn|turned|turning) {n}\b"),
-        ("turned", "ahead", "own", rf"{i}(?:['’]?m| am) (?:turning|(?:about to|going to|gonna) (?:turn|be)) {n}"
-                                   rf"(?:{years})?(?:{_END}| {soon})"),
+        (
+            "turned",
+            "ahead",
+            "own",
+            rf"{i}(?:['’]?m| am) (?:turning|(?:about to|going to|gonna) (?:turn|be)) {n}"
+            rf"(?:{years})?(?:{_END}| {soon})",
+        ),
         ("turned", "ahead", "own", rf"{i}(?:['’]ll| will)? (?:be|turn) {n}(?:{years})? {soon}"),
-        ("turned", "today", "own", rf"{i}(?:['’]ve| have)?(?: (?:just|finally|officially|recently)){{1,2}} turned {n}\b"),
+        (
+            "turned",
+            "today",
+            "own",
+            rf"{i}(?:['’]ve| have)?(?: (?:just|finally|officially|recently)){{1,2}} turned {n}\b",
+        ),
         ("turned", "today", "own", rf"{i}(?:['’]ve| have)? turned {n}(?:{years})?(?: {recent}|(?=[\x20\t]?!))"),
-        ("turned", "today", "own", rf"{starts}(?:(?:just|finally|officially) ){{0,2}}turned {n} "
-                                   r"(?:today|yesterday|last|this)\b"),
+        (
+            "turned",
+            "today",
+            "own",
+            rf"{starts}(?:(?:just|finally|officially) ){{0,2}}turned {n} "
+            r"(?:today|yesterday|last|this)\b",
+        ),
         ("turned", "today", "own", rf"{starts}(?:officially |finally ){{0,1}}{n}(?:{years})? today\b"),
-        ("birthday", "today", "own", rf"(?:today|yesterday|it)(?: is|['’]?s| was) (?:\w{{2,9}} ){{0,1}}my {nth} {day}\b"),
+        (
+            "birthday",
+            "today",
+            "own",
+            rf"(?:today|yesterday|it)(?: is|['’]?s| was) (?:\w{{2,9}} ){{0,1}}my {nth} {day}\b",
+        ),
         ("birthday", "today", "own", rf"my {nth} {day}(?: was| is|['’]s)? (?:today|yesterday)\b"),
         ("birthday", "today", "own", rf"happy {n}(?:st|nd|rd|th)?(?: {day})? to me\b"),
-        ("birthday", "today", "own", rf"celebrat(?:ing|ed) my {nth}(?: {day})?(?:{_END}| (?:today|yesterday|last night)\b)"),
+        (
+            "birthday",
+            "today",
+            "own",
+            rf"celebrat(?:ing|ed) my {nth}(?: {day})?(?:{_END}| (?:today|yesterday|last night)\b)",
+        ),
         ("birthday", "ahead", "own", rf"tomorrow(?: is|['’]?s) (?:\w{{2,9}} ){{0,1}}my {nth}(?: {day})?\b"),
-        ("birthday", "ahead", "own", rf"my {nth} {day} (?:is )?(?:(?:only|just|almost) ){{0,1}}"
-                                     rf"(?:{soon}|coming|approaching|around the corner|just around)"),
-        ("birthday", "ahead", "own", rf"(?:approaching|(?:weeks?|days?|months?) (?:away from|until|till|before|to)|"
-                                     rf"down to) my {nth} {day}\b"),
+        (
+            "birthday",
+            "ahead",
+            "own",
+            rf"my {nth} {day} (?:is )?(?:(?:only|just|almost) ){{0,1}}"
+            rf"(?:{soon}|coming|approaching|around the corner|just around)",
+        ),
+        (
+            "birthday",
+            "ahead",
+            "own",
+            rf"(?:approaching|(?:weeks?|days?|months?) (?:away from|until|till|before|to)|"
+            rf"down to) my {nth} {day}\b",
+        ),
         ("birthday", "today", "own", rf"(?<!\w)#my{_HASH_N}(?:st|nd|rd|th)(?:birthday|bday)?\b"),
         ("born", "born", "own", rf"{i} was born[^.!?\n]{{1,25}}? {_YEAR}"),
-        ("graduation", "degree", "own", rf"(?:{i}(?: am|['’]m| was)|(?<!\w)(?:we(?: are|['’]re)|my|our))"
-                                        rf"(?: \w{{1,12}}){{0,4}} class of {_YEAR}"),
-        ("graduation", "degree", "own", rf"{i}(?: will|['’]ll|['’]m| am)? (?:graduate|graduating)"
-                                        rf"(?: \w{{1,12}}){{0,3}} in {_YEAR}"),
-        ("grade", "grade", "own", rf"{i}(?:['’]?m| am)(?: (?:now|currently|going|in|into|to|starting|entering|only)){{0,3}}"
-                                  r"(?: the| a){0,1} (?P<n>[6-9]|1[0-2])th[\s\-]grade(?:r\b|\b)"),
-        ("birthday", "now", "other", rf"happy {n}(?:st|nd|rd|th)?(?: {day})?(?! to me\b)"
-                                     rf"(?: to|,)? (?:my|our|the|this|@|\w{{2,15}}!)"),
-        ("birthday", "now", "other", rf"(?:(?:{_ENGLISH_KIN})['’]?s?|\w{{2,15}}['’]s) (?:\w{{2,12}} ){{0,2}}{nth} {day}"),
-        ("turned", "now", "other", rf"(?:{_ENGLISH_KIN})(?: \w{{2,12}}){{0,2}} (?:turned|turns|turning|is|just turned|is now) {n}"
-                                   rf"(?:{years}|{_END}| today\b| (?:on|next|this)\b)"),
-        ("turned", "now", "other", rf"(?<![\w'’])(?:he|she|it|they|you)(?:['’](?:s|re)| is| are| has| just){{0,2}} "
-                                   rf"(?:(?:only|just|now|turned|turns|turning) ){{0,2}}{n}(?:{years}|{_END}| today\b)"),
-        ("turned", "now", "other", rf"(?<![\w'’])(?!(?:i|just|finally|officially|have|never|am|to)\b)\w{{2,15}} "
-                                   rf"(?:(?:just|is) ){{0,1}}(?:turned|turns|turning) {n}(?:{years}|{_END}| today\b)"),
+        (
+            "graduation",
+            "degree",
+            "own",
+            rf"(?:{i}(?: am|['’]m| was)|(?<!\w)(?:we(?: are|['’]re)|my|our))"
+            rf"(?: \w{{1,12}}){{0,4}} class of {_YEAR}",
+        ),
+        (
+            "graduation",
+            "degree",
+            "own",
+            rf"{i}(?: will|['’]ll|['’]m| am)? (?:graduate|graduating)"
+            rf"(?: \w{{1,12}}){{0,3}} in {_YEAR}",
+        ),
+        (
+            "grade",
+            "grade",
+            "own",
+            rf"{i}(?:['’]?m| am)(?: (?:now|currently|going|in|into|to|starting|entering|only)){{0,3}}"
+            r"(?: the| a){0,1} (?P<n>[6-9]|1[0-2])th[\s\-]grade(?:r\b|\b)",
+        ),
+        (
+            "birthday",
+            "now",
+            "other",
+            rf"happy {n}(?:st|nd|rd|th)?(?: {day})?(?! to me\b)"
+            rf"(?: to|,)? (?:my|our|the|this|@|\w{{2,15}}!)",
+        ),
+        (
+            "birthday",
+            "now",
+            "other",
+            rf"(?:(?:{_ENGLISH_KIN})['’]?s?|\w{{2,15}}['’]s) (?:\w{{2,12}} ){{0,2}}{nth} {day}",
+        ),
+        (
+            "turned",
+            "now",
+            "other",
+            rf"(?:{_ENGLISH_KIN})(?: \w{{2,12}}){{0,2}} (?:turned|turns|turning|is|just turned|is now) {n}"
+            rf"(?:{years}|{_END}| today\b| (?:on|next|this)\b)",
+        ),
+        (
+            "turned",
+            "now",
+            "other",
+            rf"(?<![\w'’])(?:he|she|it|they|you)(?:['’](?:s|re)| is| are| has| just){{0,2}} "
+            rf"(?:(?:only|just|now|turned|turns|turning) ){{0,2}}{n}(?:{years}|{_END}| today\b)",
+        ),
+        (
+            "turned",
+            "now",
+            "other",
+            rf"(?<![\w'’])(?!(?:i|just|finally|officially|have|never|am|to)\b)\w{{2,15}} "
+            rf"(?:(?:just|is) ){{0,1}}(?:turned|turns|turning) {n}(?:{years}|{_END}| today\b)",
+        ),
         ("birthday", "now", "unclear", rf"(?<!\w){nth}[\s\-]?{day}\b"),
         ("birthday", "now", "unclear", rf"(?<!\w)#(?:happy)?{_HASH_N}(?:st|nd|rd|th)(?:birthday|bday)\w{{0,12}}"),
         ("birthday", "now", "unclear", rf"(?<!\w)my {nth}{_END}"),
@@ -181,13 +257,28 @@ def _spanish() -> list[_Row]:
     return [
         ("statement", "now", "own", rf"(?<!\w)tengo(?: (?:ya|solo|sólo|apenas|ahora)){{0,1}} {n}{years}"),
         ("statement", "ahead", "own", rf"(?<!\w)tengo casi {n}{years}"),
-        ("turned", "today", "own", rf"(?<!\w)(?:cumplo|cumplí|cumpli|acabo de cumplir|estoy cumpliendo)(?: ya){{0,1}} {n}{end}"),
+        (
+            "turned",
+            "today",
+            "own",
+            rf"(?<!\w)(?:cumplo|cumplí|cumpli|acabo de cumplir|estoy cumpliendo)(?: ya){{0,1}} {n}{end}",
+        ),
         ("turned", "ahead", "own", rf"(?<!\w)(?:voy a cumplir|cumpliré|estoy por cumplir|a punto de cumplir) {n}{end}"),
         ("birthday", "today", "own", rf"(?:feliz|felices) {n}(?:{years})?(?: cumpleaños)? (?:a|para) m[íi](?!\w)"),
         ("birthday", "today", "own", rf"(?<!\w)hoy (?:es mi cumpleaños (?:número )?|celebro mis |festejo mis ){n}\b"),
         ("born", "born", "own", rf"(?<!\w)nac[íi] (?:el [^.!?\n]{{1,20}} )?(?:en|de|del)(?: \w{{3,10}} de)? {_YEAR}"),
-        ("graduation", "degree", "own", rf"(?<!\w)(?:soy|somos|mi|nuestra)(?: de)?(?: la)? (?:generación|promoción) (?:de |del )?{_YEAR}"),
-        ("turned", "now", "other", rf"(?<!\w){kin}(?: @?\w{{2,15}}){{0,2}} (?:cumple|cumplió|tiene)(?: ya| hoy){{0,1}} {n}{end}"),
+        (
+            "graduation",
+            "degree",
+            "own",
+            rf"(?<!\w)(?:soy|somos|mi|nuestra)(?: de)?(?: la)? (?:generación|promoción) (?:de |del )?{_YEAR}",
+        ),
+        (
+            "turned",
+            "now",
+            "other",
+            rf"(?<!\w){kin}(?: @?\w{{2,15}}){{0,2}} (?:cumple|cumplió|tiene)(?: ya| hoy){{0,1}} {n}{end}",
+        ),
         ("turned", "now", "other", rf"(?<!\w)(?:cumple|cumples|cumplió|cumpliste|tiene|tienes) {n}{years}"),
         ("birthday", "now", "other", rf"(?:feliz|felices) {n}{years}"),
         ("birthday", "now", "unclear", rf"(?<!\w)mis {n}(?:{years}| primaveras\b)"),
@@ -195,7 +286,12 @@ def _spanish() -> list[_Row]:
         ("mention", "now", "unclear", rf"(?<!\w)(?:de|con) {n}{years}"),
         ("mention", "now", "unclear", rf"(?:^|\n){n}{years}{_END}"),
         ("mention", "now", "unclear", rf"(?<!\w)#{_HASH_N}(?:años|añitos)\b"),
-        ("graduation", "degree", "unclear", rf"(?<!\w)(?:#?generaci[óo]n\s?|#promo(?:ci[óo]n)?\s?|promoción (?:de |del )){_YEAR}"),
+        (
+            "graduation",
+            "degree",
+            "unclear",
+            rf"(?<!\w)(?:#?generaci[óo]n\s?|#promo(?:ci[óo]n)?\s?|promoción (?:de |del )){_YEAR}",
+        ),
     ]
 
 
@@ -214,8 +310,18 @@ def _portuguese() -> list[_Row]:
         ("birthday", "today", "own", rf"feliz {n}(?:{years})? (?:a|para|pra) mim\b"),
         ("birthday", "today", "own", rf"(?<!\w)(?:comemorando|celebrando) (?:os )?meus {n}{end}"),
         ("born", "born", "own", rf"(?<!\w)nasci (?:em|no dia|a)(?: [^.!?\n]{{1,20}}? de)? {_YEAR}"),
-        ("graduation", "degree", "own", rf"(?<!\w)(?:sou|somos|minha|nossa)(?: da)? (?:formatura|turma)(?: de)? {_YEAR}"),
-        ("turned", "now", "other", rf"(?<!\w){kin}(?: @?\w{{2,15}}){{0,2}} (?:faz|fez|completa|completou|tem)(?: hoje| já){{0,1}} {n}{years}"),
+        (
+            "graduation",
+            "degree",
+            "own",
+            rf"(?<!\w)(?:sou|somos|minha|nossa)(?: da)? (?:formatura|turma)(?: de)? {_YEAR}",
+        ),
+        (
+            "turned",
+            "now",
+            "other",
+            rf"(?<!\w){kin}(?: @?\w{{2,15}}){{0,2}} (?:faz|fez|completa|completou|tem)(?: hoje| já){{0,1}} {n}{years}",
+        ),
         ("turned", "now", "other", rf"(?<!\w)(?:el[ea]|você) (?:faz|fez|completa|completou|tem) {n}{years}"),
         ("birthday", "now", "other", rf"(?:feliz|parabéns pelos(?: seus)?) {n}{years}"),
         ("birthday", "now", "unclear", rf"(?<!\w)meus {n}{years}"),
@@ -235,17 +341,50 @@ def _german() -> list[_Row]:
         ("statement", "now", "own", rf"(?<!\w)ich bin(?: (?:jetzt|erst|schon|nun|gerade|noch)){{0,2}} {n}{end}"),
         ("statement", "now", "own", rf"(?:^|[.!?\n,]\s?)bin(?: (?:jetzt|erst|schon|nun)){{0,1}} {n}{years}"),
         ("statement", "ahead", "own", rf"(?<!\w)ich bin fast {n}{end}"),
-        ("turned", "today", "own", rf"(?<!\w)(?:ich bin|bin ich)(?: (?:heute|gestern|gerade|endlich|nun)){{0,2}} {n}(?: jahre(?: alt)?)? geworden\b"),
-        ("turned", "today", "own", rf"(?<!\w)(?:ich werde heute|heute werde ich|ich werd heute|heute werd ich)(?: endlich| schon){{0,1}} {n}{end}"),
-        ("turned", "ahead", "own", rf"(?<!\w)(?:ich werde|werde ich) (?:bald|morgen|nächste\w? \w{{3,9}}|im \w{{3,9}}|in \w{{1,5}} \w{{3,7}}) {n}{end}"),
-        ("birthday", "today", "own", r"(?<!\w)(?:heute (?:ist|feiere ich)|gestern war|ich feiere heute) mein(?:en)? "
-                                     rf"{n}\.? geburtstag\b"),
+        (
+            "turned",
+            "today",
+            "own",
+            rf"(?<!\w)(?:ich bin|bin ich)(?: (?:heute|gestern|gerade|endlich|nun)){{0,2}} {n}"
+            r"(?: jahre(?: alt)?)? geworden\b",
+        ),
+        (
+            "turned",
+            "today",
+            "own",
+            rf"(?<!\w)(?:ich werde heute|heute werde ich|ich werd heute|heute werd ich)"
+            rf"(?: endlich| schon){{0,1}} {n}{end}",
+        ),
+        (
+            "turned",
+            "ahead",
+            "own",
+            rf"(?<!\w)(?:ich werde|werde ich) (?:bald|morgen|nächste\w? \w{{3,9}}|im \w{{3,9}}|"
+            rf"in \w{{1,5}} \w{{3,7}}) {n}{end}",
+        ),
+        (
+            "birthday",
+            "today",
+            "own",
+            r"(?<!\w)(?:heute (?:ist|feiere ich)|gestern war|ich feiere heute) mein(?:en)? "
+            rf"{n}\.? geburtstag\b",
+        ),
         ("birthday", "today", "own", rf"(?:alles gute|happy birthday) zu meinem {n}\.? geburtstag\b"),
         ("born", "born", "own", rf"(?<!\w)(?:ich (?:bin|wurde)|bin ich|wurde ich) [^.!?\n]{{0,22}}?{_YEAR} geboren\b"),
         ("born", "born", "own", rf"(?<!\w)ich bin jahrgang {_YEAR}"),
         ("graduation", "school", "own", rf"(?<!\w)(?:mein|unser) abi(?:tur)? {_YEAR}"),
-        ("turned", "now", "other", rf"(?<!\w){kin}(?: @?\w{{2,15}}){{0,2}} (?:ist|wird|wurde)(?: heute| schon| jetzt){{0,1}} {n}{end}"),
-        ("turned", "now", "other", rf"(?<!\w)(?:er|sie|du|es) (?:ist|wird|wurde|bist|wirst)(?: heute| schon| jetzt){{0,1}} {n}{end}"),
+        (
+            "turned",
+            "now",
+            "other",
+            rf"(?<!\w){kin}(?: @?\w{{2,15}}){{0,2}} (?:ist|wird|wurde)(?: heute| schon| jetzt){{0,1}} {n}{end}",
+        ),
+        (
+            "turned",
+            "now",
+            "other",
+            rf"(?<!\w)(?:er|sie|du|es) (?:ist|wird|wurde|bist|wirst)(?: heute| schon| jetzt){{0,1}} {n}{end}",
+        ),
         ("birthday", "now", "other", rf"(?:alles gute|glückwunsch|herzlichen glückwunsch) zum {n}(?:\.| |\b)"),
         ("birthday", "now", "unclear", rf"(?<!\w)(?:mein(?:e[nm])? |zum ){{0,1}}{n}\.? geburtstag\b"),
         ("mention", "now", "unclear", rf"(?<!\w){n}{years}"),
@@ -262,7 +401,12 @@ def _french() -> list[_Row]:
     return [
         ("turned", "today", "own", rf"(?<!\w)aujourd['’]hui,? j['’]ai {n}{years}"),
         ("turned", "today", "own", rf"(?<!\w)j['’]ai {n}{years} aujourd['’]hui\b"),
-        ("statement", "now", "own", rf"(?<![\w'’])j['’]ai(?: (?:maintenant|seulement|déjà|juste|que)){{0,1}} {n}{years}"),
+        (
+            "statement",
+            "now",
+            "own",
+            rf"(?<![\w'’])j['’]ai(?: (?:maintenant|seulement|déjà|juste|que)){{0,1}} {n}{years}",
+        ),
         ("statement", "ahead", "own", rf"(?<!\w)j['’]ai (?:presque|bientôt) {n}{years}"),
         ("turned", "today", "own", rf"(?<!\w)je viens d['’]avoir(?: mes)? {n}{years}"),
         ("turned", "today", "own", rf"(?<!\w)je f[êe]te (?:aujourd['’]hui )?mes {n}{years}"),
@@ -270,7 +414,13 @@ def _french() -> list[_Row]:
         ("turned", "ahead", "own", rf"(?<!\w)j['’]aurai {n}{years} (?:dans|demain|en|bientôt|la semaine|ce|le)\b"),
         ("birthday", "today", "own", rf"(?:joyeux|bon) {n}(?:e|è?me|ème|ᵉ)? anniversaire à moi\b"),
         ("born", "born", "own", rf"(?<!\w)je suis née?(?: le [^.!?\n]{{1,16}})?\s?(?:en )?(?:\w{{3,9}} )?{_YEAR}"),
-        ("turned", "now", "other", rf"(?<!\w){kin}(?: @?\w{{2,15}}){{0,2}} (?:a|fête ses|fêtait ses)(?: déjà| aujourd['’]hui){{0,1}} {n}{years}"),
+        (
+            "turned",
+            "now",
+            "other",
+            rf"(?<!\w){kin}(?: @?\w{{2,15}}){{0,2}} (?:a|fête ses|fêtait ses)"
+            rf"(?: déjà| aujourd['’]hui){{0,1}} {n}{years}",
+        ),
         ("turned", "now", "other", rf"(?<!\w)(?:il|elle|tu) (?:a|as|fête ses|fêtes tes) {n}{years}"),
         ("birthday", "now", "other", rf"(?:joyeux|bon) {n}(?:e|ème|ᵉ)? (?:anniversaire|anniv)\b"),
         ("birthday", "now", "unclear", rf"(?<!\w)mes {n}{years}"),
@@ -287,7 +437,8 @@ RULES: list[Rule] = [
         "en",
         r"when|whenever|if|till?|until|before|once|like|since|though|thinks?|thinking|thought|pretend\w*|says?|said|"
         r"saying|told|tells?|time|after|wish|act\w*|feel\w*|was|were|not|never|where|imagine|unless",
-        r"[\s,\-]{1,3}\d|[\s,\-]{0,3}(?:at heart|inside|something|ish|or|to|feet|ft|lbs?|minutes?|percent|hours?|days?|weeks?|months?|"
+        r"[\s,\-]{1,3}\d|"
+        r"[\s,\-]{0,3}(?:at heart|inside|something|ish|or|to|feet|ft|lbs?|minutes?|percent|hours?|days?|weeks?|months?|"
         r"years? (?:ago|into|behind|late|early|since)|degrees?|pages?|and (?:under|over|up|older|a half)|times|points|"
         r"(?:in|back in|on)[^.!?\n]{0,14} (?:19|20)\d\d|when|before|until)\b",
         _english(),
@@ -295,7 +446,8 @@ RULES: list[Rule] = [
     *_rules(
         "es",
         r"cuando|si|hasta|antes|como|parece\w*|dice\w*|tenía|desde|hace|no|casi",
-        r" (?:(?:años|anos) )?(?:de (?!edad)|\w{2,12}ndo\b|sin |en |con |juntos|que |días|meses|semanas|horas|atrás|y medio con)",
+        r" (?:(?:años|anos) )?(?:de (?!edad)|\w{2,12}ndo\b|sin |en |con |juntos|que |días|"
+        r"meses|semanas|horas|atrás|y medio con)",
         _spanish(),
     ),
     *_rules(

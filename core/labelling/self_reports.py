@@ -6,7 +6,6 @@ as the account's own has been measured (``bench/selfreports.py``); rather is one
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 

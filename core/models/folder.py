@@ -17,6 +17,7 @@ import orjson
 from core import __version__
 from core.encoder.pretrained import DEFAULT_ENCODER
 from core.errors import InputError
+from core.labelling.self_reports import mask_self_reports
 from core.utils.io import write_json
 
 CONFIG_FILE = "config.json"
@@ -56,6 +57,7 @@ class ModelSettings:
         auc_losses: numbers -> what AUC it loses with these instead of its own, on its validation accounts.
         calibrations: one a cutoff, as :class:`core.statistics.calibration.Calibration` writes itself; none leaves
             the probabilities as they are.
+        mask_self_reports: what tells an age is taken out of every caption, in training and ever after.
     """
 
     encoder: str
@@ -69,6 +71,7 @@ class ModelSettings:
     numbers: Literal["float32", "bfloat16", "int8"] = "float32"
     auc_losses: dict[str, float] = field(default_factory=dict)
     calibrations: tuple[dict[str, Any], ...] = ()
+    mask_self_reports: bool = False
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
@@ -85,6 +88,10 @@ class ModelSettings:
             return [*captions]
         step = len(captions) / self.max_posts
         return [captions[int((number + 0.5) * step)] for number in range(self.max_posts)]
+
+    def as_read(self, captions: Sequence[str]) -> list[str]:
+        """``captions`` as the model reads them: whole, or without what tells an age."""
+        return [mask_self_reports(caption) for caption in captions] if self.mask_self_reports else [*captions]
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""

@@ -141,7 +141,8 @@ class _Run:
     def _predict(self, accounts: Sequence[Account]) -> list[Prediction]:
         if not accounts:
             return []
-        captions = [self.predictor.settings.used(account.captions) for account in accounts]
+        settings = self.predictor.settings
+        captions = [settings.as_read(settings.used(account.captions)) for account in accounts]
         probability = self.predictor.probabilities(captions)[:, self.column]
         return [
             prediction(account.username, float(p), self.threshold, len(its))

@@ -69,6 +69,12 @@ class TrainArguments(CommandArguments):
     ] = False
     folds: Annotated[int | None, Option("With --compare: test every account once, by cross-validation.", min=2)] = None
     max_posts: Annotated[int | None, Option("Use at most so many captions of an account.", min=1)] = None
+    mask_self_reports: Annotated[
+        bool,
+        Option(
+            "Take phrases that tell an age (turned 19 today) out of the captions, here and whenever the model predicts."
+        ),
+    ] = False
     split: Annotated[
         Path | None,
         Option("A CSV of username,part (train, validation, test) instead of a drawn split.", exists=True),

@@ -58,7 +58,7 @@ class TrainingTask:
     def captions(self, part: str) -> Iterator[list[str]]:
         """The captions used of the accounts of a part, read as they are asked for."""
         for captions in self.accounts.captions(self.parts[part]):
-            yield self.settings.used(captions)
+            yield self.settings.as_read(self.settings.used(captions))
 
     def at_least(self, part: str) -> npt.NDArray[np.bool_]:
         """The truth [accounts of the part, cutoffs]."""

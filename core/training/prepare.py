@@ -47,6 +47,7 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
         age_cutoffs=arguments.cutoffs,
         thresholds=(0.5,) * len(arguments.cutoffs),
         max_posts=arguments.max_posts,
+        mask_self_reports=arguments.mask_self_reports,
         precision="fast" if arguments.precision == "fast" and is_fast(arguments.device) else "exact",
     )
     return TrainingTask(

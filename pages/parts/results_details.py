@@ -38,7 +38,8 @@ def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version
     predictor = loaded(folder, changed_ns)
     account = read_account(get_settings().accounts_dir / file_name(username))
     posts = predictor.settings.used([post for post in account.posts if post.caption and post.caption.strip()])
-    found = explain(predictor, [post.caption for post in posts], cutoff_index(predictor.settings, cutoff))
+    read = predictor.settings.as_read([post.caption for post in posts])
+    found = explain(predictor, read, cutoff_index(predictor.settings, cutoff))
     table = pd.DataFrame(
         {
             "moved": found.moved,

@@ -135,7 +135,8 @@ def test_no_pattern_of_a_phrase_repeats_without_a_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["i'm ", "i am now only ", "my son ", " ", "1", "21 ", '"', "turned 21 ", "cumplo 20 años con ", "\n", "a" * 9]
+    "piece",
+    ["i'm ", "i am now only ", "my son ", " ", "1", "21 ", '"', "turned 21 ", "cumplo 20 años con ", "\n", "a" * 9],
 )
 def test_hostile_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
     def seconds(characters: int) -> float:

@@ -24,9 +24,12 @@ from core.models.folder import ModelSettings, is_model_folder, list_models, read
 from core.models.loading import load_predictor
 from core.models.method_names import NAMES
 from core.models.predictor import EncoderPredictor
+from core.prediction.arguments import PredictArguments
+from core.prediction.predict import predict
 from core.statistics.drift import read_profile
 from core.storage.account_files import read_account, write_account
 from core.storage.models import Account, Post
+from core.storage.predictions_file import read_rows
 from core.training import finetune as finetune_module
 from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split, read_labelled_accounts
@@ -249,6 +252,21 @@ def test_the_best_recipe_makes_a_model_that_predicts_like_any_other(
     assert "by the method *best*" in card and "linear model of words, pairs of words" in card
     assert "| calibrated on the validation accounts | no |" in card
     assert "freeze_encoder" not in card and "recipe" not in card  # the method's name says it
+
+
+def test_a_model_that_masks_self_reports_reads_none_when_it_predicts_either(
+    data: tuple[Path, Path], encoder: str, tmp_path: Path
+) -> None:
+    options = {"freeze_encoder": True, "epoch_num": 1, "mask_self_reports": True}
+    with no_progress() as progress:
+        folder = train(arguments(data, encoder, tmp_path / "m", **options), progress)
+        for name, caption in (("told", "good morning I'm 19 years old"), ("quiet", "good morning  ")):
+            write_account(tmp_path / "accounts", Account(username=name, posts=[Post(id="1", caption=caption)]))
+        output = tmp_path / "predictions.csv"
+        predict(PredictArguments(tmp_path / "accounts", folder, output), progress)
+    told, quiet = read_rows(output)
+    assert told.probability == quiet.probability
+    assert "| mask_self_reports | yes |" in (folder / "README.md").read_text()
 
 
 def test_every_method_has_a_name_for_people() -> None:
