@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pandas as pd
 import streamlit as st
 
@@ -110,12 +111,13 @@ def show_collected(counts: Counts) -> None:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def figures_of(
-    run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None
+    run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None, _details: str | None
 ) -> tuple[tuple[int, int], str, dict[str, Any] | str]:
     """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
     from core.reporting.run_results import Run, RunAtThreshold
 
-    view = RunAtThreshold(Run(run, store.all_predictions(run), _model, cutoff), threshold)
+    drift = orjson.loads(_details or "{}").get("drift")
+    view = RunAtThreshold(Run(run, store.all_predictions(run), _model, cutoff, drift), threshold)
     return view.counted, view.run.counted_in_words, view.prevalence
 
 
@@ -128,8 +130,11 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
     model = next((model for model in models if model.name == name), None)
     cutoff = float(latest["cutoff"]) if pd.notna(latest["cutoff"]) else 21.0
     threshold = float(latest["threshold"]) if pd.notna(latest["threshold"]) else 0.5
-    (at_least, counted), of_whom, found = figures_of(latest["run"], store.version, cutoff, threshold, model)
+    (at_least, counted), of_whom, found = figures_of(
+        latest["run"], store.version, cutoff, threshold, model, latest["details"]
+    )
     low, high = share_interval(at_least, counted)
+    withheld = not isinstance(found, str) and bool(found["withheld"])
     with st.container(border=True):
         created = f" · {moment(latest['created_at'].to_pydatetime())}" if pd.notna(latest["created_at"]) else ""
         st.markdown(f"**Latest predictions** · {count(int(latest['predicted']), 'account')}{created}")
@@ -137,7 +142,7 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
             st.metric(
                 f"Share at least {cutoff:g}, counted",
                 percent(at_least / counted if counted else None),
-                delta=f"{interval(low, high)} for sampling alone",
+                delta="no estimate of the share" if withheld else f"{interval(low, high)} for sampling alone",
                 delta_color="off",
                 delta_arrow="off",
             )
@@ -146,7 +151,11 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
             st.metric(
                 "Corrected for the model's errors",
                 percent(corrected["value"]) if is_known else "–",
-                delta=interval(corrected["low"], corrected["high"]) if is_known else "not known",
+                delta=interval(corrected["low"], corrected["high"])
+                if is_known
+                else "withheld"
+                if withheld
+                else "not known",
                 delta_color="off",
                 delta_arrow="off",
                 help=plain(corrected["note"]) if corrected["note"] else None,

@@ -77,9 +77,11 @@ def show_the_latest() -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the predictions …")
-def read_run(name: str, version: int, cutoff: float, _model: ModelInfo | None, made_at: str) -> Run:
+def read_run(
+    name: str, version: int, cutoff: float, _model: ModelInfo | None, made_at: str, _details: dict[str, Any]
+) -> Run:
     """What does not depend on the threshold: shared by all who look at the run, and changed by nobody."""
-    return Run(name, store.all_predictions(name), _model, cutoff)
+    return Run(name, store.all_predictions(name), _model, cutoff, _details.get("drift"))
 
 
 @st.cache_data(max_entries=8, show_spinner="Computing intervals …")
@@ -118,6 +120,9 @@ def show_figures(view: RunAtThreshold) -> None:
             f"Share at least {view.cutoff:g}, counted",
             share_in_words(at_least / predicted if predicted else None, low, high),
             border=True,
+            delta="no estimate of the share" if view.withheld else None,
+            delta_color="off",
+            delta_arrow="off",
             help=f"{number(at_least)} of {count(predicted, 'account')} at or above the threshold. The interval is "
             "that of sampling alone; the model's errors come on top.",
         )
@@ -154,6 +159,13 @@ def show_figures(view: RunAtThreshold) -> None:
     st.caption(plain(f"Shares: {decapitalize(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
     for warning in [] if isinstance(found, str) else found["warnings"]:
         st.warning(plain(warning))
+    if view.withheld:
+        show_ways_out()
+
+
+def show_ways_out() -> None:
+    """Where labels of the accounts that the share is about are made and used."""
+    st.page_link("pages/train.py", label="Train on labelled accounts of this kind", icon=":material/model_training:")
 
 
 def errors_known_from(found: dict[str, Any] | str, cutoff: float) -> str:
@@ -167,7 +179,7 @@ def errors_known_from(found: dict[str, Any] | str, cutoff: float) -> str:
     return (
         f"The correction knows the model's errors from {count(at_least + under, 'labelled account')} kept aside for "
         f"{part} it: {number(at_least)} at least {cutoff:g}, {number(under)} under."
-    ) + (f" There is no corrected share: {corrected['note']}." if corrected["value"] is None else "")
+    ) + (f" There is no corrected share: {corrected['note'].rstrip('.')}." if corrected["value"] is None else "")
 
 
 def decapitalize(sentence: str) -> str:
@@ -368,7 +380,8 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
             width=360,
         )
     made_at = str(model.training.get("created_at")) if model else "gone"
-    view = RunAtThreshold(read_run(run, store.version, cutoff, model, made_at), threshold, wanted)
+    details = orjson.loads(about["details"] or "{}")
+    view = RunAtThreshold(read_run(run, store.version, cutoff, model, made_at, details), threshold, wanted)
     show_figures(view)
     draw(view.distribution())
     tabs = st.tabs(
@@ -387,13 +400,13 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
     if share.open:
         with share:
             show_shares(view)
-            show_drift(view, orjson.loads(about["details"] or "{}"))
+            show_drift(view, details)
     if compare.open:
         with compare:
             show_comparison(view, names)
     if download.open:
         with download:
-            show_downloads(view, orjson.loads(about["details"] or "{}"))
+            show_downloads(view, details)
 
 
 def own_threshold(about: pd.Series) -> float:

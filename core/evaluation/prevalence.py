@@ -5,22 +5,25 @@ The formulas are those of :mod:`core.statistics.prevalence`.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 
 from core.errors import InputError
 from core.evaluation.evaluate import read_predictions
 from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
 from core.statistics.calibration import Floats
+from core.statistics.drift import compared_by_words, forbidding
 from core.statistics.metrics import share_interval
 from core.statistics.prevalence import (
     FEWEST_PER_CLASS,
+    MIXTURE_LIMIT,
     LabelledProbabilities,
     Share,
     expectation_maximisation,
@@ -28,15 +31,31 @@ from core.statistics.prevalence import (
     raw_share,
     rogan_gladen,
 )
+from core.storage.predictions_file import run_file
 from core.training.splits import SHARES
 from core.utils.io import read_text
+
+CORRECTED = ("rogan_gladen", "expectation_maximisation")
+"""The estimates that suppose that the labelled accounts tell the errors on the others."""
 
 BOTH_FILES = f"{TEST_FILE} and {VALIDATION_FILE}"
 
 ENOUGH_LABELS = 10 * round(2 * FEWEST_PER_CLASS / SHARES["test"] / 10)
 """So many labelled accounts give a test part that measures the errors by itself."""
 
+WHAT_TO_DO = (
+    "Draw an audit sample of these accounts and label it, or train on labelled accounts of this kind: that gives a "
+    "share that can be reported."
+)
+"""Where a share is withheld."""
+
 _ALARM = 0.01
+_UNCHECKED = (
+    "Whether the predicted accounts write like those that the model was trained on could not be checked{why}. "
+    "If they do not, the corrected share is wrong: label a random sample of them to be sure."
+)
+_NO_RECORD = ": nothing is known of their texts beside the predictions, or the model keeps no profile"
+_OLD_PROFILE = " closely: the model was made by an older version. Train it anew"
 
 
 def prevalence(
@@ -57,25 +76,43 @@ def prevalence(
     Raises:
         InputError: a file cannot be used, or no account or only one class is left.
     """
-    return prevalence_of(read_predictions(predictions), read_model_info(model), age_cutoff, threshold)
+    table, info = read_predictions(predictions), read_model_info(model)
+    return prevalence_of(table, info, age_cutoff, threshold, read_drift(predictions))
+
+
+def read_drift(predictions: Path) -> dict[str, Any] | None:
+    """What ``predict`` found of how the accounts differ from the training ones; None where it is not beside them."""
+    try:
+        record = orjson.loads(run_file(predictions).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    drift = record.get("drift") if isinstance(record, dict) else None
+    return drift if isinstance(drift, dict) else None
 
 
 def prevalence_of(
-    table: pd.DataFrame, info: ModelInfo, age_cutoff: float | None = None, threshold: float | None = None
+    table: pd.DataFrame,
+    info: ModelInfo,
+    age_cutoff: float | None = None,
+    threshold: float | None = None,
+    drift: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Like :func:`prevalence`, of predictions already read: ``username`` and ``probability``."""
     at = cutoff_index(info.settings, age_cutoff)
     threshold = info.settings.thresholds[at] if threshold is None else threshold
-    return prevalence_sample(table, info, info.settings.age_cutoffs[at]).at(threshold)
+    return prevalence_sample(table, info, info.settings.age_cutoffs[at], drift).at(threshold)
 
 
-def prevalence_sample(table: pd.DataFrame, info: ModelInfo, cutoff: float) -> "PrevalenceSample":
+def prevalence_sample(
+    table: pd.DataFrame, info: ModelInfo, cutoff: float, drift: Mapping[str, Any] | None = None
+) -> "PrevalenceSample":
     """The predicted accounts that the model does not know, beside labelled ones that tell its errors.
 
     Args:
         table: ``username`` and ``probability``.
         info: what made the probabilities.
         cutoff: one of the model's, in years.
+        drift: as :func:`core.statistics.drift.as_json` gives it; None where nobody compared the accounts.
 
     Raises:
         InputError: the model's labelled accounts cannot be read, or no account is left.
@@ -96,7 +133,7 @@ def prevalence_sample(table: pd.DataFrame, info: ModelInfo, cutoff: float) -> "P
         "counted": len(probability),
     }
     return PrevalenceSample(
-        probability, known, {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}
+        probability, known, {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}, drift
     )
 
 
@@ -106,7 +143,7 @@ def estimate_prevalence(probability: Floats, known: LabelledProbabilities, thres
     Raises:
         InputError: there is no account, or the labelled ones are all of one class.
     """
-    return PrevalenceSample(probability, known).at(threshold)
+    return PrevalenceSample(probability, known, drift={"differences": []}).at(threshold)
 
 
 @dataclass(frozen=True)
@@ -117,11 +154,13 @@ class PrevalenceSample:
         probability: (accounts,) of those whose share is asked for.
         known: of labelled accounts that the model was not trained on.
         about: what is told beside the estimates.
+        drift: how the accounts differ from the training ones; None where nobody compared them.
     """
 
     probability: Floats
     known: LabelledProbabilities
     about: dict[str, Any] = field(default_factory=dict)
+    drift: Mapping[str, Any] | None = None
 
     @cached_property
     def maximised(self) -> Share:
@@ -135,6 +174,9 @@ class PrevalenceSample:
 
     def at(self, threshold: float) -> dict[str, Any]:
         """All three estimates at a threshold, with the error rates behind them and warnings.
+
+        Corrected shares whose assumption does not hold are withheld: without value, low and high, and
+        with a note that says why and what to do. ``withheld`` lists the reasons.
 
         Raises:
             InputError: there is no account, or the labelled ones are all of one class.
@@ -150,14 +192,33 @@ class PrevalenceSample:
             "rogan_gladen": rogan_gladen(self.probability, self.known, threshold),
             "expectation_maximisation": self.maximised,
         }
+        reasons = self._reasons_to_withhold([*shares.values()])
+        warnings = _warnings(self.known, shares, self.p_value, self.about.get("error_rates_from"), self.drift)
+        if reasons:
+            note = f"{' '.join(reasons)} {WHAT_TO_DO}"
+            shares |= {name: Share(None, None, None, shares[name].unclipped, note) for name in CORRECTED}
+            warnings = [f"The corrected share is withheld. {note}", *warnings]
         return {
             **self.about,
             "threshold": threshold,
             **{name: {**asdict(share), "impossible": share.impossible} for name, share in shares.items()},
+            "withheld": reasons,
             "error_rates": _error_rates(self.known, threshold),
             "mixture_p_value": self.p_value,
-            "warnings": _warnings(self.known, shares, self.p_value, self.about.get("error_rates_from")),
+            "warnings": warnings,
         }
+
+    def _reasons_to_withhold(self, shares: Sequence[Share]) -> list[str]:
+        """Each a sentence; none where nothing speaks against the corrections."""
+        reasons = forbidding(self.drift or {})
+        if self.p_value is not None and self.p_value < MIXTURE_LIMIT:
+            reasons.append(
+                "The probabilities of these accounts are no mixture of those of labelled accounts of both classes "
+                f"(p = {self.p_value:.2g})."
+            )
+        if any(share.interval_impossible for share in shares):
+            reasons.append("The correction gives a share below 0 or above 100 %, with its whole interval.")
+        return reasons
 
 
 def labelled_probabilities(model: Path, cutoffs: Sequence[float], cutoff: float) -> tuple[LabelledProbabilities, str]:
@@ -217,7 +278,11 @@ def _error_rates(known: LabelledProbabilities, threshold: float) -> dict[str, An
 
 
 def _warnings(
-    known: LabelledProbabilities, shares: dict[str, Share], p_value: float | None, source: str | None
+    known: LabelledProbabilities,
+    shares: dict[str, Share],
+    p_value: float | None,
+    source: str | None,
+    drift: Mapping[str, Any] | None,
 ) -> list[str]:
     fewest = min(len(known.of_at_least), len(known.of_under))
     found = []
@@ -237,12 +302,16 @@ def _warnings(
             f"The model's errors are known from only {fewest} labelled accounts on one side; {FEWEST_PER_CLASS} on "
             "each are the least to rely on. Label more accounts and train again."
         )
-    if any(share.impossible for share in shares.values()):
+    if any(share.impossible for share in shares.values()) and not any(
+        share.interval_impossible for share in shares.values()
+    ):
         found.append("A corrected share was impossible (below 0 or above 100 %): the share is near that end.")
-    if p_value is not None and p_value < _ALARM:
+    if p_value is not None and MIXTURE_LIMIT <= p_value < _ALARM:
         found.append(
             "The predicted accounts' probabilities are no mixture of those of the labelled accounts "
             f"(p = {p_value:.2g}): the two differ in more than the share, and the corrections may be wrong. "
             "Label a random sample of the predicted accounts."
         )
+    if drift is None or (drift.get("differences") and not compared_by_words(drift)):
+        found.append(_UNCHECKED.format(why=_NO_RECORD if drift is None else _OLD_PROFILE))
     return found

@@ -11,12 +11,12 @@ from typing import Any
 from core.encoder.vector_cache import open_cache
 from core.errors import InputError
 from core.jobs.progress import Progress
-from core.models.folder import cutoff_index, is_model_folder, locate_model, versions
+from core.models.folder import cutoff_index, is_model_folder, locate_model, read_model_info, versions
 from core.models.loading import load_predictor
 from core.models.predictor import Predictor
 from core.prediction.arguments import PredictArguments
 from core.settings import get_settings
-from core.statistics.drift import as_json, compare, read_profile
+from core.statistics.drift import as_json, compare, forbidding, read_profile
 from core.storage.account_files import account_files, read_account
 from core.storage.models import Account
 from core.storage.predictions_file import PartialPredictions, Prediction, prediction, run_file
@@ -40,6 +40,7 @@ class PredictSummary:
         at_least: of these, accounts predicted to be at least at the cutoff.
         without_captions: rows with an empty probability.
         warnings: in what the accounts do not look like those that the model learnt from.
+        no_estimate: whether they look so different that their share cannot be told from the predictions.
         unreadable: files that hold no account: name -> reason.
         age_cutoff: in years.
         threshold: from which probability on "at least" is predicted.
@@ -55,6 +56,7 @@ class PredictSummary:
     warnings: list[str]
     age_cutoff: float
     threshold: float
+    no_estimate: bool = False
 
     def __str__(self) -> str:
         share = f" ({100 * self.at_least / self.predicted:.1f} %)" if self.predicted else ""
@@ -64,6 +66,11 @@ class PredictSummary:
         ]
         if self.unreadable:
             lines.append(f"{len(self.unreadable)} files could not be read; {self.run_file} names them.")
+        if self.no_estimate:
+            lines.append(
+                "This count is no estimate of the share: the accounts are too unlike those that the model learnt from. "
+                "Label a random sample of them."
+            )
         return "\n".join([*lines, *self.warnings])
 
 
@@ -105,6 +112,8 @@ class _Run:
         self.threshold = predictor.settings.thresholds[self.column]
         self.unreadable: dict[str, str] = {}
         self.sample = Sample(_DRIFT_SAMPLE)
+        self.model = _model_folder(arguments.finetuned_model_path)
+        self.labelled = _labelled_accounts(self.model)
         self.started_at = datetime.now(UTC)
 
     def predict_files(self, files: Sequence[Path], written: PartialPredictions, progress: Progress) -> None:
@@ -129,7 +138,8 @@ class _Run:
             except InputError as error:
                 self.unreadable[path.name] = str(error)
                 continue
-            self.sample.add(account.captions)
+            if account.username not in self.labelled:  # those would look like themselves
+                self.sample.add(account.captions)
             fault = username_error(account.username)
             if fault:
                 self.unreadable[path.name] = f"its username cannot be used: {fault}"
@@ -172,6 +182,7 @@ class _Run:
             without_captions=len(rows) - len(known),
             unreadable=self.unreadable,
             warnings=[] if drift is None else drift["warnings"],
+            no_estimate=bool(drift and forbidding(drift)),
             age_cutoff=self.cutoff,
             threshold=self.threshold,
         )
@@ -180,11 +191,10 @@ class _Run:
 
     def _drift(self) -> dict[str, Any] | None:
         """A sample of the accounts against those that the model learnt from; None where nothing is known of them."""
-        folder = locate_model(self.arguments.finetuned_model_path).weights_file.parent
-        profile = read_profile(folder) if is_model_folder(folder) else None
+        profile = read_profile(self.model) if self.model else None
         if profile is None or not self.sample.kept:
             return None
-        return as_json(compare(profile, self.sample.kept))
+        return as_json(compare(profile, self.sample.kept, self.cutoff))
 
     def _record(self, summary: PredictSummary) -> dict[str, Any]:
         settings = self.predictor.settings
@@ -205,6 +215,18 @@ class _Run:
             "seconds": round((now - self.started_at).total_seconds(), 1),
             "versions": versions(),
         }
+
+
+def _model_folder(path: Path) -> Path | None:
+    """The folder of a model, or None of a bare state dict."""
+    folder = locate_model(path).weights_file.parent
+    return folder if is_model_folder(folder) else None
+
+
+def _labelled_accounts(folder: Path | None) -> frozenset[str]:
+    """The accounts that made or tested a model."""
+    split = read_model_info(folder).training.get("split", {}) if folder else {}
+    return frozenset(username for usernames in split.values() for username in usernames)
 
 
 class Sample:

@@ -10,6 +10,12 @@ from core.reporting.run_results import RunAtThreshold, interval
 from core.statistics.metrics import accuracy_interval, share_interval
 from core.utils.formatting import count, number, percent
 
+NO_ESTIMATE = (
+    "This count is no estimate of the share, and no corrected share is given, since the model's errors on such "
+    "accounts are not known."
+)
+"""Where a corrected share is withheld."""
+
 _CHOOSING = "chose the best of its states"
 _VALIDATION = {
     "combined": "served only to measure it",
@@ -64,6 +70,8 @@ def _share(view: RunAtThreshold) -> str:
         f"{_silent(view)}Of {count(counted, 'account')} {who}, {number(at_least)} ({share}) were predicted to be at "
         f"least {view.cutoff:g}."
     )
+    if view.withheld:
+        return f"{text} {NO_ESTIMATE} {' '.join(view.withheld)}"
     if isinstance(found, str) or found["rogan_gladen"]["value"] is None:
         return f"{text} The model's errors are not known well enough to correct this share for them."
     rates, corrected = found["error_rates"], found["rogan_gladen"]

@@ -59,12 +59,14 @@ class Run:
         predictions: ``username``, ``probability``, ``prediction``, ``posts``, ``age``; a row an account.
         model: what made them, or None where it is gone.
         cutoff: the age in years.
+        drift: how the accounts differ from the training ones, as the run's record has it; None where it does not.
     """
 
     name: str
     predictions: pd.DataFrame
     model: ModelInfo | None
     cutoff: float
+    drift: dict[str, Any] | None = None
 
     @cached_property
     def judged(self) -> HoldoutSet | None:
@@ -104,7 +106,7 @@ class Run:
         if self.model is None:
             return "The model's folder is gone, so its errors are unknown and the share cannot be corrected."
         try:
-            return prevalence_sample(self.predictions, self.model, self.cutoff)
+            return prevalence_sample(self.predictions, self.model, self.cutoff, self.drift)
         except InputError as error:
             return str(error)
 
@@ -165,6 +167,11 @@ class RunAtThreshold:
             return str(error)
 
     @property
+    def withheld(self) -> list[str]:
+        """Why there is no corrected share although the model's errors are known; none where there is one."""
+        return [] if isinstance(self.prevalence, str) else self.prevalence["withheld"]
+
+    @property
     def shares(self) -> pd.DataFrame:
         """Each estimate of the share with its interval, in words: estimate, share, interval, note."""
         found = self.prevalence
@@ -190,7 +197,7 @@ class RunAtThreshold:
         if isinstance(self.prevalence, str) or isinstance(self.run.sample, str) or ages.empty or not len(others):
             return None
         rest = rogan_gladen(others, self.run.sample.known, self.threshold)
-        if rest.value is None:
+        if self.withheld or rest.value is None or rest.low is None or rest.high is None:
             return None
         at_least, total = int((ages >= self.cutoff).sum()), len(ages) + len(others)
         shares = [(at_least + share * len(others)) / total for share in (rest.value, rest.low, rest.high)]

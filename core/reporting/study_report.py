@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.index import Counts
 from core.models.folder import CARD_FILE
-from core.reporting.methods_text import methods_section
+from core.reporting.methods_text import NO_ESTIMATE, methods_section
 from core.reporting.run_results import Chart, RunAtThreshold, drift_in_words, interval
 from core.statistics.metrics import share_interval
 from core.utils.formatting import count, day, moment, number, percent
@@ -79,6 +79,8 @@ def _share_in_words(view: RunAtThreshold) -> list[str]:
     ]
     if view.band is not None:
         text.append(f"{count(view.counted_uncertain, 'account')} of these lie in the band of uncertainty.")
+    if view.withheld:
+        text.append(NO_ESTIMATE)
     found = view.prevalence
     return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
 

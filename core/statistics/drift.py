@@ -8,14 +8,19 @@ of ``(predicted - training) * ln(predicted / training)``, in shares of accounts.
 
 The rule: a measure differs when its PSI is above 0.25, the usual mark of a large shift, *and* above
 what chance alone exceeds once in a hundred times, which matters for small samples.
+
+Some differences are so large that no correction of a share survives them (``forbids``): words that
+lie farther than :data:`WORDS_LIMIT` from every mixture of both classes (see
+:mod:`core.statistics.word_distance`), and languages that no training account writes in. ``bench/kinds.py``
+shows where the limits come from.
 """
 
 import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +32,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from core.errors import InputError
+from core.statistics.word_distance import WordCloud, word_distance, word_vectors
 from core.utils.io import write_json
 from core.utils.language import language_of
 
@@ -41,6 +47,18 @@ MEASURES = {
 }
 """What is measured of an account besides its language: a name, and how a sentence gives the two figures."""
 
+WORDS_LIMIT = 0.015
+"""Of the distance of words; more forbids a corrected share."""
+
+FOREIGN_LIMIT = 0.1
+"""Of the share of accounts in languages that training hardly knows, beyond the share it had there."""
+
+OLD_LIMIT = 1.0
+"""Of the PSI of lengths and vocabulary, where a model keeps nothing better."""
+
+_WORDS_CHANCE = 0.3
+_FOREIGN_CHANCE = 3.0
+_OLD_MEASURES = ("words", "known_words", "language")
 _BINS = 10
 _MIN_PER_BIN = 10
 _MIN_USERS_OF_A_WORD = 5
@@ -71,17 +89,26 @@ class Profile:
         measures: one of each of :data:`MEASURES`.
         languages: ISO 639 code -> accounts that write mostly in it; rare ones are "other".
         vocabulary: 32-bit hashes of words that at least five accounts use.
+        words: cutoff -> words of those under it and of those at least at it; older models keep none.
     """
 
     accounts: int
     measures: dict[str, Measure]
     languages: dict[str, int]
     vocabulary: frozenset[int]
+    words: dict[str, tuple[WordCloud, WordCloud]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON file; :meth:`from_json` reads them back."""
         hashes = np.array(sorted(self.vocabulary), dtype="<u4")
-        return {**asdict(self), "vocabulary": base64.b64encode(hashes.tobytes()).decode()}
+        words = {cutoff: [cloud.to_json() for cloud in clouds] for cutoff, clouds in self.words.items()}
+        return {
+            "accounts": self.accounts,
+            "measures": {name: asdict(measure) for name, measure in self.measures.items()},
+            "languages": self.languages,
+            "vocabulary": base64.b64encode(hashes.tobytes()).decode(),
+            "words": words,
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -96,7 +123,11 @@ class Profile:
                 for name, it in value["measures"].items()
             }
             hashes = np.frombuffer(base64.b64decode(value["vocabulary"]), dtype="<u4")
-            return cls(value["accounts"], measures, value["languages"], frozenset(hashes.tolist()))
+            words = {
+                cutoff: (WordCloud.from_json(under), WordCloud.from_json(at_least))
+                for cutoff, (under, at_least) in value.get("words", {}).items()
+            }
+            return cls(value["accounts"], measures, value["languages"], frozenset(hashes.tolist()), words)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError("The profile of the training accounts is damaged. Train the model anew.") from error
 
@@ -106,13 +137,14 @@ class Difference:
     """One measure of the predicted accounts beside the training ones.
 
     Attributes:
-        name: a key of :data:`MEASURES`, or "language".
+        name: a key of :data:`MEASURES`, "words_used" or "language".
         training: the mean, or the share of accounts by language.
         predicted: likewise.
-        psi: the population stability index.
+        psi: the population stability index; of the words used, their distance.
         limit: what it must exceed to count.
         differs: whether it does.
         sentence: says so with the figures.
+        forbids: whether the share can no longer be corrected.
     """
 
     name: str
@@ -122,18 +154,27 @@ class Difference:
     limit: float
     differs: bool
     sentence: str
+    forbids: bool = False
 
 
-def training_profile(accounts: Iterable[Sequence[str]]) -> Profile:
+def training_profile(
+    accounts: Iterable[Sequence[str]], at_least: Mapping[float, Sequence[bool]] | None = None
+) -> Profile:
     """Sum up the training accounts, given as the captions of each; accounts without any do not count.
 
     How many of an account's words are known is measured as if the account itself had not been
     there, so that it can be compared with accounts that were not.
 
+    Args:
+        accounts: the captions of each.
+        at_least: cutoff -> whether each account is at least that old; None keeps no words by class.
+
     Raises:
         InputError: no account has a caption.
     """
-    described = [_describe(captions) for captions in accounts if captions]
+    every = [*accounts]
+    has_captions = np.array([bool(captions) for captions in every], dtype=bool)
+    described = [_describe(captions) for captions in every if captions]
     if not described:
         raise InputError("No training account has a caption.")
     users = Counter(word for account in described for word in account.words)
@@ -143,13 +184,19 @@ def training_profile(accounts: Iterable[Sequence[str]]) -> Profile:
     languages = Counter(account.language for account in described)
     kept = {language: number for language, number in languages.items() if number >= _RARE * len(described)}
     kept[_OTHER] = kept.get(_OTHER, 0) + len(described) - sum(kept.values())
-    return Profile(len(described), measures, kept, frozenset(widespread))
+    truths = {cutoff: np.asarray(truth, dtype=bool)[has_captions] for cutoff, truth in (at_least or {}).items()}
+    return Profile(len(described), measures, kept, frozenset(widespread), _words_by_class(described, truths))
 
 
-def compare(profile: Profile, accounts: Iterable[Sequence[str]]) -> list[Difference]:
+def compare(profile: Profile, accounts: Iterable[Sequence[str]], cutoff: float | None = None) -> list[Difference]:
     """Hold accounts, given as the captions of each, against the training ones, measure by measure.
 
     A random sample of 2,000 accounts tells as much as all of them.
+
+    Args:
+        profile: of the training accounts.
+        accounts: the captions of each.
+        cutoff: which classes the words used are held against; None leaves that measure out.
 
     Raises:
         InputError: no account has a caption.
@@ -159,6 +206,9 @@ def compare(profile: Profile, accounts: Iterable[Sequence[str]]) -> list[Differe
         raise InputError("No predicted account has a caption.")
     columns = _columns(described, profile.vocabulary)
     differences = [_numbers(name, profile.measures[name], values) for name, values in columns.items()]
+    classes = profile.words.get(f"{cutoff:g}") if cutoff is not None else None
+    if classes and len(described) > 1:
+        differences.append(_words_used(WordCloud.of(word_vectors([it.words for it in described])), *classes))
     return [*differences, _languages(profile, Counter(account.language for account in described))]
 
 
@@ -168,6 +218,23 @@ def as_json(differences: Sequence[Difference]) -> dict[str, Any]:
         "differences": [asdict(difference) for difference in differences],
         "warnings": [difference.sentence for difference in differences if difference.differs],
     }
+
+
+def forbidding(found: Mapping[str, Any]) -> list[str]:
+    """What :func:`as_json` gave, of this version or an older one: the sentences that forbid a corrected share."""
+    by_words = compared_by_words(found)
+    differences = found.get("differences", [])
+    return [it["sentence"] for it in differences if it.get("forbids") or (not by_words and _forbade(it))]
+
+
+def compared_by_words(found: Mapping[str, Any]) -> bool:
+    """Whether the words used were held against those of both classes; an older version could not."""
+    return any(difference["name"] == "words_used" for difference in found.get("differences", []))
+
+
+def _forbade(difference: Mapping[str, Any]) -> bool:
+    """Whether a measure alone says so, where nothing is known of the words by class."""
+    return difference["name"] in _OLD_MEASURES and bool(difference["psi"] > OLD_LIMIT + difference["limit"])
 
 
 def write_profile(folder: Path, profile: Profile) -> None:
@@ -229,6 +296,30 @@ def _columns(described: Sequence[_Described], vocabulary: frozenset[int]) -> dic
     }
 
 
+def _words_by_class(
+    described: Sequence[_Described], at_least: Mapping[float, npt.NDArray[np.bool_]]
+) -> dict[str, tuple[WordCloud, WordCloud]]:
+    """Cutoff -> words of those under it and at least at it, of cutoffs with two accounts on each side."""
+    vectors = word_vectors([account.words for account in described])
+    return {
+        f"{cutoff:g}": (WordCloud.of(vectors[~truth]), WordCloud.of(vectors[truth]))
+        for cutoff, truth in at_least.items()
+        if min(truth.sum(), (~truth).sum()) > 1
+    }
+
+
+def _words_used(predicted: WordCloud, under: WordCloud, at_least: WordCloud) -> Difference:
+    distance = word_distance(predicted, under, at_least)
+    limit = WORDS_LIMIT + _WORDS_CHANCE / min(cloud.accounts for cloud in (predicted, under, at_least))
+    differs = distance > limit
+    judgement = "are not those" if differs else "are like those"
+    sentence = (
+        f"The words that these accounts use {judgement} of the training accounts, whatever share of them is of "
+        f"which age (distance {distance:.2f}, limit {limit:.2f})."
+    )
+    return Difference("words_used", 0.0, distance, distance, limit, differs, sentence, forbids=differs)
+
+
 def _measure(values: _Floats) -> Measure:
     values = values[~np.isnan(values)]
     bins = max(2, min(_BINS, len(values) // _MIN_PER_BIN))
@@ -257,7 +348,15 @@ def _languages(profile: Profile, found: Counter[str]) -> Difference:
     old, new = (dict(zip(languages, (column / column.sum()).tolist(), strict=True)) for column in counts)
     most = max(languages, key=lambda language: abs(new[language] - old[language]))
     figures = f"{new[most]:.0%} of the accounts write mostly in {most!r}, {old[most]:.0%} in training"
-    return _difference("language", "mix of languages", figures, (old, new), (counts[0], counts[1]))
+    difference = _difference("language", "mix of languages", figures, (old, new), (counts[0], counts[1]))
+    chance = _FOREIGN_CHANCE * np.sqrt(max(old[_OTHER], _RARE) * (1 / counts[0].sum() + 1 / counts[1].sum()))
+    if new[_OTHER] - old[_OTHER] <= FOREIGN_LIMIT + chance:
+        return difference
+    sentence = (
+        f"{difference.sentence} {new[_OTHER]:.0%} write mostly in languages that the model hardly met in training "
+        f"({old[_OTHER]:.0%} there)."
+    )
+    return replace(difference, differs=True, forbids=True, sentence=sentence)
 
 
 def _difference(

@@ -31,6 +31,9 @@ from core.statistics.metrics import LEVEL, share_interval
 FEWEST_PER_CLASS = 20
 """With fewer labelled accounts in a class, the corrections come with a warning."""
 
+MIXTURE_LIMIT = 1e-4
+"""A smaller :func:`mixture_p_value` forbids a corrected share; see ``bench/kinds.py``."""
+
 
 _Z = float(ndtri((1 + LEVEL) / 2))
 _SMALLEST = 1e-6
@@ -45,15 +48,19 @@ class Share:
 
     Attributes:
         value: between 0 and 1; None where nothing can be said.
+        low: of the interval; None where the share is withheld.
+        high: likewise.
         unclipped: the estimate itself where it was impossible (below 0 or above 1).
         note: what to know about it, as a sentence.
+        interval_impossible: whether all of the interval was below 0 or above 1: chance alone does not do that.
     """
 
     value: float | None
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     unclipped: float | None = None
     note: str | None = None
+    interval_impossible: bool = False
 
     @property
     def impossible(self) -> bool:
@@ -89,7 +96,9 @@ def raw_share(probability: Floats, threshold: float) -> Share:
     count = int((probability >= threshold).sum())
     low, high = share_interval(count, len(probability))
     assert low is not None and high is not None
-    return Share(count / len(probability), low, high, note="counts the model's errors too")
+    return Share(
+        count / len(probability), low, high, note="counts the model's errors too; it is no estimate of the share"
+    )
 
 
 def rogan_gladen(probability: Floats, known: LabelledProbabilities, threshold: float) -> Share:
@@ -220,8 +229,9 @@ def _distance(share: float, observed: Floats, at_least: Floats, under: Floats, s
 def _clipped(value: float, low: float, high: float) -> Share:
     clip = float(np.clip(value, 0, 1))
     note = "the estimate was impossible and is clipped" if clip != value else None
+    outside = bool(high < 0 or low > 1)
     low, high = (float(np.clip(edge, 0, 1)) for edge in (low, high))
-    return Share(clip, min(low, clip), max(high, clip), float(value) if note else None, note)
+    return Share(clip, min(low, clip), max(high, clip), float(value) if note else None, note, outside)
 
 
 def _unknown() -> Share:

@@ -73,7 +73,8 @@ def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Any]
         "versions": versions(),
     }
     predictor.save(folder)
-    write_profile(folder, training_profile(study.captions("train")))
+    truth = dict(zip(study.settings.age_cutoffs, study.at_least("train").T, strict=True))
+    write_profile(folder, training_profile(study.captions("train"), truth))
     for part, name in (("validation", VALIDATION_FILE), ("test", TEST_FILE)):
         if part in found:
             write_atomically(folder / name, _probabilities_csv(study, part, found[part]))

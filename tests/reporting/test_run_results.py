@@ -55,6 +55,22 @@ def test_shares_are_those_of_the_command_line(view: RunAtThreshold) -> None:
     assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
 
 
+def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) -> None:
+    sentence = "The words that these accounts use are not those of the training accounts."
+    drift = {"differences": [{"name": "words_used", "psi": 1, "limit": 0, "sentence": sentence, "forbids": True}]}
+    withheld = replace(view, run=replace(view.run, drift=drift))
+    shares = withheld.shares.set_index("estimate")
+    assert shares.loc["Corrected for both error rates (Rogan and Gladen)", ["share", "95 % interval"]].tolist() == [
+        "–",
+        "–",
+    ]
+    assert "no estimate of the share" in shares.loc["Counted", "note"]
+    assert withheld.whole_list is None
+    for text in (methods_section(withheld), report(withheld, COUNTS, {})):
+        assert "This count is no estimate of the share" in text and sentence in text
+    assert "Rogan and Gladen, the share is" not in methods_section(withheld)
+
+
 def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     seen = [f"user_{at}" for at in range(100, 180)]

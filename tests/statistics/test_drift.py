@@ -1,21 +1,27 @@
 """Drift: what looks alike is left alone, what does not is said with figures, and no text is kept."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import vstack
 
 from core.errors import InputError
 from core.statistics.drift import (
+    Profile,
     as_json,
     compare,
+    compared_by_words,
+    forbidding,
     read_profile,
     shift_limit,
     stability_index,
     training_profile,
     write_profile,
 )
+from core.statistics.word_distance import WordCloud, word_vectors
 
 COMMON = [
     "the",
@@ -103,6 +109,49 @@ def test_another_language_is_noticed(training: list[list[str]]) -> None:
     assert "60% of the accounts write mostly in 'en'" in language.sentence
 
 
+AT_LEAST = {21.0: [True, False] * 75}
+
+
+def by_class(training: list[list[str]]) -> Profile:
+    """Accounts at even places are at least 21, and laugh."""
+    laughing = [[*captions, "lol haha " * 20] if at % 2 else captions for at, captions in enumerate(training)]
+    return training_profile(laughing, AT_LEAST)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_other_shares_of_the_classes_forbid_nothing(training: list[list[str]], share: float) -> None:
+    predicted = accounts(100, 2)
+    predicted = [
+        [*captions, "lol haha " * 20] if at >= 100 * share else captions for at, captions in enumerate(predicted)
+    ]
+    found = as_json(compare(by_class(training), predicted, 21))
+    assert compared_by_words(found)
+    assert forbidding(found) == []
+
+
+def test_other_words_or_a_language_never_met_forbid_a_corrected_share(training: list[list[str]]) -> None:
+    profile = by_class(training)
+    strange = [[caption.replace("e", "qx") for caption in account] for account in accounts(100, 4)]
+    assert "words that these accounts use are not" in forbidding(as_json(compare(profile, strange, 21)))[0]
+    german = [["ich liebe dich und die ganze Welt", "heute war wirklich ein schöner Tag"] * 10] * 40
+    sentences = forbidding(as_json(compare(profile, [*accounts(60, 5), *german], 21)))
+    assert any("languages that the model hardly met" in sentence for sentence in sentences)
+
+
+def test_copies_of_an_account_count_once() -> None:
+    one, other = (word_vectors([Counter({at: 1})]) for at in (1, 2))
+    assert WordCloud.of(vstack([one] * 10)).accounts == 1
+    assert WordCloud.of(vstack([one, other])).accounts == 2
+
+
+def test_a_profile_of_an_older_version_forbids_by_lengths_alone(training: list[list[str]]) -> None:
+    old = training_profile(training)
+    found = as_json(compare(old, [["one"]] * 50, 21))
+    assert not compared_by_words(found)
+    assert forbidding(found)
+    assert forbidding(as_json(compare(old, accounts(150, 2), 21))) == []
+
+
 def test_a_training_accounts_own_words_do_not_count_as_known_to_itself() -> None:
     four_share_a_word = [["unusual " * 10] for _ in range(4)]
     profile = training_profile([*four_share_a_word, *([["the and"]] * 20)])
@@ -114,7 +163,7 @@ def test_a_training_accounts_own_words_do_not_count_as_known_to_itself() -> None
 
 
 def test_a_profile_goes_through_its_file_and_holds_no_text(training: list[list[str]], tmp_path: Path) -> None:
-    profile = training_profile([*training, ["mysecretword and the"]])
+    profile = training_profile([*training, ["mysecretword and the"]], {21.0: [*AT_LEAST[21.0], True]})
     write_profile(tmp_path, profile)
     assert read_profile(tmp_path) == profile
     text = (tmp_path / "profile.json").read_text()

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from bench.prevalence import MODELS, coverage, one_draw
 from core.errors import InputError
-from core.evaluation.prevalence import estimate_prevalence, prevalence, read_labelled
+from core.evaluation.prevalence import CORRECTED, estimate_prevalence, prevalence, read_labelled
 from core.statistics.calibration import Floats
 from core.statistics.prevalence import (
     LabelledProbabilities,
@@ -121,12 +121,23 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(share: float) -> No
 
 
 def test_an_impossible_estimate_is_clipped_and_flagged() -> None:
-    result = estimate_prevalence(positives(2, 100), counts(90, 100, 80, 100))
+    result = estimate_prevalence(positives(16, 100), counts(90, 100, 80, 100))
     rogan = result["rogan_gladen"]
     assert rogan["impossible"]
     assert (rogan["value"], rogan["low"]) == (0, 0)
-    assert rogan["unclipped"] == pytest.approx((0.02 - 0.2) / 0.7)
+    assert rogan["unclipped"] == pytest.approx((0.16 - 0.2) / 0.7)
     assert any("impossible" in warning for warning in result["warnings"])
+    assert result["withheld"] == []
+
+
+def test_an_estimate_that_chance_cannot_explain_is_withheld_with_what_to_do_instead() -> None:
+    result = estimate_prevalence(positives(2, 100), counts(90, 100, 80, 100))
+    for method in CORRECTED:
+        share = result[method]
+        assert (share["value"], share["low"], share["high"]) == (None, None, None)
+        assert "below 0" in share["note"] and "audit sample" in share["note"]
+    assert "no estimate of the share" in result["raw"]["note"]
+    assert not any("near that end" in warning for warning in result["warnings"])
 
 
 @pytest.mark.parametrize("known", [counts(10, 20, 10, 20), counts(5, 20, 5, 20), counts(2, 2, 1, 2)])
@@ -151,7 +162,7 @@ def test_accounts_of_another_kind_are_noticed_and_other_shares_are_not() -> None
         alike, _ = one_draw(STRONG, share, (1, 1, 2000), rng)
         assert mixture_p_value(alike, known) > 0.01  # type: ignore[operator]
     undecided = expit(rng.normal(0, 0.5, 2000))
-    assert any("no mixture" in warning for warning in estimate_prevalence(undecided, known)["warnings"])
+    assert "no mixture" in estimate_prevalence(undecided, known)["withheld"][0]
     assert mixture_p_value(undecided, counts(5, 6, 5, 6)) is None
 
 
@@ -183,6 +194,33 @@ def study(tmp_path: Path) -> tuple[Path, Path]:
     rows += [f"t{i},0.99,1,20" for i in range(40)] + ["silent,,,0"]
     (tmp_path / "p.csv").write_text("\n".join(["username,probability,prediction,posts", *rows]) + "\n")
     return tmp_path / "p.csv", model
+
+
+def test_a_share_of_accounts_that_write_unlike_the_training_accounts_is_withheld(study: tuple[Path, Path]) -> None:
+    predictions, _ = study
+    sentence = "The words that these accounts use are not those of the training accounts."
+    difference = {"name": "words_used", "psi": 0.3, "limit": 0.02, "sentence": sentence, "forbids": True}
+    predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": [difference]}}))
+    result = prevalence(*study)
+    assert result["withheld"] == [sentence]
+    assert [result[method]["value"] for method in CORRECTED] == [None, None]
+    difference |= {"psi": 0.01, "forbids": False}
+    predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": [difference]}}))
+    result = prevalence(*study)
+    assert result["withheld"] == [] and result["rogan_gladen"]["value"] is not None
+    assert not any("could not be checked" in warning for warning in result["warnings"])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [None, b"{}", b"[]", b"{", orjson.dumps({"drift": {"differences": [{"name": "words", "psi": 0, "limit": 1}]}})],
+)
+def test_what_nobody_compared_is_said_to_be_unchecked(study: tuple[Path, Path], record: bytes | None) -> None:
+    if record is not None:
+        study[0].with_suffix(".run.json").write_bytes(record)
+    result = prevalence(*study)
+    assert any("could not be checked" in warning for warning in result["warnings"])
+    assert result["rogan_gladen"]["value"] is not None
 
 
 def test_accounts_the_model_knows_by_heart_are_left_out(study: tuple[Path, Path]) -> None:

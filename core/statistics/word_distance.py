@@ -1,0 +1,91 @@
+"""How far accounts' words lie from those of labelled ones, whatever share of them is of either class.
+
+An account is the square roots of its words' shares, hashed into :data:`BUCKETS` numbers. The distance
+is the maximum mean discrepancy with a linear kernel (Gretton and others 2012), without the part that
+chance alone makes, between the predicted accounts and the mixture of both classes that comes nearest;
+it is told in units of how much accounts of one class differ among themselves. So other shares of the
+classes leave it at 0, and another kind of text does not.
+"""
+
+import base64
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+BUCKETS = 2048
+_SHARES = np.linspace(0, 1, 101)
+
+
+@dataclass(frozen=True)
+class WordCloud:
+    """What is kept of the words of a group of accounts.
+
+    Attributes:
+        accounts: how many; copies of one account make it fewer than were given.
+        mean: (BUCKETS,) of their vectors.
+        spread: their mean squared distance from that, the variance summed over buckets.
+    """
+
+    accounts: float
+    mean: tuple[float, ...]
+    spread: float
+
+    @classmethod
+    def of(cls, vectors: csr_array) -> Self:
+        """Sum up (accounts, BUCKETS) vectors; at least one."""
+        mean = vectors.mean(0)
+        rows = (
+            vectors.indices[start:end].tobytes() + vectors.data[start:end].tobytes() for start, end in _rows(vectors)
+        )
+        copies = np.array([*Counter(rows).values()])
+        distinct = max(float(vectors.shape[0] ** 2 / (copies @ copies)), 1.0)
+        spread = float(vectors.power(2).mean(0).sum() - mean @ mean) * distinct / max(distinct - 1, 1)
+        return cls(distinct, tuple(mean.astype(np.float16).astype(np.float64).tolist()), spread)  # as it is kept
+
+    @property
+    def noise(self) -> float:
+        """What chance alone adds to the squared distance from the mean."""
+        return self.spread / self.accounts
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON file; :meth:`from_json` reads them back."""
+        mean = base64.b64encode(np.array(self.mean, dtype="<f2").tobytes()).decode()
+        return {"accounts": self.accounts, "mean": mean, "spread": self.spread}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote; KeyError, TypeError or ValueError where it is something else."""
+        mean = np.frombuffer(base64.b64decode(value["mean"]), dtype="<f2").astype(np.float64)
+        if len(mean) != BUCKETS:
+            raise ValueError(f"{len(mean)} buckets instead of {BUCKETS}")
+        return cls(float(value["accounts"]), tuple(mean.tolist()), float(value["spread"]))
+
+
+def word_vectors(accounts: Sequence[Counter[int]]) -> csr_array:
+    """(accounts, BUCKETS) of each account's words, given as counts of their hashes; 0 of one without words."""
+    counts = np.array([number for words in accounts for number in words.values()], np.float64)
+    buckets = np.array([word % BUCKETS for words in accounts for word in words], np.int64)
+    ends = np.cumsum([0, *map(len, accounts)])
+    totals = np.repeat([max(words.total(), 1) for words in accounts], np.diff(ends))
+    vectors = csr_array((counts / totals, buckets, ends), shape=(len(accounts), BUCKETS))
+    vectors.sum_duplicates()
+    return vectors.sqrt()
+
+
+def word_distance(predicted: WordCloud, under: WordCloud, at_least: WordCloud) -> float:
+    """The distance of this module's head: about 0 (or less) within a kind of text."""
+    gap = np.subtract(predicted.mean, under.mean)
+    between = np.subtract(at_least.mean, under.mean)
+    squared = gap @ gap - 2 * _SHARES * (gap @ between) + _SHARES**2 * (between @ between)
+    noise = predicted.noise + _SHARES**2 * at_least.noise + (1 - _SHARES) ** 2 * under.noise
+    return float((squared - noise).min() / ((under.spread + at_least.spread) / 2))
+
+
+def _rows(vectors: csr_array) -> Iterator[tuple[int, int]]:
+    """Where each row's entries begin and end."""
+    return pairwise(vectors.indptr.tolist())
