@@ -44,8 +44,8 @@ ENOUGH_LABELS = 10 * round(2 * FEWEST_PER_CLASS / SHARES["test"] / 10)
 """So many labelled accounts give a test part that measures the errors by itself."""
 
 WHAT_TO_DO = (
-    "Draw an audit sample of these accounts and label it, or train on labelled accounts of this kind: that gives a "
-    "share that can be reported."
+    "Draw an audit sample of these accounts (audit-sample), label it and ask again with --audit, or train on labelled "
+    "accounts of this kind: that gives a share that can be reported."
 )
 """Where a share is withheld."""
 
