@@ -157,6 +157,15 @@ class Difference:
     forbids: bool = False
 
 
+@dataclass(frozen=True)
+class Described:
+    """An account as the measures see it: its number of captions, its words by hash, its language."""
+
+    captions: int
+    words: Counter[int]
+    language: str
+
+
 def training_profile(
     accounts: Iterable[Sequence[str]], at_least: Mapping[float, Sequence[bool]] | None = None
 ) -> Profile:
@@ -174,7 +183,7 @@ def training_profile(
     """
     every = [*accounts]
     has_captions = np.array([bool(captions) for captions in every], dtype=bool)
-    described = [_describe(captions) for captions in every if captions]
+    described = [describe(captions) for captions in every if captions]
     if not described:
         raise InputError("No training account has a caption.")
     users = Counter(word for account in described for word in account.words)
@@ -201,7 +210,17 @@ def compare(profile: Profile, accounts: Iterable[Sequence[str]], cutoff: float |
     Raises:
         InputError: no account has a caption.
     """
-    described = [_describe(captions) for captions in accounts if captions]
+    return compare_described(profile, [describe(captions) for captions in accounts if captions], cutoff)
+
+
+def compare_described(
+    profile: Profile, described: Sequence[Described], cutoff: float | None = None
+) -> list[Difference]:
+    """Like :func:`compare`, of accounts already described.
+
+    Raises:
+        InputError: there is none.
+    """
     if not described:
         raise InputError("No predicted account has a caption.")
     columns = _columns(described, profile.vocabulary)
@@ -259,17 +278,11 @@ def read_profile(folder: Path) -> Profile | None:
 # --------------------------------------------------------------------------------- of one account
 
 
-@dataclass(frozen=True)
-class _Described:
-    captions: int
-    words: Counter[int]
-    language: str
-
-
-def _describe(captions: Sequence[str]) -> _Described:
+def describe(captions: Sequence[str]) -> Described:
+    """What is measured of an account, from its captions."""
     words = Counter(_WORD.findall("\n".join(captions).lower()))
     hashes = Counter({_hash(word): number for word, number in words.items()})
-    return _Described(len(captions), hashes, language_of(captions))
+    return Described(len(captions), hashes, language_of(captions))
 
 
 @lru_cache(maxsize=200_000)
@@ -280,7 +293,7 @@ def _hash(word: str) -> int:
 # ------------------------------------------------------------------------------- of many accounts
 
 
-def _columns(described: Sequence[_Described], vocabulary: frozenset[int]) -> dict[str, _Floats]:
+def _columns(described: Sequence[Described], vocabulary: frozenset[int]) -> dict[str, _Floats]:
     """(accounts,) values of each measure; the share of known words is NaN of an account without words."""
     table = pd.DataFrame(
         {
@@ -297,7 +310,7 @@ def _columns(described: Sequence[_Described], vocabulary: frozenset[int]) -> dic
 
 
 def _words_by_class(
-    described: Sequence[_Described], at_least: Mapping[float, npt.NDArray[np.bool_]]
+    described: Sequence[Described], at_least: Mapping[float, npt.NDArray[np.bool_]]
 ) -> dict[str, tuple[WordCloud, WordCloud]]:
     """Cutoff -> words of those under it and at least at it, of cutoffs with two accounts on each side."""
     vectors = word_vectors([account.words for account in described])

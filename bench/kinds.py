@@ -1,0 +1,192 @@
+"""When is a corrected share withheld? Models of one kind of text asked about their own kind, and about others.
+
+    python -m bench.kinds --data FOLDER [--repeats 2] [--draws 20]
+
+FOLDER holds ``blogs`` (labels.csv, posts.csv.gz) and ``tweets`` (labels-en.csv, posts-en.csv.gz, and
+-es). A repeat divides the accounts of a kind into those that a TF-IDF model learns from, those that tell
+its errors, and those that it is asked about. Of the last, accounts are drawn with replacement to shares
+of 5 to 95 % and to 150, 500 and 2,000 accounts: pure label shift, under which hardly a share may be
+withheld. The accounts of the other kinds, and those of the same kind with their captions cut, are what no
+correction survives: a share that is given must lie in its interval.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bench.accuracy import spread
+from core.evaluation.prevalence import CORRECTED, PrevalenceSample
+from core.models.baselines import TfidfPredictor
+from core.models.folder import ModelSettings
+from core.statistics.drift import Described, Profile, as_json, compare_described, describe, training_profile
+from core.statistics.prevalence import LabelledProbabilities
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+Captions = Sequence[Sequence[str]]
+
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SIZES = (150, 500, 2000)
+FILES = {
+    "blogs": ("blogs/labels.csv", "blogs/posts.csv.gz", 21.0),
+    "English tweets": ("tweets/labels-en.csv", "tweets/posts-en.csv.gz", 25.0),
+    "Spanish tweets": ("tweets/labels-es.csv", "tweets/posts-es.csv.gz", 25.0),
+}
+LEARN, TELL = 0.4, 0.3
+
+CUTS: dict[str, Callable[[Sequence[str]], list[str]]] = {
+    "their first 30 captions": lambda captions: [*captions[:30]],
+    "their first 20": lambda captions: [*captions[:20]],
+    "their first 10": lambda captions: [*captions[:10]],
+    "their first 5": lambda captions: [*captions[:5]],
+    "8 words of each caption": lambda captions: [" ".join(caption.split()[:8]) for caption in captions],
+    "4 words of each caption": lambda captions: [" ".join(caption.split()[:4]) for caption in captions],
+}
+
+
+@dataclass
+class Kind:
+    """Labelled accounts of one kind of text.
+
+    Attributes:
+        captions: of each.
+        at_least: (accounts,) the truth at ``cutoff``.
+        cutoff: in years.
+    """
+
+    captions: Captions
+    at_least: Bools
+    cutoff: float
+
+    def cut(self, how: Callable[[Sequence[str]], list[str]], chosen: Indices) -> "Kind":
+        """Some of the accounts with shorter texts."""
+        return Kind([how(self.captions[at]) for at in chosen], self.at_least[chosen], self.cutoff)
+
+
+def read(folder: Path) -> dict[str, Kind]:
+    """Every kind of text; at most 60 captions an account."""
+    found = {}
+    for name, (labels, posts, cutoff) in FILES.items():
+        ages = pd.read_csv(folder / labels, dtype={"username": str}).sort_values("username").set_index("username")
+        texts = pd.read_csv(folder / posts, keep_default_na=False, dtype={"username": str})
+        captions = texts.groupby("username")["caption"].apply(list)
+        found[name] = Kind([spread(captions[name]) for name in ages.index], (ages["age"] >= cutoff).to_numpy(), cutoff)
+    return found
+
+
+@dataclass
+class Asked:
+    """Accounts that a model is asked about, with all that a draw of them needs."""
+
+    probability: Floats
+    described: list[Described]
+    at_least: Bools
+
+
+@dataclass
+class Model:
+    """A model of one kind: what it says, what tells its errors, and what its training accounts were like."""
+
+    predictor: TfidfPredictor
+    known: LabelledProbabilities
+    profile: Profile
+    cutoff: float
+    pool: Indices
+
+    @classmethod
+    def of(cls, kind: Kind, rng: np.random.Generator) -> "Model":
+        """Learn from some of a kind's accounts and measure on others; the rest is the pool."""
+        order = rng.permutation(len(kind.captions))
+        learn, tell, pool = np.split(order, [int(LEARN * len(order)), int((LEARN + TELL) * len(order))])
+        texts = [kind.captions[at] for at in learn]
+        settings = ModelSettings("none", "none.pth", age_cutoffs=(kind.cutoff,))
+        predictor = TfidfPredictor.fit(texts, kind.at_least[learn, None], settings)
+        told = predictor.probabilities([kind.captions[at] for at in tell])[:, 0]
+        profile = training_profile(texts, {kind.cutoff: kind.at_least[learn].tolist()})
+        return cls(predictor, LabelledProbabilities(kind.at_least[tell], told), profile, kind.cutoff, pool)
+
+    def ask(self, kind: Kind, chosen: Indices) -> Asked:
+        """What is known of ``chosen`` accounts."""
+        captions = [kind.captions[at] for at in chosen]
+        probability = self.predictor.probabilities(captions)[:, 0]
+        return Asked(probability, [describe(texts) for texts in captions], kind.at_least[chosen])
+
+
+@dataclass
+class Tally:
+    """What came of the draws of one line of the table."""
+
+    withheld: list[bool] = field(default_factory=list)
+    distance: list[float] = field(default_factory=list)
+    held: dict[str, list[bool]] = field(default_factory=lambda: {name: [] for name in CORRECTED})
+
+    def add(self, answer: dict[str, Any], distance: float, truth: float) -> None:
+        """Count an answer; the truth is a share."""
+        self.withheld.append(bool(answer["withheld"]))
+        self.distance.append(distance)
+        for name, held in self.held.items():
+            if not answer["withheld"]:
+                held.append(answer[name]["low"] <= truth <= answer[name]["high"])
+
+    def __str__(self) -> str:
+        held = (f"{np.mean(held):.1%}" if held else "–" for held in self.held.values())
+        distance = f"{np.median(self.distance):.3f} (to {np.max(self.distance):.3f})"
+        return f"{len(self.withheld)} | {distance} | {np.mean(self.withheld):.1%} | {' | '.join(held)}"
+
+
+def draws(asked: Asked, number: int, sizes: Sequence[int], rng: np.random.Generator) -> Iterator[tuple[Indices, float]]:
+    """Accounts drawn to known shares, and the shares."""
+    yes, no = np.flatnonzero(asked.at_least), np.flatnonzero(~asked.at_least)
+    for size in sizes:
+        for share in SHARES:
+            for _ in range(number):
+                positive = int(rng.binomial(size, share))
+                yield np.r_[rng.choice(yes, positive), rng.choice(no, size - positive)], share
+
+
+def tally(model: Model, asked: Asked, number: int, sizes: Sequence[int], rng: np.random.Generator, into: Tally) -> None:
+    """Ask about every draw."""
+    for chosen, share in draws(asked, number, sizes, rng):
+        drift = compare_described(model.profile, [asked.described[at] for at in chosen], model.cutoff)
+        answer = PrevalenceSample(asked.probability[chosen], model.known, drift=as_json(drift)).at(0.5)
+        into.add(answer, next((it.psi for it in drift if it.name == "words_used"), float("nan")), share)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=20, help="of each size and share")
+    parser.add_argument("--seed", type=int, default=2021)
+    given = parser.parse_args()
+    kinds, found = read(given.data), dict[tuple[str, str], Tally]()
+    for repeat in range(given.repeats):
+        rng = np.random.default_rng([given.seed, repeat])
+        for name, kind in kinds.items():
+            model = Model.of(kind, rng)
+            same = model.ask(kind, model.pool)
+            tally(model, same, given.draws, SIZES, rng, found.setdefault((name, "the same kind"), Tally()))
+            for other, its in kinds.items():
+                if other != name:
+                    asked = model.ask(its, np.arange(len(its.captions)))
+                    tally(model, asked, given.draws // 4, SIZES[:2], rng, found.setdefault((name, other), Tally()))
+            for how, cut in CUTS.items() if name == "blogs" else ():
+                its = kind.cut(cut, model.pool)
+                asked = model.ask(its, np.arange(len(model.pool)))
+                tally(model, asked, given.draws // 4, SIZES[:2], rng, found.setdefault((name, how), Tally()))
+    print("| model of | asked about | draws | distance of words | withheld | Rogan-Gladen held | EM held |")
+    print("|---|---|---|---|---|---|---|")
+    for (name, other), its_tally in found.items():
+        print(f"| {name} | {other} | {its_tally} |")
+
+
+if __name__ == "__main__":
+    main()
