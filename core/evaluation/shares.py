@@ -9,7 +9,7 @@ from core.errors import InputError
 from core.evaluation.arguments import PrevalenceArguments
 from core.evaluation.audit import audited
 from core.evaluation.evaluate import read_predictions, read_run
-from core.evaluation.prevalence import prevalence_of
+from core.evaluation.prevalence import prevalence_of, read_drift
 from core.models.folder import read_model_info
 from core.statistics.metrics import share_interval
 
@@ -28,7 +28,9 @@ def shares(arguments: PrevalenceArguments) -> dict[str, Any]:
     table = read_predictions(arguments.predictions)
     found: dict[str, Any] = {}
     if arguments.model is not None:
-        found = prevalence_of(table, read_model_info(arguments.model), arguments.age_cutoff, arguments.threshold)
+        drift = read_drift(arguments.predictions)
+        info = read_model_info(arguments.model)
+        found = prevalence_of(table, info, arguments.age_cutoff, arguments.threshold, drift)
     else:
         found = _counted(table, arguments)
     if arguments.audit is not None:

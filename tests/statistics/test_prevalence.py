@@ -11,7 +11,9 @@ from scipy.special import expit, logit
 
 from bench.prevalence import MODELS, coverage, one_draw
 from core.errors import InputError
+from core.evaluation.arguments import PrevalenceArguments
 from core.evaluation.prevalence import CORRECTED, estimate_prevalence, prevalence, read_labelled
+from core.evaluation.shares import shares
 from core.statistics.calibration import Floats
 from core.statistics.prevalence import (
     LabelledProbabilities,
@@ -201,7 +203,8 @@ def test_a_share_of_accounts_that_write_unlike_the_training_accounts_is_withheld
     sentence = "The words that these accounts use are not those of the training accounts."
     difference = {"name": "words_used", "psi": 0.3, "limit": 0.02, "sentence": sentence, "forbids": True}
     predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": [difference]}}))
-    result = prevalence(*study)
+    result = shares(PrevalenceArguments(*study))
+    assert result == prevalence(*study)
     assert result["withheld"] == [sentence]
     assert [result[method]["value"] for method in CORRECTED] == [None, None]
     difference |= {"psi": 0.01, "forbids": False}
