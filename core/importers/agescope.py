@@ -5,26 +5,24 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
-from core.importers.results import Context, Found, NotUnderstood, account
+from core.importers.results import Context, NotUnderstood, account
 from core.storage.account_files import older_account
 from core.storage.models import Account, Post
 
 LOOKED_FOR = "an account file (username, posts, outcome; or edge_owner_to_timeline_media)"
 
 
-def accounts(document: Any, context: Context) -> list[Found] | None:
+def read_account_document(document: dict[str, Any], context: Context) -> Account | NotUnderstood | None:
     """The account of a document, or None where it is no account file."""
-    if not isinstance(document, dict):
-        return None
     try:
         if "edge_owner_to_timeline_media" in document and "username" not in document:
             older = older_account(document, context.username or unquote(context.stem))
             named = account("older", older.username, older.posts, context)
-            return [older.model_copy(update={"username": named.username}) if isinstance(named, Account) else named]
+            return older.model_copy(update={"username": named.username}) if isinstance(named, Account) else named
         if _is_account(document):
-            return [Account.model_validate(document)]
+            return Account.model_validate(document)
     except (ValidationError, AttributeError, KeyError, TypeError) as error:
-        return [NotUnderstood(context.name, f"it is a damaged account file ({str(error).splitlines()[0]})")]
+        return NotUnderstood(context.name, f"it is a damaged account file ({str(error).splitlines()[0]})")
     return None
 
 

@@ -44,12 +44,14 @@ class Piece:
         path: the file on the disk.
         parts: the names of the folders and of the file, seen from what the person handed in.
         archive: the archive, where the file is its member ``member``.
+        depth: how many of ``parts`` name the archive itself.
     """
 
     path: Path
     parts: tuple[str, ...]
     archive: zipfile.ZipFile | None = None
     member: str = ""
+    depth: int = 0
 
     @property
     def name(self) -> str:
@@ -231,7 +233,7 @@ def _members(at: Piece, archive: zipfile.ZipFile) -> list[Piece]:
     if "[Content_Types].xml" in names:
         raise InputError("it is an Office document; save the sheet as CSV")
     names = [name for name in names if PurePosixPath(name).parts]
-    return [Piece(at.path, at.parts + PurePosixPath(name).parts, archive, name) for name in names]
+    return [Piece(at.path, at.parts + PurePosixPath(name).parts, archive, name, len(at.parts)) for name in names]
 
 
 def _is_zip(path: Path) -> bool:

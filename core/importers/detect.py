@@ -1,25 +1,21 @@
 """Which reader understands a file; decided by its content."""
 
 from collections.abc import Iterator
-from itertools import chain, islice
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from core.errors import InputError
-from core.importers import agescope, apify, arc298, graph_api, instagram_answers, instagram_export, instaloader, table
+from core.importers import export_html, instagram_answers, instagram_export, table
 from core.importers.archives import Piece, opened
-from core.importers.results import Context, Found, Ignored, NotUnderstood
+from core.importers.export_posts import FORMAT as EXPORT
+from core.importers.instaloader import InstaloaderFiles
+from core.importers.json_values import Value, json_values, looks_like_json
+from core.importers.records import read_values
+from core.importers.results import Context, Found, Ignored, NotUnderstood, account, with_ids
 from core.storage.models import Account
+from core.storage.post_parsing import post_of
 
-_DOCUMENT_READERS = (agescope, instaloader, arc298, apify, graph_api, instagram_export, instagram_answers)
 _MARK = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
-_LINES_AT_A_TIME = 10_000
-_LOOKED_FOR = "; ".join(
-    [*(reader.LOOKED_FOR for reader in _DOCUMENT_READERS), "a list of objects with a user and a text"]
-)
 
 
 def read(source: Path, username: str | None = None) -> Iterator[Account]:
@@ -50,6 +46,7 @@ def find(source: Path, username: str | None = None) -> Iterator[Found]:
     Raises:
         InputError: ``source`` is not there.
     """
+    files = InstaloaderFiles()
     for together in opened(source):
         if isinstance(together, NotUnderstood):
             yield together
@@ -59,76 +56,40 @@ def find(source: Path, username: str | None = None) -> Iterator[Found]:
         for piece in others:
             context = Context(piece.name, username, piece.folder, piece.stem)
             try:
-                yield from _of_piece(piece, context)
+                yield from _of_piece(piece, context, files)
             except InputError as error:
                 yield NotUnderstood(piece.name, str(error))
+            if files.is_full:
+                yield from files.found()
+    yield from files.found()
 
 
-def _of_piece(piece: Piece, context: Context) -> Iterator[Found]:
+def _of_piece(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterator[Found]:
     head = piece.head()
     start = head.removeprefix(_MARK).lstrip(_BLANK)
     if not start:
         raise InputError("it is empty")
     if head.startswith(b"PAR1"):
         return table.read_parquet(piece, context)
-    if start.startswith((b"{", b"[")):
-        return _of_json(piece, start, context)
     if start.startswith(b"<"):
-        html = piece.whole().decode("utf-8", "replace")
-        found = instagram_answers.accounts_of_page(html, context)
-        return iter(found or [NotUnderstood(context.name, "it is a web page without posts in its scripts")])
+        return _of_page(piece, context, files)
+    if looks_like_json(head):
+        return read_values(json_values(piece), context, files)
     if b"\x00" in head and not table.is_utf16(head):
         return iter([Ignored(context.name)])  # a picture, a video
     return table.read_text_table(piece, context)
 
 
-def _of_json(piece: Piece, start: bytes, context: Context) -> Iterator[Found]:
-    if _is_lines(start):
-        return _of_lines(piece, context)
-    try:
-        return iter(_of_document(orjson.loads(piece.whole().removeprefix(_MARK)), context))
-    except orjson.JSONDecodeError as error:
-        if start.startswith(b"{") and "after" in str(error):  # a second document: lines longer than the head
-            return _of_lines(piece, context)
-        raise InputError(f"it is not valid JSON ({error}); fetch it again") from error
-
-
-def _is_lines(start: bytes) -> bool:
-    """Whether a file is JSON lines: its first line is an object, and there is a second."""
-    first, _, rest = start.partition(b"\n")
-    if not (first.startswith(b"{") and rest.lstrip(_BLANK).startswith(b"{")):
-        return False
-    try:
-        orjson.loads(first)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-def _of_lines(piece: Piece, context: Context) -> Iterator[Found]:
-    records = table.json_lines(piece)
-    first = next(records)
-    records = chain([first], records)
-    if _understood(first, context) is not None:
-        for record in records:
-            yield from _of_document(record, context)
-    elif _understood([first], context) is not None:
-        while part := list(islice(records, _LINES_AT_A_TIME)):
-            yield from _of_document(part, context)
+def _of_page(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterator[Found]:
+    """A saved page of Instagram, which has posts in its scripts, or a page of an export."""
+    html = instagram_export.read_page(piece)
+    if exported := export_html.posts_of_html(html):
+        yield account(EXPORT, None, with_ids(post_of(reading) for reading in exported), context)
+        yield from instagram_export.unread_times(context.name, exported)
+        return
+    scripts = [Value(f"script {at}", script) for at, script in enumerate(instagram_answers.scripts_of_page(html), 1)]
+    found = list(read_values(scripts, context, files))
+    if any(isinstance(one, Account) for one in found):
+        yield from found
     else:
-        yield from table.read_records(records, context, "json-lines")
-
-
-def _of_document(document: Any, context: Context) -> Iterator[Found] | list[Found]:
-    found = _understood(document, context)
-    if found is not None:
-        return found
-    if isinstance(document, list) and document and all(isinstance(item, dict) for item in document):
-        return table.read_records(document, context, "json")
-    return [NotUnderstood(context.name, f"it is JSON of an unknown form; looked for {_LOOKED_FOR}")]
-
-
-def _understood(document: Any, context: Context) -> list[Found] | None:
-    return next(
-        (found for reader in _DOCUMENT_READERS if (found := reader.accounts(document, context)) is not None), None
-    )
+        yield NotUnderstood(context.name, "it is a web page without posts in its scripts")

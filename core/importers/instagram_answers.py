@@ -6,36 +6,32 @@ from typing import Any
 
 import orjson
 
-from core.importers.results import Context, Found, account
-from core.storage.post_parsing import parse_post
-
+FORMAT = "answer"
 LOOKED_FOR = "an answer of Instagram (objects with id, code or shortcode, and a caption)"
 
-_POST_KEYS = {"edge_media_to_caption", "caption", "taken_at", "taken_at_timestamp", "media_type", "is_video"}
+_POST_KEYS = {
+    *("edge_media_to_caption", "caption", "caption_text", "taken_at", "taken_at_timestamp", "media_type"),
+    *("is_video", "post_shortcode"),
+}
+_TOLD = {"edge_media_to_caption", "caption", "caption_text", "taken_at", "taken_at_timestamp", "description"}
 _SCRIPT = re.compile(r"<script[^>]*\btype=\"application/json\"[^>]*>(.*?)</script>", re.DOTALL)
 
 Node = dict[str, Any]
+OwnedNode = tuple[str | None, Node]
+"""A post as it came, and the username of its owner where the document tells it."""
 
 
-def accounts(document: Any, context: Context) -> list[Found] | None:
-    """The accounts whose posts stand anywhere in a document, or None where there are none."""
-    return by_owner(posts_in(document), "answer", context) or None
+def owned_posts(document: Any) -> list[OwnedNode] | None:
+    """The posts that stand anywhere in a document, or None where there are none."""
+    return list(posts_in(document)) or None
 
 
-def accounts_of_page(html: str, context: Context) -> list[Found] | None:
-    """The accounts whose posts stand in the scripts of a saved page, or None where there are none."""
-    return accounts(list(_scripts(html)), context)
+def scripts_of_page(html: str) -> list[Any]:
+    """The JSON in the scripts of a saved page."""
+    return list(_scripts(html))
 
 
-def by_owner(found: Iterator[tuple[Any, Node]], format_name: str, context: Context) -> list[Found]:
-    """One account for each owner, with the posts in their order."""
-    owners: dict[str | None, list[Node]] = {}
-    for owner, node in found:
-        owners.setdefault(owner if isinstance(owner, str) else None, []).append(node)
-    return [account(format_name, owner, map(parse_post, nodes), context) for owner, nodes in owners.items()]
-
-
-def posts_in(document: Any) -> Iterator[tuple[str | None, Node]]:
+def posts_in(document: Any) -> Iterator[OwnedNode]:
     """Every post of a document with its owner's username, in order, however deep.
 
     What lies inside a post (its comments, the pictures of a carousel) is not looked at.
@@ -63,9 +59,19 @@ def owner_of(node: Node) -> str | None:
     return None
 
 
+def is_partial(node: Node) -> bool:
+    """Whether a post was seen only in a part that tells neither its caption nor its time.
+
+    A list of reels has such posts: with their pictures and counts, and no more.
+    """
+    return _TOLD.isdisjoint(node) or (bool(node.get("_zs_partial")) and not node.get("caption"))
+
+
 def _is_post(value: Node) -> bool:
-    has_code = isinstance(value.get("shortcode") or value.get("code"), str)
-    return has_code and bool(value.get("id") or value.get("pk")) and not _POST_KEYS.isdisjoint(value)
+    code = value.get("shortcode") or value.get("code") or value.get("post_shortcode")
+    if not isinstance(code, str) or not (value.get("id") or value.get("pk") or value.get("post_id")):
+        return False
+    return not _POST_KEYS.isdisjoint(value) or isinstance(value.get("user"), dict) or "_zs_partial" in value
 
 
 def _scripts(html: str) -> Iterator[Any]:

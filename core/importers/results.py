@@ -138,7 +138,7 @@ def account(
     posts: Iterable[Post | None],
     context: Context,
     unread: str | None = None,
-) -> Found:
+) -> Account | NotUnderstood:
     """An account with its posts, or why its name cannot be used.
 
     Args:

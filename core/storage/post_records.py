@@ -174,6 +174,12 @@ def choose_fields(
     return FieldChoice({wanted: tuple(found[wanted]) for wanted in FIELDS}, passed_over)
 
 
+@lru_cache(maxsize=1_024)
+def fields_by_name(names: tuple[str, ...]) -> FieldChoice:
+    """Which name stands for which field of a single record, by the names alone."""
+    return choose_fields(names)
+
+
 def read_record(record: Mapping[str, Any], choice: FieldChoice | None = None) -> PostReading:
     """What a record says of a post.
 
@@ -182,7 +188,7 @@ def read_record(record: Mapping[str, Any], choice: FieldChoice | None = None) ->
         choice: which field is what; without one, the record's own names decide.
     """
     flat = flattened(record)
-    names = (choice or _choice_of(tuple(flat))).names
+    names = (choice or fields_by_name(tuple(flat))).names
     written = next((flat[name] for name in names["taken_at"] if not _is_missing(flat.get(name))), None)
     taken_at = parse_time(written)
     addresses = {name: text for name in names["shortcode"] if (text := text_of(flat.get(name)))}
@@ -286,11 +292,6 @@ class UntoldCaptions:
             return None
         shown = ", ".join(repr(name[:40]) for name in names[:8])
         return f"hardly any of its {self._posts:,} posts has a caption, while text stands in {shown}"
-
-
-@lru_cache(maxsize=1_024)
-def _choice_of(names: tuple[str, ...]) -> FieldChoice:
-    return choose_fields(names)
 
 
 def _captions(names: list[str], samples: Sequence[Mapping[str, object]], passed_over: dict[str, str]) -> list[str]:

@@ -1,0 +1,223 @@
+"""JSON as tools leave it, value by value and in bounded memory.
+
+One document, a list of records, a record a line, pretty-printed objects one after another: all are values in
+a row. What Python writes and the standard does not know (``NaN``, half an emoji) is read; a place that is no
+JSON costs the value that it stands in, and is told.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+from core.importers.archives import Piece
+
+MAX_VALUE = 120_000_000
+"""Characters of the largest value that is read."""
+
+_MAX_OBJECTS = 220_000_000
+_CHUNK = 1 << 18
+_FURTHEST = 50_000_000
+_TRIES = 100
+_SCALARS = re.compile(r'(?:[\s,\x1e\ufeff\x00]+|-?\d[\d.eE+-]*|true|false|null|NaN|-?Infinity|"[^"\\\n]*")*')
+_NEXT_SIBLING = re.compile(r"\}\s*,\s*(?=\{)")
+_LINE_OF_OBJECT = re.compile(r"\n([ \t]*)(?:[\[,][ \t]*)?(?=\{)")
+_MARKS = (
+    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
+    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
+)
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value and where it stands: ``line 2``, or ``record 5`` where all stand in one line."""
+
+    place: str
+    content: Any
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A place that is no JSON: where, why, and the beginning of what stands there."""
+
+    place: str
+    reason: str
+    text: str
+
+
+def looks_like_json(head: bytes) -> bool:
+    """Whether a text is JSON by its first bytes, be its first line the end of one that was cut."""
+    text = head.decode(_encoding(head), "replace").lstrip("\ufeff \t\r\n\x00")
+    if text.startswith(("{", "[")):
+        return True
+    lines = [line for line in text.split("\n")[1:6] if line.strip()]
+    return bool(lines) and lines[0].startswith('{"') and all(line.startswith(("{", "[")) for line in lines)
+
+
+def json_values(piece: Piece) -> Iterator[Value | Damage]:
+    """The values of a file, in order: the items of a list, or the documents that stand one after another.
+
+    Raises:
+        InputError: the file cannot be read or unpacked.
+    """
+    encoding = _encoding(piece.head())
+    with piece.open() as content:
+        yield from _Scanner(codecs.getreader(encoding)(content, "replace")).values()
+
+
+def _encoding(head: bytes) -> str:
+    """UTF-8 unless a mark, or a 0 in every other byte, tells otherwise."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    start = head[:64]
+    if len(start) >= 4 and start[1::2].count(0) > 0.4 * len(start) and not start[0::2].count(0):
+        return "utf-16-le"
+    if len(start) >= 4 and start[0::2].count(0) > 0.4 * len(start) and not start[1::2].count(0):
+        return "utf-16-be"
+    return "utf-8"
+
+
+class _Scanner:
+    """Goes through a text and keeps of it what is not read yet."""
+
+    def __init__(self, source: codecs.StreamReader | IO[str]) -> None:
+        self._source = source
+        self._text = ""
+        self._at = 0
+        self._line = 1
+        self._counted = 0
+        self._records = 0
+        self._ended = False
+        self._in_list = False
+        self._names: set[str] = set()
+
+    def values(self) -> Iterator[Value | Damage]:
+        while self._to_next_value():
+            place = self._place()
+            try:
+                content, end = self._decoded()
+            except RecursionError:
+                yield Damage(place, "it is nested too deeply", self._beginning())
+                return
+            except ValueError as error:
+                yield Damage(place, _reason(error), self._beginning())
+                if not self._skip_damage(error):
+                    return
+                continue
+            self._records += 1
+            self._names = set(content) if isinstance(content, dict) else self._names
+            yield Value(place, content)
+            self._at = end
+
+    def _to_next_value(self) -> bool:
+        """Go to where an object, a list or rubbish begins; single numbers and texts between are passed over."""
+        while True:
+            self._at = _SCALARS.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches anywhere
+            if self._at >= len(self._text) - 64 and not self._ended:
+                self._more()
+                continue
+            if self._at >= len(self._text):
+                return False
+            sign = self._text[self._at]
+            if sign == "]" or (sign == "[" and not self._in_list):
+                self._in_list = sign == "["
+                self._at += 1
+                continue
+            return True
+
+    def _decoded(self) -> tuple[Any, int]:
+        """The value at this place and where it ends.
+
+        Raises:
+            ValueError: it is no JSON, or too large.
+        """
+        while True:
+            try:
+                if self._text[self._at] not in "{[":
+                    raise json.JSONDecodeError("Expecting a value", self._text, self._at)
+                if _memory(self._text, self._at) > _MAX_OBJECTS:
+                    raise ValueError(_TOO_LARGE)
+                return _DECODER.raw_decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                is_cut = error.msg.startswith("Unterminated string") or error.pos > len(self._text) - 16
+                if self._ended or not is_cut:
+                    raise
+                if len(self._text) - self._at > MAX_VALUE:
+                    raise ValueError(_TOO_LARGE) from error
+            self._more()
+
+    def _skip_damage(self, error: ValueError) -> bool:
+        """Go to the next value that is a sibling of the damaged one; False where there is none."""
+        start, gone = self._at, 0
+        indent = self._text[self._text.rfind("\n", 0, start) + 1 : start]
+        indent = indent if not indent.strip() else ""
+        while True:
+            if self._to_sibling_in_line(start):
+                return True
+            if self._to_line_of_object(start, len(indent)):
+                return True
+            if self._ended or gone > _FURTHEST:
+                return False
+            gone += len(self._text) - start
+            self._at = start = max(start, len(self._text) - 1_000)
+            self._more()
+            start = self._at
+
+    def _to_sibling_in_line(self, start: int) -> bool:
+        end = self._text.find("\n", start)
+        limit = len(self._text) if end < 0 else end
+        for _, found in zip(range(_TRIES), _NEXT_SIBLING.finditer(self._text, start, limit), strict=False):
+            try:
+                content, _ = _DECODER.raw_decode(self._text, found.end())
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(content, dict) and len(self._names & content.keys()) * 2 >= len(self._names or content):
+                self._at = found.end()
+                return True
+        return False
+
+    def _to_line_of_object(self, start: int, indent: int) -> bool:
+        for found in _LINE_OF_OBJECT.finditer(self._text, start):
+            if len(found[1]) <= indent:
+                self._at = found.end()
+                return True
+        return False
+
+    def _beginning(self) -> str:
+        return self._text[self._at : self._at + 300].split("\n", 1)[0]
+
+    def _more(self) -> None:
+        """Read on: as much again as is in hand, so that a large value is not tried too often."""
+        self._line += self._text.count("\n", self._counted, self._at)
+        kept = self._text[self._at :]
+        chunk = self._source.read(max(_CHUNK, len(kept)))
+        self._ended = not chunk
+        self._text, self._at, self._counted = kept + chunk, 0, 0
+
+    def _place(self) -> str:
+        self._line += self._text.count("\n", self._counted, self._at)
+        self._counted = self._at
+        in_one_line = self._in_list and self._line == 1
+        return f"record {self._records + 1:,}" if in_one_line else f"line {self._line:,}"
+
+
+_TOO_LARGE = "it is too large to be read at once; save its records one a line (with jq: jq -c '.[]')"
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not valid JSON ({error.msg[0].lower()}{error.msg[1:]})"
+    return str(error) if str(error) == _TOO_LARGE else "it holds a number that is too large"
+
+
+def _memory(text: str, at: int) -> int:
+    """About how many bytes the objects of a text take, so that ``[[],[],[], ...`` is not tried."""
+    length = len(text) - at
+    if length < _CHUNK * 4:
+        return length
+    braces = text.count("{", at) + text.count("[", at)
+    return length + 100 * braces + 75 * text.count(",", at)

@@ -1,0 +1,129 @@
+"""Which form a record of JSON has, and where in it the posts stand."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.importers import agescope, apify, arc298, export_posts, graph_api, instagram_answers, instaloader
+from core.importers.instagram_answers import Node
+from core.importers.results import Context, NotUnderstood
+from core.storage.models import Account
+from core.storage.post_records import PostReading, fields_by_name, flattened, read_record, text_of
+
+FORMAT = "json"
+"""The format of records that are posts by the names of their fields alone."""
+LOOKED_FOR = "; ".join(
+    [
+        *(reader.LOOKED_FOR for reader in (agescope, instaloader, arc298, apify, graph_api)),
+        *(export_posts.LOOKED_FOR, instagram_answers.LOOKED_FOR, "a list of objects with a user and a text"),
+    ]
+)
+OF_OTHERS = "that an export tells of other people, or that are no posts"
+
+_READERS = (arc298, apify, graph_api)
+_DEEPEST = 5
+_LISTS = ("data", "items", "posts", "results", "result", "records", "rows", "response", "medias", "edges", "node")
+_IN_OTHER_PARTS = {"participants", "string_list_data", "string_map_data", "label_values", "media_list_data"}
+"""Names that only the other parts of an export have: messages, followers, comments, likes."""
+
+
+@dataclass(frozen=True)
+class PostRecord:
+    """A post and where it stands.
+
+    Attributes:
+        place: of the value that it is, or is part of.
+        owner: the username, where what stands around the post tells it.
+        reading: what it says; None where that needs a choice of fields.
+        record: the post as it came.
+    """
+
+    place: str
+    format_name: str
+    owner: str | None
+    reading: PostReading | None
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NoPost:
+    """A record, or a part of one, that gives no post, and why, in words that go on from a number of records."""
+
+    place: str
+    reason: str
+    text: str = ""
+
+
+Item = PostRecord | NoPost | Account | NotUnderstood
+
+
+def items_of(content: Any, place: str, context: Context) -> Iterator[Item]:
+    """What a value holds."""
+    if isinstance(content, dict) and (found := agescope.read_account_document(content, context)):
+        yield found
+    else:
+        yield from _items(content, place, None, 0)
+
+
+def _items(content: Any, place: str, owner: str | None, depth: int) -> Iterator[Item]:
+    if isinstance(content, list):
+        for item in content:
+            if isinstance(item, dict | list) and depth < _DEEPEST:
+                yield from _items(item, place, owner, depth + 1)
+    elif isinstance(content, dict):
+        yield from _of_known_form(content, place) or _of_unknown_form(content, place, owner, depth)
+
+
+def _of_known_form(content: Node, place: str) -> list[Item]:
+    """The posts of a record that a known tool wrote; empty where none did."""
+    for reader in _READERS:
+        if (owned := reader.owned_posts(content)) is not None:
+            return [_of_node(place, reader.FORMAT, owner, node) for owner, node in owned]
+    if (exported := export_posts.posts_of_export(content)) is not None:
+        unread = NoPost(place, "because their form is not that of an export's posts")
+        return [PostRecord(place, export_posts.FORMAT, None, post) if post else unread for post in exported]
+    if not _IN_OTHER_PARTS.isdisjoint(content):
+        return [NoPost(place, OF_OTHERS)]
+    if _is_whole_record(content):
+        return []
+    owned = instagram_answers.owned_posts(content)
+    return [_of_node(place, instagram_answers.FORMAT, owner, node) for owner, node in owned or ()]
+
+
+def _of_unknown_form(content: Node, place: str, owner: str | None, depth: int) -> Iterator[Item]:
+    """A record that is a post by the names of its fields, or those in the lists of a record that is none."""
+    inner = [content[name] for name in _LISTS if isinstance(content.get(name), dict | list) and content[name]]
+    if not _is_whole_record(content) and inner and depth < _DEEPEST:
+        name = text_of(content.get("username")) or text_of(content.get("account")) or owner
+        for value in inner:
+            yield from _items(value, place, name, depth + 1)
+    elif _may_be_post(content):
+        yield PostRecord(place, FORMAT, owner, None, flattened(content))
+    else:
+        yield NoPost(place, "that are no posts")
+
+
+def _of_node(place: str, format_name: str, owner: object, node: Node) -> PostRecord | NoPost:
+    reading = read_record(node)
+    is_told = reading.caption or reading.taken_at or reading.unread_time
+    if not is_told and instagram_answers.is_partial(node):
+        return NoPost(place, "that were seen only in part, without caption and time")
+    return PostRecord(place, format_name, owner if isinstance(owner, str) else None, reading, node)
+
+
+def _is_whole_record(content: Node) -> bool:
+    """Whether a record says itself what was posted and by whom, so that what lies inside it is not looked for."""
+    flat = flattened(content)
+    names = fields_by_name(tuple(flat)).names
+    has_owner = any(text_of(flat.get(name)) for name in names["username"])
+    strong = [name for name in names["caption"] if name not in ("title", "content", "post")]
+    return has_owner and bool(strong) and not any(_holds_records(content.get(name)) for name in _LISTS)
+
+
+def _holds_records(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) and _may_be_post(item) for item in value[:5])
+
+
+def _may_be_post(content: Node) -> bool:
+    names = fields_by_name(tuple(flattened(content))).names
+    return bool(names["caption"]) or bool((names["id"] or names["shortcode"]) and names["taken_at"])
