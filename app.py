@@ -31,4 +31,8 @@ if runtime.exists():  # a visitor's page is drawn
 
     draw_frame()
 else:  # the server is started, which then runs this file again for every visitor
-    app = st.App("app.py", on_script_error=in_our_words)
+    from starlette.middleware import Middleware
+
+    from pages.parts.gate import Gate
+
+    app = st.App("app.py", on_script_error=in_our_words, middleware=[Middleware(Gate)])

@@ -14,6 +14,9 @@ from core.errors import InputError
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 SAMPLE_DIR = PROJECT_DIR / "data" / "sample"
 
+Role = Literal["viewer", "operator"]
+"""An operator may do everything; a viewer sees shares and charts."""
+
 
 def default_data_dir(project: Path = PROJECT_DIR) -> Path:
     """The folder ``data`` of a checkout; of an installed AgeScope, the one in the folder that the shell stands in."""
@@ -40,7 +43,14 @@ class Settings(BaseSettings):
     cpu: Literal["", "avx2", "plain"] = Field(
         "", description="holds the processor to less than it can: avx2, or plain for torch's own products"
     )
-    people: str = Field("", description="mail addresses, with commas between, of those who may see the dashboard")
+    people: str = Field(
+        "",
+        description="mail addresses, with commas between, of those who may use the dashboard; "
+        "with =viewer after it, one sees shares and charts only",
+    )
+    pseudonym_key: Path | None = Field(
+        None, description="file of the key of pseudonyms; by default one for each study, outside of its folder"
+    )
 
     @field_validator("data_dir")
     @classmethod
@@ -54,6 +64,22 @@ class Settings(BaseSettings):
         if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
             return value.rstrip("/")
         raise ValueError("must begin with https:// (plain http is accepted for loopback only)")
+
+    @field_validator("people")
+    @classmethod
+    def _with_roles(cls, value: str) -> str:
+        read_people(value)
+        return value
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _absolute_key(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().resolve()
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """The role of everybody whom ``AGESCOPE_PEOPLE`` names, by address in small letters."""
+        return read_people(self.people)
 
     @property
     def accounts_dir(self) -> Path:
@@ -94,6 +120,27 @@ class Settings(BaseSettings):
     def index_file(self) -> Path:
         """The DuckDB index; can be deleted at any time."""
         return self.data_dir / "index.duckdb"
+
+
+def read_people(text: str) -> dict[str, Role]:
+    """Who may use the dashboard: ``ada@example.org, bo@example.org=viewer``; without a word, an operator.
+
+    Raises:
+        ValueError: a role or an address cannot be one, or somebody is there with two roles.
+    """
+    roles: dict[str, Role] = {}
+    for entry in filter(None, (part.strip().lower() for part in text.split(","))):
+        address, mark, word = (part.strip() for part in entry.rpartition("="))
+        if not mark or "@" in word:  # an address may hold the sign itself
+            address, word = entry, "operator"
+        if "@" not in address:
+            raise ValueError(f"{address!r} is no mail address")
+        if word not in ("viewer", "operator"):
+            raise ValueError(f"the role {word!r} of {address} must be viewer or operator")
+        role: Role = "viewer" if word == "viewer" else "operator"
+        if roles.setdefault(address, role) != role:
+            raise ValueError(f"{address} stands there as viewer and as operator")
+    return roles
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,10 +9,11 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.collection.arguments import DEFAULT_LIMITS, CollectArguments
 from core.collection.estimate import Estimate, estimate
-from core.errors import InputError
+from core.errors import AgeScopeError, InputError
 from core.instagram.factory import unavailable_reason
 from core.instagram.rate_limit import Limit
 from core.jobs.job import ACTIVE, Job
+from core.privacy.roles import Action
 from core.settings import get_settings
 from core.storage.user_lists import (
     UserList,
@@ -27,7 +28,6 @@ from core.utils.io import write_atomically
 from pages.parts.collection_runs import (
     SOURCES,
     check_instagram,
-    go_on,
     go_on_label,
     latest_collection,
     running,
@@ -36,8 +36,9 @@ from pages.parts.collection_runs import (
 from pages.parts.components import in_frame, safe_stem, show_rejected
 from pages.parts.import_tab import import_files
 from pages.parts.index_access import the_store
-from pages.parts.job_widgets import command_to_copy, read_back, start_job
+from pages.parts.job_widgets import command_to_copy, read_back, resume_job, start_job
 from pages.parts.option_fields import number_field
+from pages.parts.sign_in import act
 
 in_frame()
 
@@ -124,6 +125,7 @@ def save_upload(upload: UploadedFile) -> tuple[Path, UserList, UserList | None] 
     if st.session_state.get("saved_list") != upload.file_id:
         kept = [(SETTINGS.lists_dir, users), *([(SETTINGS.labels_dir, labels)] if labels and labels.usernames else [])]
         stem = available_name(safe_stem(upload.name, "accounts"), *kept)  # a list of that name is not replaced
+        act(Action.CHANGE_STUDY, f"added a list of {count(len(users.usernames), 'account')}")
         for folder, content in kept:
             write_user_list(folder / f"{stem}.csv", content)
         if len(kept) > 1:
@@ -178,7 +180,11 @@ def offer_to_remove(path: Path, users: UserList, busy: bool) -> None:
 def remove_list(path: Path) -> None:
     """Delete a list, and begin with an empty uploader, which may still hold it."""
     try:
+        act(Action.CHANGE_STUDY, "removed a list")
         path.unlink(missing_ok=True)
+    except AgeScopeError as error:
+        st.error(plain(error))
+        return
     except OSError as error:
         st.error(f"{plain(path)} cannot be removed: {error.strerror}. Correct the permissions of its folder.")
         return
@@ -219,6 +225,9 @@ def choose_proxies() -> tuple[bool, Path | None]:
     path = SETTINGS.data_dir / "proxies.txt"
     upload = st.file_uploader("Proxies", type=["txt"], max_upload_size=1, key="proxy_file", help="One address a line.")
     if upload is not None:
+        if st.session_state.get("saved_proxies") != upload.file_id:
+            act(Action.CHANGE_STUDY, "set the list of proxies")
+            st.session_state.saved_proxies = upload.file_id
         write_atomically(path, upload.getvalue())
         path.chmod(0o600)  # it may hold passwords
     if not path.exists():
@@ -251,7 +260,7 @@ def build_arguments(path: Path, **how: Any) -> CollectArguments | None:
 def start(asked: CollectArguments | None, same: Job | None, title: str) -> Job | None:
     """Go on with the latest run where it is the same one, or start another."""
     if same and go_on_label(same):
-        return go_on(same)
+        return resume_job(same)
     return start_job("collect", title, asked.to_argv()) if asked else None
 
 

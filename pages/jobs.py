@@ -2,13 +2,14 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import AgeScopeError
-from core.jobs import launcher
 from core.jobs.job import ACTIVE, RESUMABLE, Job, active_jobs, damaged_jobs, list_jobs
 from core.maintenance.disk_usage import clear_caches, disk_use
+from core.privacy.roles import Action
 from core.settings import get_settings
 from core.utils.formatting import count, duration, moment, number, plain, size
 from pages.parts.components import empty_state, in_frame
-from pages.parts.job_widgets import draw_progress, go_on_button, reached
+from pages.parts.job_widgets import draw_progress, go_on_button, reached, remove_job, stop_job
+from pages.parts.sign_in import act
 
 in_frame()
 
@@ -33,13 +34,6 @@ HOLDS = {
     "caches": CLEANABLE,
     "index": "made anew from the files",
 }
-
-
-def remove(job: Job) -> None:
-    try:
-        launcher.remove(job)
-    except AgeScopeError as error:
-        st.error(plain(error))
 
 
 def figures(job: Job) -> str:
@@ -101,7 +95,7 @@ def active() -> None:
                     "Stop",
                     key=f"stop_{job.id}",
                     icon=":material/stop:",
-                    on_click=launcher.cancel,
+                    on_click=stop_job,
                     args=(job,),
                     disabled=job.stopping,
                     help="Stops at the next safe point; nothing is lost, and it can go on later.",
@@ -110,7 +104,7 @@ def active() -> None:
                     "End at once",
                     key=f"kill_{job.id}",
                     icon=":material/cancel:",
-                    on_click=launcher.cancel,
+                    on_click=stop_job,
                     args=(job, True),
                     help="For a job that does not stop. What it has not written down yet is lost.",
                 )
@@ -126,6 +120,7 @@ def used(_settings: object, folder: str) -> dict[str, int]:
 
 def clear() -> None:
     try:
+        act(Action.MAINTAIN, "cleared the caches")
         clear_caches(SETTINGS)
     except AgeScopeError as error:
         st.error(plain(error))
@@ -174,7 +169,7 @@ for job in ended[first : first + SHOWN_ENDED]:
                 "Remove from this list",
                 key=f"remove_{job.id}",
                 icon=":material/playlist_remove:",
-                on_click=remove,
+                on_click=remove_job,
                 args=(job,),
                 help="Removes the job's log and events. What it made stays: accounts, models, predictions.",
             )

@@ -8,10 +8,12 @@ import streamlit as st
 from core.index import Counts
 from core.jobs.job import active_jobs
 from core.models.folder import ModelInfo, list_models, model_name
+from core.privacy.roles import Action
 from core.settings import get_settings
 from core.utils.formatting import count, day, moment, number, percent, plain
 from pages.parts.components import in_frame
 from pages.parts.index_access import the_store
+from pages.parts.sign_in import act, may
 
 in_frame()
 
@@ -81,6 +83,7 @@ def offer_sample() -> None:
         if st.button("Load the sample", icon=":material/science:"):
             from core.maintenance.sample import load_sample
 
+            act(Action.MAINTAIN, "loaded the sample")
             load_sample(SETTINGS)
             store.refresh()
             st.rerun()
@@ -96,7 +99,7 @@ def show_collected(counts: Counts) -> None:
         st.altair_chart(charts.outcomes(counts.outcomes), alt=f"Collected accounts by outcome: {tally}")
         st.caption(plain(tally))
         damaged = store.damaged()
-        if len(damaged):
+        if len(damaged) and may(Action.SEE_ACCOUNTS):
             with st.expander(f"{count(len(damaged), 'file')} could not be read"):
                 st.dataframe(damaged, hide_index=True, alt="Files that could not be read, with the reason")
     with right.container(border=True, height="stretch"):
@@ -186,9 +189,10 @@ def standing() -> None:
     counts, models = store.counts(), list_models(SETTINGS.models_dir)
     active = active_jobs(SETTINGS.jobs_dir)
     pipeline(counts, len(models))
-    show_next(counts, len(models), len(active))
-    if not counts.collected and not active:
-        offer_sample()
+    if may(Action.MAINTAIN):
+        show_next(counts, len(models), len(active))
+        if not counts.collected and not active:
+            offer_sample()
     latest, collected = st.container(), st.container()
     if counts.outcomes:
         with collected:
@@ -199,13 +203,19 @@ def standing() -> None:
             show_latest(runs.iloc[0], models)
 
 
+def offer_to_rebuild() -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Study folder: {plain(SETTINGS.data_dir)}", width="content")
+        if st.button(
+            "Rebuild the index", icon=":material/refresh:", help="The index of the files can be made anew at any time."
+        ):
+            act(Action.MAINTAIN, "rebuilt the index")
+            with st.spinner("Reading every file anew …"):
+                store.rebuild()
+            st.rerun()
+
+
 store = the_store()
 standing()
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption(f"Study folder: {plain(SETTINGS.data_dir)}", width="content")
-    if st.button(
-        "Rebuild the index", icon=":material/refresh:", help="The index of the files can be made anew at any time."
-    ):
-        with st.spinner("Reading every file anew …"):
-            store.rebuild()
-        st.rerun()
+if may(Action.MAINTAIN):
+    offer_to_rebuild()

@@ -5,17 +5,22 @@ from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import InputError
 from core.index import AccountDetail, Answer, Filter, PostSort
+from core.privacy.exports import Content
+from core.privacy.roles import Action
 from core.reporting import charts
 from core.storage.models import Outcome
 from core.utils.formatting import count, day, moment, number, percent, plain
-from core.utils.tables import parquet, safe_csv
+from core.utils.tables import parquet
 from pages.parts.components import clicked_row, close, empty_state, in_frame, table_key
+from pages.parts.downloads import choose_content, download_table, left_out
 from pages.parts.index_access import the_store
+from pages.parts.sign_in import act, note_account
 
 in_frame()
 
@@ -27,6 +32,7 @@ ACCOUNTS_HEIGHT = 390
 READING_HEIGHT = 400
 """Of the posts of an opened account, so that the table of accounts stays near."""
 SCHEMA_HEIGHT = 330
+WHOLE = Content(names=True, captions=True)
 NO_FILTERS = {
     "user": "",
     "words": "",
@@ -191,16 +197,14 @@ def posts_table(chosen: Filter) -> None:
 def offer_posts(chosen: Filter, sort: PostSort, descending: bool, found: int) -> None:
     """What the filter finds as a file, made when somebody asks for it."""
     many = found > MOST_DOWNLOADED
-    st.download_button(
-        f"First {number(MOST_DOWNLOADED)} as CSV" if many else "These posts as CSV",
-        lambda: safe_csv(store.posts(chosen, sort, descending, MOST_DOWNLOADED)),
-        "posts.csv",
-        "text/csv",
-        help="For all of them narrow the filter, by dates for instance, and join the files." if many else None,
-        icon=":material/table:",
-        type="tertiary",
-        on_click="ignore",
-    )
+    with st.popover("Download", icon=":material/download:", type="tertiary"):
+        download_table(
+            f"First {number(MOST_DOWNLOADED)} as CSV" if many else "These posts as CSV",
+            lambda: store.posts(chosen, sort, descending, MOST_DOWNLOADED),
+            "posts.csv",
+            choose_content("posts", has_captions=True),
+            help="For all of them narrow the filter, by dates for instance, and join the files." if many else None,
+        )
 
 
 def draw_posts(
@@ -275,6 +279,7 @@ def draw_schema(height: int | Literal["content"]) -> None:
 
 def answered(query: str) -> Answer | None:
     try:
+        act(Action.QUERY)
         with st.spinner("Asking …"):
             return store.sql(query)
     except InputError as error:
@@ -288,18 +293,22 @@ def show_answer(answer: Answer) -> None:
     if answer.cut:
         st.warning(answer.cut)
     st.dataframe(table, hide_index=True, alt="Answer to the query", placeholder="–")
-    with st.container(horizontal=True):
-        st.download_button(
-            "Answer as CSV", safe_csv(table), "answer.csv", "text/csv", icon=":material/table:", on_click="ignore"
-        )
-        st.download_button(
+    with st.container(horizontal=True, vertical_alignment="center"):
+        content = choose_content("answer", has_captions=True)
+        download_table("Answer as CSV", lambda: table, "answer.csv", content)
+        download_table(
             "Answer as Parquet",
-            parquet(answer.table),
+            lambda: table,
             "answer.parquet",
-            "application/vnd.apache.parquet",
+            content,
+            as_file=lambda shared: parquet(
+                answer.table if content == WHOLE else pa.Table.from_pandas(shared, preserve_index=False)
+            ),
+            mime="application/vnd.apache.parquet",
             icon=":material/database:",
-            on_click="ignore",
         )
+    if gone := left_out(table, content):
+        st.caption(plain(gone))
 
 
 def page_chooser(found: int, key: str, rows: int = PAGE_ROWS) -> int:
@@ -374,6 +383,7 @@ if accounts.open:
         opened = st.query_params.get("account")
         account = store.account(opened) if opened else None
         if account:
+            note_account(account.username)
             draw_account(account, chosen.terms)
         elif opened:
             st.info("That account is not in this study.")

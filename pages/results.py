@@ -14,6 +14,7 @@ from core.index import PredictionFilter
 from core.jobs.job import Job, active_jobs
 from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
 from core.prediction.arguments import PredictArguments
+from core.privacy.roles import Action
 from core.reporting import charts
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Chart, Run, RunAtThreshold, baselines
@@ -24,6 +25,7 @@ from pages.parts.components import clicked_row, empty_state, in_frame, table_key
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
 from pages.parts.results_details import show_account, show_downloads, show_drift
+from pages.parts.sign_in import may
 
 in_frame()
 
@@ -226,6 +228,9 @@ def show_baselines(view: RunAtThreshold) -> None:
 
 def show_accounts(view: RunAtThreshold) -> None:
     """The accounts of the run; a click opens what speaks for its probability."""
+    if not may(Action.SEE_ACCOUNTS):
+        st.info("Single accounts are for the operators of this study.")
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
         label = st.selectbox(
@@ -331,6 +336,8 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
             f"right on {number(test['only_first_right'])}, only the second on {number(test['only_second_right'])} "
             f"(McNemar's test, {test['method']}: p = {test['p_value']:.2g})."
         )
+    if not may(Action.SEE_ACCOUNTS):
+        return
     shown = table if len(table) <= MOST_POINTS else table.sample(MOST_POINTS, random_state=0)
     left, right = st.columns(2)
     left.altair_chart(
@@ -442,13 +449,14 @@ if not models and runs.empty:
 if runs.empty:
     if not predictions_under_way():
         st.info("No predictions yet. Choose a model and press *Predict now*.")
-        predict_now(models, busy=False)
+        if may(Action.PREDICT):
+            predict_now(models, busy=False)
     wait_for_predictions()
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     run = choose_run(runs)
-    if models:
+    if models and may(Action.PREDICT):
         with st.popover("Predict again", icon=":material/insights:"):
             predict_now(models, busy=bool(predictions_under_way()))
 wait_for_predictions()

@@ -5,11 +5,13 @@ import streamlit as st
 from core.encoder.devices import devices
 from core.encoder.pretrained import available_encoders
 from core.maintenance.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
+from core.privacy.action_log import first_changed_line, latest
+from core.privacy.roles import LOCAL, Action
 from core.settings import get_settings
-from core.utils.formatting import plain
+from core.utils.formatting import number, plain
 from pages.parts.components import in_frame
 from pages.parts.index_access import the_store
-from pages.parts.sign_in import address, sign_out
+from pages.parts.sign_in import act, require, sign_out
 
 in_frame()
 
@@ -21,14 +23,30 @@ def gathered(version: int, folder: str) -> bytes:
     return orjson.dumps(diagnostics(SETTINGS, the_store().counts()), option=orjson.OPT_INDENT_2)
 
 
-st.markdown("**Study folder**")
-st.code(str(SETTINGS.data_dir), language=None, wrap_lines=True)
+def show_log() -> None:
+    """Who did what, the latest first, and whether the log is as it was written."""
+    changed = first_changed_line(SETTINGS)
+    if changed is not None:
+        st.warning(f"Line {number(changed)} does not follow on the one before: something in the log was changed.")
+    entries = pd.DataFrame(latest(SETTINGS), columns=["at", "who", "role", "did", "about"])
+    st.dataframe(entries, hide_index=True, height=320, placeholder="", alt="Actions, the latest first")
+    st.caption(
+        "Lines are only ever added to it. Accounts stand there by their pseudonyms, so that it outlives their removal."
+    )
 
-if st.user.get("is_logged_in"):
+
+person = require(Action.SEE_SHARES)
+if person is not LOCAL:
     st.markdown("**Signed in**")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(address())
+        st.text(f"{person.name}, {person.role}")
         sign_out()
+if not person.may(Action.MAINTAIN):
+    st.caption("The settings of the study are for its operators.")
+    st.stop()
+
+st.markdown("**Study folder**")
+st.code(str(SETTINGS.data_dir), language=None, wrap_lines=True)
 
 st.subheader("Environment")
 st.caption(
@@ -64,6 +82,7 @@ st.caption(
     "The file holds versions, counts and states of jobs; no secrets, names, captions, logs or paths. Look into it."
 )
 if st.button("Gather a diagnostic file", icon=":material/troubleshoot:"):
+    act(Action.MAINTAIN, "gathered a diagnostic file")
     st.download_button(
         "Diagnostic file",
         data=gathered(the_store().version, str(SETTINGS.data_dir)),
@@ -72,3 +91,7 @@ if st.button("Gather a diagnostic file", icon=":material/troubleshoot:"):
         icon=":material/download:",
         on_click="ignore",
     )
+
+with st.expander("Who did what", icon=":material/history:", key="log", on_change="rerun") as log:
+    if log.open:
+        show_log()

@@ -9,10 +9,10 @@ import streamlit as st
 from core.encoder.devices import devices
 from core.encoder.pretrained import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, preferred_encoder
 from core.errors import InputError
-from core.jobs import launcher
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.models.folder import CARD_FILE, ModelInfo, list_models
 from core.models.method_names import NAMES
+from core.privacy.roles import Action
 from core.reporting import charts
 from core.settings import get_settings
 from core.statistics.prevalence import FEWEST_PER_CLASS
@@ -24,8 +24,9 @@ from core.utils.formatting import count, number, percent, plain
 from core.utils.tables import safe_csv
 from pages.parts.components import empty_state, in_frame, safe_stem, show_rejected
 from pages.parts.index_access import the_store
-from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, read_back, start_job
+from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, read_back, start_job, stop_job
 from pages.parts.option_fields import number_field
+from pages.parts.sign_in import act
 
 in_frame()
 
@@ -93,6 +94,7 @@ def choose_labels() -> tuple[Path, UserList] | None:
             return None
         if st.session_state.get("saved_labels") != upload.file_id:
             stem = available_name(safe_stem(upload.name, "labels"), (SETTINGS.labels_dir, labels))
+            act(Action.CHANGE_STUDY, f"added ages of {count(len(labels.usernames), 'account')}")
             write_user_list(SETTINGS.labels_dir / f"{stem}.csv", labels)  # labels of that name are not replaced
             the_store().refresh()
             st.session_state.saved_labels, st.session_state.saved_labels_as = upload.file_id, stem
@@ -236,7 +238,7 @@ def running(job: Job) -> None:
         st.button(
             "Stop, keep the best so far" if job.events("epoch") else "Stop",
             icon=":material/stop:",
-            on_click=launcher.cancel,
+            on_click=stop_job,
             args=(job,),
             disabled=job.stopping,
             key="stop",

@@ -30,6 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Each test has a data folder of its own."""
     monkeypatch.setenv("AGESCOPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))  # where keys of pseudonyms lie
     get_settings.cache_clear()
     yield tmp_path / "data"
     get_settings.cache_clear()

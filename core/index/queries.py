@@ -282,6 +282,12 @@ class Queries:
         )
         return list(frame["username"])
 
+    def usernames(self) -> frozenset[str]:
+        """Every account that the study knows: collected, listed, of known age or predicted."""
+        tables = ("accounts", "lists", "labels", "predictions")
+        union = " UNION ".join(f"SELECT username FROM {table}" for table in tables)  # noqa: S608
+        return frozenset(self._database.frame(union)["username"])
+
     def damaged(self) -> pd.DataFrame:
         """Files that cannot be used: path, kind, reason."""
         return self._database.frame("SELECT path, kind, reason FROM files WHERE reason IS NOT NULL ORDER BY kind, path")

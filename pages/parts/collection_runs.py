@@ -9,15 +9,13 @@ import streamlit as st
 from pydantic import SecretStr
 
 from core.collection.arguments import CollectArguments
-from core.errors import AgeScopeError
 from core.instagram.factory import unavailable_reason
-from core.jobs import launcher
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.reporting import charts
 from core.settings import Settings, get_settings
 from core.utils.formatting import count, moment, number, plain
-from core.utils.tables import safe_csv
-from pages.parts.job_widgets import draw_progress, read_back, secret_environment, start_job
+from pages.parts.downloads import choose_content, download_table
+from pages.parts.job_widgets import draw_progress, read_back, resume_job, secret_environment, start_job, stop_job
 
 SHOWN = 500
 SOURCES = {
@@ -66,9 +64,7 @@ def running(asked: CollectArguments | None) -> None:
         offer_to_go_on(job, started)
     with st.container(horizontal=True, vertical_alignment="center"):
         if is_active:
-            st.button(
-                "Stop collecting", icon=":material/stop:", on_click=launcher.cancel, args=(job,), key="stop_collection"
-            )
+            st.button("Stop collecting", icon=":material/stop:", on_click=stop_job, args=(job,), key="stop_collection")
         st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
     show_refusals(job.events("refusal"))
     with st.expander("Accounts of this run", key="run_accounts", on_change="rerun") as accounts:
@@ -100,7 +96,7 @@ def offer_to_go_on(job: Job, started: CollectArguments | None) -> None:
         return
     reason = unavailable_reason(started.source, with_secrets()) if started else None
     st.button(
-        label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting", disabled=bool(reason)
+        label, icon=":material/replay:", on_click=resume_job, args=(job,), key="go_on_collecting", disabled=bool(reason)
     )
     if reason:
         st.caption(plain(reason))
@@ -118,15 +114,6 @@ def in_words(asked: CollectArguments) -> str:
             SOURCES[asked.source],
         ]
     )
-
-
-def go_on(job: Job) -> Job | None:
-    """Start an ended run again; it goes on where it was."""
-    try:
-        return launcher.resume(job, secret_environment())
-    except AgeScopeError as error:
-        st.error(plain(error))
-        return None
 
 
 def show_refusals(refusals: list[dict[str, Any]]) -> None:
@@ -147,11 +134,6 @@ def accounts_of(folder: Path, size: int) -> pd.DataFrame:
     return table[[name for name in ("at", "username", "outcome", "posts", "requests", "reason") if name in table]]
 
 
-@st.cache_data(max_entries=2, show_spinner=False)
-def accounts_csv(folder: Path, size: int, outcomes: tuple[str, ...]) -> bytes:
-    return safe_csv(with_outcome(accounts_of(folder, size), outcomes))
-
-
 def with_outcome(table: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
     return table[table["outcome"].isin(outcomes)] if outcomes else table
 
@@ -168,14 +150,9 @@ def show_accounts(job: Job) -> None:
     st.dataframe(shown.head(SHOWN), hide_index=True, height=260, placeholder="–", alt="Accounts, latest first")
     if len(shown) > SHOWN:
         st.caption(f"The latest {number(SHOWN)} of {number(len(shown))}; the file holds them all.")
-    st.download_button(
-        "Download these",
-        accounts_csv(job.folder, size, tuple(outcomes)),
-        "accounts.csv",
-        "text/csv",
-        icon=":material/table:",
-        on_click="ignore",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        content = choose_content("run_accounts")
+        download_table("Download these", lambda: shown, "accounts.csv", content)
 
 
 @st.fragment(run_every=2.0)

@@ -7,9 +7,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from core.privacy.roles import Action
 from core.storage.user_lists import UserList, why_rejected
 from core.utils.formatting import count, number, plain
 from pages.parts.index_access import the_store
+from pages.parts.sign_in import may
 
 SHOWN_REJECTED = 1_000
 
@@ -50,7 +52,8 @@ def empty_state(message: str, page: str, label: str) -> None:
     st.session_state.empty_at = the_store().version
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(message, text_alignment="center", width="content")
-        st.page_link(page, label=label, icon=":material/arrow_forward:")
+        if may(Action.SEE_ACCOUNTS):  # a viewer has no such page
+            st.page_link(page, label=label, icon=":material/arrow_forward:")
 
 
 def table_key(name: str) -> str:

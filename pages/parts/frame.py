@@ -5,9 +5,13 @@ from typing import Any
 import streamlit as st
 
 from core.errors import AgeScopeError
-from core.settings import PROJECT_DIR, get_settings
+from core.privacy.roles import Action
+from core.settings import PROJECT_DIR
 from pages.parts.job_widgets import running_work
-from pages.parts.sign_in import may_see, sign_in
+from pages.parts.sign_in import here, may, require, sign_in
+
+FOR_EVERYBODY = frozenset({"Overview", "Results", "Settings"})
+"""Pages that a viewer has too, and that leave out by themselves what one may not see; any other is an operator's."""
 
 
 def draw_frame() -> None:
@@ -17,13 +21,13 @@ def draw_frame() -> None:
     # white, which Streamlit takes, is hard to read on the accent that can be read on a dark page
     st.html("<style>[data-testid^=stBaseButton-primary]:enabled { color: light-dark(#FFFFFF, #0B1519); }</style>")
     try:
-        shown = may_see(get_settings())
+        shown = here() is not None
     except AgeScopeError as error:
         st.error(str(error), title="AgeScope cannot start", icon=":material/error:")
         st.stop()
 
     page = st.navigation(
-        all_pages(),
+        [page for page in all_pages() if page.title in FOR_EVERYBODY or not shown or may(Action.SEE_ACCOUNTS)],
         position="top" if shown else "hidden",
     )
     if not shown:
@@ -33,8 +37,9 @@ def draw_frame() -> None:
     st.session_state.framed = True  # see pages.parts.components.in_frame
     st.session_state.empty_at = None  # see pages.parts.components.empty_state
     st.title(page.title)
-    running_work(page.title)
     try:
+        require(Action.SEE_SHARES if page.title in FOR_EVERYBODY else Action.SEE_ACCOUNTS)
+        running_work(page.title)
         page.run()
     except AgeScopeError as error:
         st.error(str(error), title="This did not work", icon=":material/error:")

@@ -12,10 +12,12 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.importers.arguments import ImportArguments
 from core.jobs.job import ACTIVE, list_jobs
+from core.privacy.roles import Action
 from core.settings import get_settings
 from core.utils.formatting import count, moment, plain
-from core.utils.tables import safe_csv
+from pages.parts.downloads import choose_content, download_table
 from pages.parts.job_widgets import read_back, start_job
+from pages.parts.sign_in import require
 
 
 def import_files() -> None:
@@ -36,6 +38,7 @@ def import_files() -> None:
 
 def store_uploads(uploads: Sequence[UploadedFile]) -> Path:
     """A folder with the uploads under their own names, which may say whose posts they hold."""
+    require(Action.IMPORT)
     folder = get_settings().cache_dir / "uploads" / token_hex(6)
     folder.mkdir(parents=True)
     for upload in uploads:
@@ -69,11 +72,6 @@ def imported() -> None:
         folder = asked.source_path.name if asked else ""
         refused = refused[["name", "reason"]].assign(name=refused["name"].str.removeprefix(f"{folder}/"))
         st.dataframe(refused, hide_index=True, alt="Files that were not understood, with the reason")
-        st.download_button(
-            "Download this list",
-            safe_csv(refused),
-            "not-understood.csv",
-            "text/csv",
-            icon=":material/table:",
-            on_click="ignore",
-        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            content = choose_content("refused")
+            download_table("Download this list", lambda: refused, "not-understood.csv", content)

@@ -10,13 +10,22 @@ from core.errors import AgeScopeError, InputError
 from core.jobs import launcher
 from core.jobs.job import ACTIVE, Job, Kind, active_jobs, shell_command
 from core.jobs.records import ProgressRecord
+from core.privacy.roles import Action
 from core.settings import get_settings
 from core.utils.formatting import clock, count, duration, number, plain
 from core.utils.options import Arguments
 from pages.parts.index_access import index_progress
+from pages.parts.sign_in import act, may
 
 SECRETS = ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID")
 
+ACTIONS: dict[Kind, Action] = {
+    "collect": Action.COLLECT,
+    "check": Action.COLLECT,
+    "import": Action.IMPORT,
+    "train": Action.TRAIN,
+    "predict": Action.PREDICT,
+}
 SHOWN_AT_LENGTH = {"Train": "train", "Results": "predict"}
 """Pages that tell of their own kind of job themselves, and in more words than the strip."""
 
@@ -24,6 +33,7 @@ SHOWN_AT_LENGTH = {"Train": "train", "Results": "predict"}
 def start_job(kind: Kind, title: str, arguments: Sequence[str], outputs: Sequence[Path] = ()) -> Job | None:
     """Start a background job and say so; a refusal is shown where it happens."""
     try:
+        act(ACTIONS[kind], title)
         job = launcher.start(get_settings().jobs_dir, kind, title, arguments, outputs, secret_environment())
     except AgeScopeError as error:
         st.error(str(error))
@@ -42,7 +52,7 @@ def secret_environment() -> Mapping[str, str]:
 def running_work(page_title: str) -> None:
     """A strip with what runs now, on every page but the one that shows it at length."""
     index_progress()
-    if page_title == "Jobs":
+    if page_title == "Jobs" or not may(Action.SEE_ACCOUNTS):
         return
     for job in active_jobs(get_settings().jobs_dir):
         if job.record.kind == SHOWN_AT_LENGTH.get(page_title):
@@ -92,12 +102,33 @@ def what_is_next(job: Job) -> list[str]:
 
 def go_on_button(job: Job) -> None:
     """The button by which an ended job goes on where it was."""
-    st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=_resume, args=(job,))
+    st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=resume_job, args=(job,))
 
 
-def _resume(job: Job) -> None:
+def resume_job(job: Job) -> Job | None:
+    """Start an ended run again; it goes on where it was."""
     try:
-        launcher.resume(job, secret_environment())
+        act(ACTIONS.get(job.record.kind, Action.CONTROL_JOBS), f"again: {job.id}")
+        return launcher.resume(job, secret_environment())
+    except AgeScopeError as error:
+        st.error(plain(error))
+        return None
+
+
+def stop_job(job: Job, at_once: bool = False) -> None:
+    """Ask a job to stop, or end it at once."""
+    try:
+        act(Action.CONTROL_JOBS, f"{'ended' if at_once else 'stopped'}: {job.id}")
+        launcher.cancel(job, at_once)
+    except AgeScopeError as error:
+        st.error(plain(error))
+
+
+def remove_job(job: Job) -> None:
+    """Take an ended job off the list."""
+    try:
+        act(Action.CONTROL_JOBS, f"removed: {job.id}")
+        launcher.remove(job)
     except AgeScopeError as error:
         st.error(plain(error))
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.errors import AgeScopeError, InputError
 from core.models.folder import TRAINING_FILE, ModelInfo, cutoff_index
+from core.privacy.roles import Action
 from core.reporting.run_results import RunAtThreshold, drift_in_words
 from core.reporting.study_report import report
 from core.settings import get_settings
@@ -16,7 +17,9 @@ from core.storage.account_files import account_files, file_name, read_account
 from core.storage.predictions_file import as_csv, prediction
 from core.utils.formatting import count, number, percent, plain
 from pages.parts.components import close
+from pages.parts.downloads import choose_content, download_table
 from pages.parts.index_access import the_store
+from pages.parts.sign_in import acting, may, note_account
 
 SHOWN_CAPTIONS = 200
 DRIFT_SAMPLE = 500
@@ -52,6 +55,7 @@ def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version
 
 def show_account(username: str, view: RunAtThreshold) -> None:
     """Why an account got its probability: each caption with how much it moved it, the most telling first."""
+    note_account(username)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(username)}**", width="stretch")
@@ -122,15 +126,15 @@ def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
     return as_json(compare(profile, captions))
 
 
-def as_csv_file(view: RunAtThreshold) -> bytes:
+def as_csv_file(table: pd.DataFrame, threshold: float) -> bytes:
     """The run as the command line writes it, with the predictions at the threshold that is set."""
-    rows = view.downloads().itertuples()
-    return as_csv(prediction(row.username, row.probability, view.threshold, int(row.posts)) for row in rows).encode()
+    rows = table.itertuples()
+    return as_csv(prediction(row.username, row.probability, threshold, int(row.posts)) for row in rows).encode()
 
 
-def as_parquet_file(view: RunAtThreshold) -> bytes:
+def as_parquet_file(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    view.downloads().to_parquet(buffer, index=False)
+    table.to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
@@ -141,6 +145,30 @@ def figures_of(view: RunAtThreshold) -> bytes:
     return tables_as_zip({chart.title.lower().replace(" ", "_"): chart.data for chart in drawn})
 
 
+def show_row_downloads(view: RunAtThreshold) -> None:
+    """The accounts of the run as files."""
+    name = view.run.name
+    with st.container(horizontal=True, vertical_alignment="center"):
+        content = choose_content("results")
+        download_table(
+            "Download CSV",
+            view.downloads,
+            f"{name}.csv",
+            content,
+            as_file=lambda table: as_csv_file(table, view.threshold),
+        )
+        download_table(
+            "Download Parquet",
+            view.downloads,
+            f"{name}.parquet",
+            content,
+            as_file=as_parquet_file,
+            mime="application/vnd.apache.parquet",
+            icon=":material/database:",
+            help="With known age, uncertainty and captions used.",
+        )
+
+
 def show_downloads(view: RunAtThreshold, details: dict[str, Any]) -> None:
     """Files for the threshold that is set, made when somebody asks for them."""
     st.caption(
@@ -148,27 +176,12 @@ def show_downloads(view: RunAtThreshold, details: dict[str, Any]) -> None:
         "and names no account; it takes some seconds to draw."
     )
     counts, per_day, name = the_store().counts(), the_store().collected_per_day(), view.run.name
+    if may(Action.DOWNLOAD_ROWS):
+        show_row_downloads(view)
     with st.container(horizontal=True):
         st.download_button(
-            "Download CSV",
-            data=lambda: as_csv_file(view),
-            file_name=f"{name}.csv",
-            mime="text/csv",
-            icon=":material/table:",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Download Parquet",
-            data=lambda: as_parquet_file(view),
-            file_name=f"{name}.parquet",
-            mime="application/vnd.apache.parquet",
-            icon=":material/database:",
-            help="With known age, uncertainty and captions used.",
-            on_click="ignore",
-        )
-        st.download_button(
             "Download the charts' figures",
-            data=lambda: figures_of(view),
+            data=acting(Action.DOWNLOAD_FIGURES, f"figures of {name}", lambda: figures_of(view)),
             file_name=f"figures-{name}.zip",
             mime="application/zip",
             icon=":material/bar_chart:",
@@ -177,7 +190,7 @@ def show_downloads(view: RunAtThreshold, details: dict[str, Any]) -> None:
         )
         st.download_button(
             "Download report",
-            data=lambda: report(view, counts, details, per_day),
+            data=acting(Action.DOWNLOAD_FIGURES, f"report of {name}", lambda: report(view, counts, details, per_day)),
             file_name=f"report-{name}.html",
             mime="text/html",
             icon=":material/description:",

@@ -1,23 +1,106 @@
-"""Who may see the study, where ``.streamlit/secrets.toml`` names somebody who vouches for people.
+"""Who is at the dashboard, and what they may do there; every page and every button asks here.
 
-The provider is any that speaks OpenID Connect; Streamlit does the talking. Without ``[auth]`` there
-is no sign-in, since the dashboard then listens on this computer only.
+``.streamlit/secrets.toml`` names somebody who vouches for people: any provider that speaks OpenID
+Connect; Streamlit does the talking. Without ``[auth]`` there is no sign-in, since the dashboard then
+listens on this computer only. ``AGESCOPE_PEOPLE`` says who of those who sign in may come in, and as what.
 """
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
-from core.settings import Settings
+from core.errors import AgeScopeError
+from core.privacy.action_log import record
+from core.privacy.pseudonyms import open_pseudonyms
+from core.privacy.roles import LOCAL, Action, Person
+from core.settings import Settings, get_settings
 from core.utils.formatting import plain
 
 
-def may_see(settings: Settings) -> bool:
-    """Whether whoever looks at the page may see the study."""
-    allowed = _allowed(settings)
-    if "is_logged_in" not in st.user:  # no [auth]
-        return not allowed
-    if not st.user.is_logged_in:
-        return False
-    return not allowed or (address().lower() in allowed and st.user.get("email_verified") is not False)
+def person_of(user: Mapping[str, Any], settings: Settings) -> Person | None:
+    """Who somebody is; None where they may not see the study.
+
+    Args:
+        user: the claims of the provider, with ``is_logged_in``; without it nobody can sign in.
+        settings: say who may see the study.
+    """
+    if "is_logged_in" not in user:  # no [auth]
+        return None if settings.roles else LOCAL
+    email = user.get("email")
+    # an address that nobody has verified may be anybody's: only the word true counts, not its absence
+    if user.get("is_logged_in") is not True or user.get("email_verified") is not True or not isinstance(email, str):
+        return None
+    if not settings.roles:
+        return Person(email, "operator")
+    role = settings.roles.get(email.strip().lower())
+    return Person(email, role) if role else None
+
+
+def here() -> Person | None:
+    """Who looks at the page; None where they may not see the study."""
+    return person_of(st.user.to_dict(), get_settings())
+
+
+def may(action: Action) -> bool:
+    """Whether whoever looks at the page may do ``action``; for what is drawn."""
+    person = here()
+    return person is not None and person.may(action)
+
+
+def require(action: Action) -> Person:
+    """Whoever looks at the page, if they may do ``action``.
+
+    Raises:
+        AgeScopeError: they may not.
+    """
+    person = here()
+    if person is None:
+        raise AgeScopeError("Sign in first.")
+    person.require(action)
+    return person
+
+
+def act(action: Action, about: str = "") -> None:
+    """Let ``action`` happen, and write down that it does; whatever changes or gives away something begins with it.
+
+    Args:
+        action: what is done.
+        about: what it concerns; never a name of an account or a caption.
+
+    Raises:
+        AgeScopeError: whoever is at the page may not do it, or the log cannot be written.
+    """
+    record(get_settings(), require(action), action, about)
+
+
+def acting(action: Action, about: str, make: Callable[[], bytes | str]) -> Callable[[], bytes | str]:
+    """The content of a download, made for whoever is at the page now, and written down when it is.
+
+    Streamlit makes it when the button is pressed, outside the page, where nobody is at it any more.
+    """
+    return partial(_made_for, require(action), action, about, make)
+
+
+def _made_for(person: Person, action: Action, about: str, make: Callable[[], bytes | str]) -> bytes | str:
+    person.require(action)
+    record(get_settings(), person, action, about)
+    return make()
+
+
+def note_account(username: str) -> None:
+    """Write down, once a visit, that somebody opened an account, by its pseudonym."""
+    noted: set[str] = st.session_state.setdefault("noted_accounts", set())
+    if username in noted:
+        require(Action.SEE_ACCOUNTS)
+        return
+    try:
+        about = open_pseudonyms(get_settings()).of(username)
+    except AgeScopeError:  # the key is missing, which Settings tells of; reading goes on
+        about = "an account; the key of pseudonyms is missing"
+    act(Action.SEE_ACCOUNTS, about)
+    noted.add(username)
 
 
 def sign_in() -> None:
@@ -26,25 +109,24 @@ def sign_in() -> None:
     if "is_logged_in" not in st.user:
         st.error(
             "AGESCOPE_PEOPLE says who may see this study, but nobody can sign in: .streamlit/secrets.toml has no "
-            "[auth]. Add one (README, Sign-in), or take AGESCOPE_PEOPLE away."
+            "[auth]. Add one (docs/settings.md, Sign-in), or take AGESCOPE_PEOPLE away."
         )
     elif st.user.is_logged_in:
-        st.error(f"{plain(address())} may not see this study. Whoever runs it can add the address to AGESCOPE_PEOPLE.")
+        st.error(why_refused(st.user.to_dict()))
         sign_out()
     else:
         st.markdown("This study is for those who sign in.")
         st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
 
 
-def address() -> str:
-    """The mail address of whoever is signed in, as the provider gives it."""
-    return str(st.user.get("email") or "Somebody without a mail address")
+def why_refused(user: Mapping[str, Any]) -> str:
+    """What keeps somebody out who has signed in, and who can change it."""
+    who = plain(str(user.get("email") or "Somebody without a mail address"))
+    if user.get("email_verified") is not True:
+        return f"{who} may not see this study: the provider does not say that the address is verified."
+    return f"{who} may not see this study. Whoever runs it can add the address to AGESCOPE_PEOPLE."
 
 
 def sign_out() -> None:
     """A button that does."""
     st.button("Sign out", icon=":material/logout:", on_click=st.logout)
-
-
-def _allowed(settings: Settings) -> set[str]:
-    return {person.strip().lower() for person in settings.people.split(",")} - {""}

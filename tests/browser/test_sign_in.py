@@ -28,7 +28,7 @@ class Provider(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answers)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.key = RSAKey.generate_key(2048, {"kid": "one"})
-        self.claims = {"email": "ada@example.org"}
+        self.claims: dict[str, object] = {"email": "ada@example.org", "email_verified": True}
         self.nonce = ""
 
 
@@ -84,7 +84,10 @@ def dashboard_of(provider: Provider, folder: Path) -> Iterator[Dashboard]:
         f'[auth]\nredirect_uri = "http://localhost:{port}/oauth2callback"\ncookie_secret = "{"x" * 32}"\n'
         f'client_id = "{CLIENT}"\nclient_secret = "y"\nserver_metadata_url = "{provider.url}/openid"\n'
     )
-    secret = {"STREAMLIT_SECRETS_FILES": str(secrets), "AGESCOPE_PEOPLE": "grace@example.org, Ada@example.org"}
+    secret = {
+        "STREAMLIT_SECRETS_FILES": str(secrets),
+        "AGESCOPE_PEOPLE": "grace@example.org, Ada@example.org, bo@example.org=viewer",
+    }
     running = start_dashboard(folder / "data", "http://127.0.0.1:9", folder / "streamlit.log", port, secret)
     yield running
     stop_dashboard(running)
@@ -116,10 +119,35 @@ def test_who_is_named_signs_in_and_out(tab: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    "claims", [{"email": "eve@example.org"}, {"email": "ada@example.org", "email_verified": False}]
+    "claims",
+    [
+        {"email": "eve@example.org", "email_verified": True},
+        {"email": "ada@example.org", "email_verified": False},
+        {"email": "ada@example.org"},
+    ],
 )
-def test_others_see_nothing(tab: Page, provider: Provider, claims: dict[str, str]) -> None:
+def test_others_see_nothing(tab: Page, provider: Provider, claims: dict[str, object]) -> None:
     provider.claims = claims
     sign_in(tab)
     expect(tab.get_by_text(f"{claims['email']} may not see this study")).to_be_visible()
     expect(tab.get_by_role("link", name="Posts")).to_have_count(0)
+
+
+def test_a_viewer_has_the_pages_of_one(tab: Page, provider: Provider) -> None:
+    provider.claims = {"email": "bo@example.org", "email_verified": True}
+    sign_in(tab)
+    expect(tab.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(tab.get_by_role("link", name="Posts")).to_have_count(0)
+    tab.get_by_role("link", name="Settings").first.click()
+    expect(tab.get_by_text("bo@example.org, viewer")).to_be_visible()
+    expect(tab.get_by_text("Who did what")).to_have_count(0)
+
+
+def test_the_server_tells_of_itself_only_to_those_who_signed_in(tab: Page) -> None:
+    root = tab.url.removesuffix("/jobs")
+    assert tab.request.get(f"{root}/_stcore/metrics").status == 403
+    assert tab.request.put(f"{root}/_stcore/upload_file/a/b").status == 403
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    sign_in(tab)
+    expect(tab.get_by_role("heading", name="Overview")).to_be_visible()
+    assert tab.request.get(f"{root}/_stcore/metrics").status == 200

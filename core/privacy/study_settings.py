@@ -1,0 +1,95 @@
+"""What a study says of itself: ``study.json`` in its folder, with the date until which its data are kept."""
+
+from datetime import date
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated
+
+import orjson
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import InputError
+from core.settings import Settings
+from core.utils.io import write_json
+
+STUDY_FILE = "study.json"
+_LOCK_FILE = ".study.lock"
+_Text = Annotated[str, Field(max_length=2_000)]
+
+
+class Study(BaseModel):
+    """What the people who run a study say of it; every field may be empty.
+
+    Attributes:
+        id: by which its key of pseudonyms is found; made once.
+        key_check: by which a wrong or missing key of pseudonyms is recognised; tells nothing of the key.
+        keep_until: after this day nothing of the people in the data should be left.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field("", pattern=r"^[0-9a-f]*$", max_length=32)
+    key_check: str = Field("", max_length=64)
+    title: _Text = ""
+    institution: _Text = ""
+    responsible: _Text = ""
+    contact: _Text = ""
+    purpose: _Text = ""
+    legal_basis: _Text = ""
+    review_board: _Text = ""
+    keep_until: date | None = None
+
+
+def read_study(settings: Settings) -> Study:
+    """What is said of the study; a study of which nothing is said has no file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = settings.data_dir / STUDY_FILE
+    try:
+        return Study.model_validate(orjson.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return Study()
+    except (OSError, orjson.JSONDecodeError, ValidationError) as error:
+        raise InputError(
+            f"{path} cannot be read. Mend it, or put it back from a copy: it says which key the pseudonyms are made "
+            "with. Only where no pseudonym was given away yet can it be deleted."
+        ) from error
+
+
+def change_study(settings: Settings, *, where_empty: bool = False, **values: object) -> Study:
+    """Say something else of the study, and return all that is said.
+
+    Args:
+        settings: whose study.
+        where_empty: leave what is said already, so that of several who say it at once the first is right.
+        values: field -> what is said.
+
+    Raises:
+        InputError: a value cannot be used, or the file is damaged.
+        AgeScopeError: the file cannot be written.
+    """
+    path = settings.data_dir / STUDY_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(_lock(path)):
+        try:
+            said = read_study(settings).model_dump()
+            new = {name: value for name, value in values.items() if not (where_empty and said[name])}
+            study = Study.model_validate({**said, **new})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputError(f"{first['loc'][0]} cannot be used: {first['msg']}.") from error
+        write_json(path, study.model_dump(mode="json"))
+    return study
+
+
+def identified_study(settings: Settings) -> Study:
+    """The study with an id, which it is given now if it has none."""
+    study = read_study(settings)
+    return study if study.id else change_study(settings, where_empty=True, id=token_hex(8))
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(_LOCK_FILE)

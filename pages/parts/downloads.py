@@ -1,0 +1,94 @@
+"""What leaves the dashboard as a file of rows: pseudonyms for names and no captions, unless somebody asks for them."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from core.privacy.exports import Content, shareable
+from core.privacy.pseudonyms import open_pseudonyms
+from core.privacy.roles import Action
+from core.settings import get_settings
+from core.utils.formatting import count
+from core.utils.tables import safe_csv
+from pages.parts.index_access import the_store
+from pages.parts.sign_in import acting, may
+
+HELP = (
+    "Pseudonyms are the same in every file of the study; `python -m core pseudonyms` tells whoever has the study's key "
+    "whose they are. Names and captions are personal data: they should not leave the study without need."
+)
+
+
+def choose_content(key: str, has_captions: bool = False) -> Content:
+    """Whether files hold names and captions; ``key`` tells the fields of several places apart."""
+    names = st.toggle("With names", key=f"{key}_names", help=HELP)
+    captions = has_captions and st.toggle(
+        "With captions",
+        key=f"{key}_captions",
+        help="Without names, mentions, addresses, telephone numbers and short codes in captions become pseudonyms. "
+        "Who has a caption can still search for its words.",
+    )
+    return Content(names, captions)
+
+
+def in_words(content: Content) -> str:
+    """What a file holds, for the log."""
+    return " and ".join(["names" if content.names else "pseudonyms", "captions" if content.captions else "no captions"])
+
+
+def download_table(
+    label: str,
+    make: Callable[[], pd.DataFrame],
+    file_name: str,
+    content: Content,
+    *,
+    as_file: Callable[[pd.DataFrame], bytes] = safe_csv,
+    mime: str = "text/csv",
+    icon: str = ":material/table:",
+    type: str = "secondary",
+    help: str | None = None,
+) -> None:
+    """A button that gives a table away, for those who may have it; made when it is pressed.
+
+    Args:
+        label: of the button.
+        make: the whole table.
+        file_name: without a name of an account.
+        content: what of the table may be in the file.
+        as_file: how a table becomes a file.
+        mime: its kind.
+        icon: of the button.
+        type: of the button.
+        help: of the button.
+    """
+    if not may(Action.DOWNLOAD_ROWS):
+        return
+
+    def file() -> bytes:
+        return as_file(allowed_of(make(), content))
+
+    st.download_button(
+        label,
+        acting(Action.DOWNLOAD_ROWS, f"{label.lower()}, {in_words(content)}", file),
+        file_name,
+        mime,
+        icon=icon,
+        type=type,
+        help=help,
+        on_click="ignore",
+    )
+
+
+def allowed_of(table: pd.DataFrame, content: Content) -> pd.DataFrame:
+    """The part of a table that may leave with ``content``."""
+    needs_names = content.captions and not content.names
+    known = the_store().usernames() if needs_names else frozenset[str]()
+    return shareable(table, content, open_pseudonyms(get_settings()), known)
+
+
+def left_out(table: pd.DataFrame, content: Content) -> str:
+    """Which columns a file will not hold, as a sentence; nothing where it holds all."""
+    kept = allowed_of(table.head(1000), content).columns
+    gone = [str(column) for column in table.columns if column not in kept]
+    return f"The files leave out {count(len(gone), 'column')}: {', '.join(gone)}." if gone else ""

@@ -1,0 +1,44 @@
+"""Two roles: what a viewer may not do is refused, action by action, and who may come in is read without guessing."""
+
+import pytest
+
+from core.privacy.roles import LOCAL, VIEWER_ACTIONS, Action, NotAllowedError, Person
+from core.settings import Settings, read_people
+
+VIEWER = Person("bo@example.org", "viewer")
+OPERATOR = Person("ada@example.org", "operator")
+
+
+@pytest.mark.parametrize("action", sorted(set(Action) - VIEWER_ACTIONS, key=lambda action: action.name))
+def test_a_viewer_is_refused(action: Action) -> None:
+    with pytest.raises(NotAllowedError, match="operator"):
+        VIEWER.require(action)
+
+
+@pytest.mark.parametrize("action", sorted(Action, key=lambda action: action.name))
+def test_an_operator_and_whoever_sits_at_the_computer_may_do_everything(action: Action) -> None:
+    OPERATOR.require(action)
+    LOCAL.require(action)
+
+
+def test_a_viewer_sees_and_takes_figures_and_nothing_else() -> None:
+    assert {action for action in Action if VIEWER.may(action)} == {Action.SEE_SHARES, Action.DOWNLOAD_FIGURES}
+
+
+def test_an_address_alone_is_an_operator_as_before_and_a_word_after_it_makes_it_a_viewer() -> None:
+    people = "grace@example.org, Ada@Example.org ,, bo@example.org=viewer,cy=x@example.org, di@example.org = Operator"
+    assert Settings(people=people).roles == {
+        "grace@example.org": "operator",
+        "ada@example.org": "operator",
+        "bo@example.org": "viewer",
+        "cy=x@example.org": "operator",
+        "di@example.org": "operator",
+    }
+
+
+@pytest.mark.parametrize(
+    "people", ["ada", "ada@example.org=admin", "ada@example.org=", "a@b.c=viewer, A@b.c", "=viewer"]
+)
+def test_what_cannot_be_read_is_refused_rather_than_guessed(people: str) -> None:
+    with pytest.raises(ValueError, match=r"role|address|viewer"):
+        read_people(people)
