@@ -1,8 +1,11 @@
 """One account while it is being collected: what an answer brought, what is still missing, what to keep."""
 
+import hashlib
 from typing import Any
 
-from core.instagram.errors import InstagramError
+import orjson
+
+from core.instagram.errors import EndlessList, InstagramError
 from core.instagram.source import Cursor, Page
 from core.storage.models import Account, Outcome, Post
 from core.utils.formatting import count
@@ -39,6 +42,8 @@ class AccountState:
         self._older = known.posts if known else []
         self._seen: set[str] = set()
         self._barren = 0
+        self._foreign = 0
+        self._asked: set[bytes] = set()
         if known and known.cursor and known.source == source and not anew and known.cursor.keys() >= _CURSOR_KEYS:
             self._go_on(known, known.cursor)
         elif self._user_id:
@@ -63,23 +68,41 @@ class AccountState:
         return not self._done and self.missing > 0
 
     def add(self, page: Page) -> None:
-        """Take in what an answer brought."""
+        """Take in what an answer brought.
+
+        Raises:
+            EndlessList: the next page is one that was read before, or nothing new has come for too long.
+        """
         before = len(self.posts)
         self._take(page.posts)
-        # pages without anything new are usual for a while, but must not go on for ever
-        self._barren = 0 if len(self.posts) > before else self._barren + 1
-        self.cursor = page.cursor if self._barren < _MOST_BARREN else None
-        self._done = self.cursor is None
+        self._foreign += page.foreign
         self._user_id = page.user_id or self._user_id
         self._post_count = self._post_count if page.post_count is None else page.post_count
+        # pages without anything new are usual for a while, but must not go on for ever
+        self._barren = 0 if len(self.posts) > before else self._barren + 1
+        self.cursor = page.cursor
+        self._done = self.cursor is None
+        if not self._done:
+            self._check_for_a_circle()
+
+    def _check_for_a_circle(self) -> None:
+        asked = hashlib.sha256(orjson.dumps(self.cursor, option=orjson.OPT_SORT_KEYS)).digest()
+        if asked in self._asked or self._barren >= _MOST_BARREN:
+            self.cursor = None
+            raise EndlessList("a page that was read before" if asked in self._asked else "nothing new in many pages")
+        self._asked.add(asked)
 
     def finished(self) -> tuple[Outcome, str | None]:
         """The outcome where nothing went wrong."""
         if self.posts:
-            return "collected", None
+            return "collected", self._of_others()
         if self._post_count:
             return "failed", f"The account says it has {count(self._post_count, 'post')}, but none was sent."
         return "empty", None
+
+    def _of_others(self) -> str | None:
+        """What to say of posts that others wrote; None where there was none."""
+        return f"{count(self._foreign, 'post')} of other accounts were left out." if self._foreign else None
 
     def broken_off(self, error: InstagramError) -> tuple[Outcome, str]:
         """The outcome where an error ended it."""

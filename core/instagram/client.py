@@ -7,7 +7,7 @@ Who asks over it is a :class:`core.instagram.web_session.Session`.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -19,6 +19,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from core.instagram.errors import (
     AccountNotFound,
     AccountPrivate,
+    AnswerTooLarge,
+    AnswerTooSlow,
     InstagramError,
     ProxyFailed,
     StillRefused,
@@ -29,12 +31,14 @@ from core.instagram.pace import Pace
 from core.instagram.proxies import ProxyPool
 from core.instagram.rate_limit import SharedLimiter, bucket_name
 from core.instagram.state import state_dir
+from core.instagram.transport import BoundedAdapter, TooLarge
 from core.jobs.progress import Progress
 
 # urllib3 warns with whole addresses, which hold usernames and, for the Graph API, the token
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 TIMEOUT_S = (10.0, 60.0)
+DEADLINE_S = 90.0
 TRIES_AFTER_FAULT = 5
 TRIES_AFTER_REFUSAL = 2
 MOST_REFUSALS = 12
@@ -63,6 +67,10 @@ class _LimitedSession(LimiterSession):
             return super().send(request, **options)
         finally:
             self._limiter.settle()
+
+    def resolve_redirects(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+        """None: nobody follows one, and requests would fail on an address that is none."""
+        return iter(())
 
     def _bucket_name(self, request: requests.PreparedRequest) -> str:
         return bucket_name(urlsplit(request.url or "").netloc, self.outgoing)
@@ -93,6 +101,8 @@ class RequestClient:
             self.pace.limits, state_dir() / "limits.sqlite", self.progress.wait, self.pace.jitter
         )
         self._http = _LimitedSession(self._limiter)
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, BoundedAdapter(self.progress.check, DEADLINE_S))
         self._resume_at = 0.0
         self._reason = ""
 
@@ -157,8 +167,10 @@ class RequestClient:
         # `from None`: requests' messages hold the address, and with it names and tokens
         except requests.exceptions.ProxyError:
             raise ProxyFailed("no connection through the proxy", route) from None
+        except TooLarge:
+            raise AnswerTooLarge("more than 32 MB, or than a million parts", route) from None
         except requests.exceptions.Timeout:
-            raise TransientError("no answer in time", route) from None
+            raise AnswerTooSlow("no whole answer in time", route) from None
         except requests.exceptions.RequestException as error:
             raise TransientError(f"no complete answer ({type(error).__name__})", route) from None
         finally:

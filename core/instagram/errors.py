@@ -32,6 +32,23 @@ class UnexpectedAnswer(InstagramError):
     """An answer of no known kind, or a route that refuses this one account."""
 
 
+class AnotherAccountsAnswer(UnexpectedAnswer):
+    """The answer is about an account that was not asked for."""
+
+    meaning = "The answer holds another account's posts, so nothing of it was kept."
+    advice = (
+        "Another route is tried. If it stays so, something between here and Instagram mixes answers up: "
+        "collect without --useproxies, or from another network."
+    )
+
+
+class EndlessList(UnexpectedAnswer):
+    """The list of posts leads back to a page that was read before."""
+
+    meaning = "The list of posts leads round in a circle, so where it ends cannot be known."
+    advice = "What came is kept, and a later run asks again."
+
+
 class AccountNotFound(InstagramError):
     """404; no user in the answer; a page without a profile."""
 
@@ -179,3 +196,20 @@ class ProxyFailed(TransientError):
 
     meaning = "The proxy failed."
     advice = "It is put aside and the next one is used."
+
+
+class AnswerTooLarge(TransientError):
+    """An answer without an end, or one that unpacks to more than any could be."""
+
+    meaning = "The answer was larger than any that Instagram gives, so it was not read to its end."
+    advice = (
+        "Something between here and Instagram answers in its place: a proxy, or the network. "
+        "Collect without --useproxies, or from another network."
+    )
+
+
+class AnswerTooSlow(TransientError):
+    """No answer, or not the whole of it, before the deadline."""
+
+    meaning = "The answer did not come, or not to its end, within the time that one may take."
+    advice = "It was tried several times; a later run tries again. If it stays so, see to the network or the proxy."

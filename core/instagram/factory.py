@@ -53,7 +53,9 @@ def open_source(
     base_url = settings.graph_url if name == "graph" else settings.instagram_url
     if reason := unavailable_reason(name, settings, useproxies=useproxies and not proxy_list):
         raise InputError(reason)
-    line = RequestClient(pace, progress, _open_proxies(useproxies, proxy_list, data.proxies.list_url, base_url))
+    line = RequestClient(
+        pace, progress, _open_proxies(useproxies, proxy_list, data.proxies.list_url, base_url, progress)
+    )
     if name == "graph":
         assert settings.graph_user_id and settings.graph_token  # see unavailable_reason
         return GraphSource(line, base_url, data, settings.graph_user_id, settings.graph_token)
@@ -85,12 +87,14 @@ def unavailable_reason(name: SourceName, settings: Settings, *, useproxies: bool
     return None
 
 
-def _open_proxies(useproxies: bool, proxy_list: Path | None, list_url: str, target: str) -> "ProxyPool | None":
+def _open_proxies(
+    useproxies: bool, proxy_list: Path | None, list_url: str, target: str, progress: Progress
+) -> "ProxyPool | None":
     from core.instagram.proxies import ProxyPool, fetch_public_proxies, read_proxy_list
 
     if proxy_list:
         return ProxyPool(read_proxy_list(proxy_list), target)
-    return ProxyPool(fetch_public_proxies(list_url), target) if useproxies else None
+    return ProxyPool(fetch_public_proxies(list_url, progress.check), target) if useproxies else None
 
 
 def requests_per_account(source: SourceName, posts: int, settings: Settings) -> tuple[int, int]:

@@ -15,9 +15,10 @@ from core.instagram.errors import (
     TransientError,
     UnexpectedAnswer,
 )
+from core.instagram.owner import Owner
 from core.instagram.responses import retry_after
 from core.instagram.routes import RouteData
-from core.instagram.source import Cursor, Page, as_count, shapes_expected
+from core.instagram.source import Cursor, Page, as_count, shapes_expected, short_cursor
 from core.storage.post_parsing import parse_post
 
 _FIELDS = "id,caption,timestamp,permalink,media_type,like_count,comments_count"
@@ -55,6 +56,7 @@ class GraphSource:
         found = self._line.ask("graph", username, read_discovery, request)
         try:
             with shapes_expected("graph"):
+                Owner(username).check(found, "graph")
                 return self._page(found, after)
         except UnexpectedAnswer as error:
             self._line.note(error, "graph", username)
@@ -64,7 +66,7 @@ class GraphSource:
         media = found.get("media") or {}
         nodes = [node for node in media.get("data") or [] if isinstance(node, dict)]
         posts = [post for post in map(parse_post, nodes) if post]
-        following = ((media.get("paging") or {}).get("cursors") or {}).get("after")
+        following = short_cursor(((media.get("paging") or {}).get("cursors") or {}).get("after"))
         goes_on = nodes and following and following != after
         return Page(
             posts, {"after": following} if goes_on else None, found.get("id"), as_count(found.get("media_count"))
@@ -80,7 +82,7 @@ class GraphSource:
 
     def _query(self, username: str, size: int, after: str | None) -> dict[str, str]:
         paging = f".limit({size})" + (f".after({after})" if after else "")
-        fields = f"business_discovery.username({username}){{id,media_count,media{paging}{{{_FIELDS}}}}}"
+        fields = f"business_discovery.username({username}){{id,username,media_count,media{paging}{{{_FIELDS}}}}}"
         return {"fields": fields, "access_token": self._token.get_secret_value()}
 
 
@@ -90,6 +92,8 @@ def read_discovery(response: requests.Response) -> dict[str, Any]:
     Raises:
         InstagramError: it tells of an error.
     """
+    if 300 <= response.status_code < 400:
+        raise UnexpectedAnswer(f"{response.status_code} to another page", "graph")
     try:
         content = orjson.loads(response.content)
     except orjson.JSONDecodeError:

@@ -20,6 +20,7 @@ from requests.cookies import extract_cookies_to_jar
 from core.errors import AgeScopeError, InputError
 from core.instagram.client import RequestClient
 from core.instagram.errors import AccountNotFound, AccountPrivate, LoginWall, UnexpectedAnswer
+from core.instagram.owner import Owner
 from core.instagram.responses import Reader
 from core.instagram.source import Cursor, Page
 from core.storage.models import Post
@@ -84,21 +85,26 @@ class InstaloaderSource:
         count = profile.mediacount
         made = self._line.made.total()
         found: list[Post] = []
+        owner, foreign = Owner(username, str(profile.userid)), 0
         # an item may or may not cost a request; end the page with the first that did
         for item in itertools.islice(posts, _MOST_A_PAGE):
-            found.append(_post(item))
+            if owner.owns({"owner": item._node.get("owner")}):
+                found.append(_post(item))
+            else:
+                foreign += 1
             if self._line.made.total() > made:
                 break
         else:
-            if len(found) < _MOST_A_PAGE:
+            if len(found) + foreign < _MOST_A_PAGE:
                 self._current = None
-                return Page(found, None, str(profile.userid), count)
-        return Page(found, {"frozen": posts.freeze()._asdict()}, str(profile.userid), count)
+                return Page(found, None, owner.user_id, count, foreign)
+        return Page(found, {"frozen": posts.freeze()._asdict()}, owner.user_id, count, foreign)
 
     def _opened(self, username: str, frozen: dict[str, Any] | None) -> tuple[Any, Any]:
         """The profile and its iterator: the one at work, or a new one, thawed where it was left."""
         if self._current is None or self._current[0] != username or frozen is None:
             profile = self._library.Profile.from_username(self._context, username)
+            Owner(username).check({"username": profile.username}, self.name)
             if profile.is_private:
                 raise AccountPrivate("is_private", self.name)
             posts = profile.get_posts()

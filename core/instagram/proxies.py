@@ -8,9 +8,9 @@ import re
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,14 +19,20 @@ import socks  # type: ignore[import-untyped]
 
 from core.errors import AgeScopeError, InputError
 from core.instagram.errors import NoProxyLeft
+from core.instagram.transport import BoundedAdapter
 from core.jobs.progress import Progress
 from core.utils.io import read_text
+from core.utils.threads import call_all_with_deadline
 
 _CHECKED_AT_ONCE = 16
 _CHECK_TIMEOUT_S = 8.0
+_CHECK_DEADLINE_S = 20.0
 _LIST_TIMEOUT_S = (10.0, 30.0)
+_LIST_DEADLINE_S = 60.0
+_MOST_REDIRECTS = 3
 _MOST_BYTES = 5_000_000
-_KINDS = {"http": socks.HTTP, "socks4": socks.SOCKS4, "socks5": socks.SOCKS5}
+_MOST_OF_A_HEAD = 65_536
+_KINDS = {"socks4": socks.SOCKS4, "socks5": socks.SOCKS5}
 # names are looked up by the proxy, so that nothing of what is asked leaves from here
 _AS_REQUESTS_SAYS = {"http": "http", "https": "https", "socks4": "socks4a", "socks5": "socks5h"}
 
@@ -62,12 +68,12 @@ class Proxy:
 
 def parse_proxy(text: str) -> Proxy | None:
     """Read ``[kind://][user:password@]host:port``; None if it is nothing of that form."""
-    parts = urlsplit(text if "://" in text else f"http://{text}")
-    kind = {"socks5h": "socks5", "socks4a": "socks4"}.get(parts.scheme, parts.scheme)
     try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
+    kind = {"socks5h": "socks5", "socks4a": "socks4"}.get(parts.scheme, parts.scheme)
     if kind not in _AS_REQUESTS_SAYS or not host or not port or not re.fullmatch(r"[\w.:-]+", host):
         return None
     user = parts.netloc.rpartition("@")[0]
@@ -97,17 +103,19 @@ def read_proxy_list(path: Path) -> list[Proxy]:
     return proxies
 
 
-def fetch_public_proxies(url: str) -> list[Proxy]:
+def fetch_public_proxies(url: str, check: Callable[[], None]) -> list[Proxy]:
     """Fetch a public list; whatever in it is no proxy on a public address is left out.
+
+    Args:
+        url: where it is.
+        check: called while it comes; what it raises ends that.
 
     Raises:
         AgeScopeError: it cannot be fetched, or holds none.
     """
     host = urlsplit(url).hostname
     try:
-        with requests.get(url, timeout=_LIST_TIMEOUT_S, stream=True) as response:
-            response.raise_for_status()
-            text = next(response.iter_content(_MOST_BYTES), b"").decode("utf-8", "replace")
+        text = _fetch(url, check)
     except requests.exceptions.RequestException as error:
         raise AgeScopeError(
             f"The list of public proxies at {host} cannot be fetched ({type(error).__name__}). "
@@ -119,6 +127,16 @@ def fetch_public_proxies(url: str) -> list[Proxy]:
     if not found:
         raise AgeScopeError(f"The list of public proxies at {host} holds none. Collect without --useproxies.")
     return found
+
+
+def _fetch(url: str, check: Callable[[], None]) -> str:
+    with requests.Session() as session:
+        session.max_redirects = _MOST_REDIRECTS
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, BoundedAdapter(check, _LIST_DEADLINE_S, _MOST_BYTES))
+        response = session.get(url, timeout=_LIST_TIMEOUT_S)
+        response.raise_for_status()
+        return response.content.decode("utf-8", "replace")
 
 
 def _is_public(host: str) -> bool:
@@ -155,35 +173,34 @@ class ProxyPool:
             batch = [proxy for proxy, _ in zip(self._unchecked, range(_CHECKED_AT_ONCE), strict=False)]
             if not batch:
                 raise NoProxyLeft
-            self._ready = {proxy.name: proxy for proxy in self._that_work(batch)}
+            self._ready = {proxy.name: proxy for proxy in self._that_work(batch, progress.check)}
         return list(self._ready.values())
 
     def put_aside(self, name: str) -> None:
         """Use the proxy of this name no longer."""
         self._ready.pop(name, None)
 
-    def _that_work(self, batch: list[Proxy]) -> Iterator[Proxy]:
-        with ThreadPoolExecutor(_CHECKED_AT_ONCE) as threads:
-            works = threads.map(lambda proxy: reaches(proxy, self._target), batch)
-            yield from (proxy for proxy, does in zip(batch, works, strict=True) if does)
+    def _that_work(self, batch: list[Proxy], check: Callable[[], None]) -> list[Proxy]:
+        trials = [partial(reaches, proxy, self._target) for proxy in batch]
+        results = call_all_with_deadline(trials, check, _CHECK_DEADLINE_S)
+        return [proxy for proxy, result in zip(batch, results, strict=True) if result is True]
 
 
 def reaches(proxy: Proxy, target: str) -> bool:
     """Whether ``proxy`` opens a connection to the host of ``target``; makes no request there."""
     parts = urlsplit(target)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    by_connect = proxy.kind in ("http", "https")
     try:
-        if proxy.kind == "https":
-            return _answers_connect(proxy, f"{host}:{port}")
-        with _tunnel(proxy, host, port) as tunnel:
-            if parts.scheme == "https":
+        with _connect_through(proxy, f"{host}:{port}") if by_connect else _socks_tunnel(proxy, host, port) as tunnel:
+            if parts.scheme == "https" and proxy.kind != "https":  # the ssl module has no TLS within TLS
                 ssl.create_default_context().wrap_socket(tunnel, server_hostname=host).close()
             return True
     except (OSError, socks.ProxyError):
         return False
 
 
-def _tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:
+def _socks_tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:
     user, _, password = proxy.user.partition(":")
     tunnel: socket.socket = socks.create_connection(
         (host, port),
@@ -198,11 +215,30 @@ def _tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:
     return tunnel
 
 
-def _answers_connect(proxy: Proxy, target: str) -> bool:
-    """Whether a proxy that is itself reached over TLS agrees to connect; PySocks knows no such kind."""
+def _connect_through(proxy: Proxy, target: str) -> socket.socket:
+    """A connection through an HTTP proxy; PySocks would read a first line without an end into memory.
+
+    Raises:
+        OSError: the proxy cannot be reached, or does not agree to connect.
+    """
     secret = b64encode(unquote(proxy.user).encode()).decode()
     login = f"Proxy-Authorization: Basic {secret}\r\n" if proxy.user else ""
-    raw = socket.create_connection((proxy.host, proxy.port), timeout=_CHECK_TIMEOUT_S)
-    with raw, ssl.create_default_context().wrap_socket(raw, server_hostname=proxy.host) as connection:
+    connection = socket.create_connection((proxy.host, proxy.port), timeout=_CHECK_TIMEOUT_S)
+    try:
+        if proxy.kind == "https":
+            connection = ssl.create_default_context().wrap_socket(connection, server_hostname=proxy.host)
         connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n".encode())
-        return re.match(rb"HTTP/1\.[01] 200 ", connection.recv(256)) is not None
+        if not _agrees(connection):
+            raise ConnectionRefusedError
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _agrees(connection: socket.socket) -> bool:
+    """Whether the head of the proxy's answer, of which only so much is read, says 200."""
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < _MOST_OF_A_HEAD and (piece := connection.recv(4096)):
+        head += piece
+    return re.match(rb"HTTP/1\.[01] 200 ", head) is not None

@@ -25,6 +25,9 @@ from core.instagram.errors import (
     WrongHeaders,
 )
 
+LONGEST_WAIT_S = 24 * 3600.0
+"""An answer that asks for more is believed for a day, and asked again."""
+
 _CHECKS = ("checkpoint_required", "challenge_required", "feedback_required")
 
 
@@ -99,7 +102,7 @@ class Reader:
             raise UnexpectedAnswer(_summary(response, content), self.route)
 
     def _raise_for_redirect(self, response: Response) -> NoReturn:
-        path = urlsplit(response.headers.get("Location", "")).path
+        path = _path_of(response.headers.get("Location", ""))
         if re.match(r"/(challenge|checkpoint|accounts/suspended)", path):
             raise Checkpoint(f"{response.status_code} to a check", self.route)
         if path.startswith("/accounts/login"):
@@ -148,14 +151,22 @@ class Reader:
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds that the ``Retry-After`` header asks to wait: a number, or a date."""
+    """Seconds that the ``Retry-After`` header asks to wait, a day at most: a number, or a date."""
     value = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
+        return min(LONGEST_WAIT_S, float(value))
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+        asked = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError, OverflowError):
         return None
+    return min(LONGEST_WAIT_S, max(0.0, asked))
+
+
+def _path_of(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError:  # brackets that are no address
+        return "?"
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

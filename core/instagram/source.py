@@ -10,6 +10,7 @@ from core.storage.models import Post
 
 Cursor = dict[str, Any]
 
+_LONGEST_CURSOR = 4096
 PUBLIC_ACCOUNT = "instagram"
 """An account that everybody can see: Instagram's own."""
 
@@ -24,12 +25,14 @@ class Page:
             kept as JSON, and a later run goes on from it.
         user_id: the account's id, where the answer tells.
         post_count: how many posts the account says it has, where the answer tells.
+        foreign: how many posts of other accounts the answer held; they are not among ``posts``.
     """
 
     posts: list[Post] = field(default_factory=list)
     cursor: Cursor | None = None
     user_id: str | None = None
     post_count: int | None = None
+    foreign: int = 0
 
 
 class Source(Protocol):
@@ -76,3 +79,16 @@ def shapes_expected(route: str) -> Iterator[None]:
 def as_count(value: object) -> int | None:
     """``value`` if it is a count, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def short_cursor(value: object) -> str | None:
+    """``value`` as the text to ask for the next page with; None for none.
+
+    Raises:
+        ValueError: it is none that would be kept and sent back.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | int) or len(str(value)) > _LONGEST_CURSOR:
+        raise ValueError
+    return str(value)

@@ -20,6 +20,8 @@ from core.instagram.responses import Reader
 from core.instagram.routes import RouteData
 from core.instagram.state import StateFile
 
+# what goes back in a header; a line break would make a second one of it
+_TOKEN = re.compile(r"[\x21-\x7e]{1,2000}")
 _TOKENS_AGE_S = 12 * 3600.0
 
 T = TypeVar("T")
@@ -149,7 +151,7 @@ class Session:
         extra = self.data.routes[name].headers if name in self.data.routes else {}
 
         def read_and_keep_cookies(response: requests.Response) -> T:
-            self._cookies.update(response.cookies.get_dict())
+            self._cookies.update({k: v for k, v in response.cookies.get_dict().items() if _TOKEN.fullmatch(f"{k}={v}")})
             return read(response)
 
         ready = requests.Request(headers={**own, **headers, **extra}, cookies=dict(self._cookies), **request)
@@ -167,7 +169,7 @@ class Session:
         """Read the tokens that queries send along from the start page: one request for each session."""
         page = self._page("start", username, f"{self._base_url}/")
         found = {name: re.search(pattern, page) for name, pattern in self.data.tokens.items()}
-        self._tokens = {name: match[1] for name, match in found.items() if match}
+        self._tokens = {name: match[1] for name, match in found.items() if match and _TOKEN.fullmatch(match[1])}
         if "lsd" not in self._tokens:
             raise UnexpectedAnswer("a start page without tokens", "start")
         self._tokens["csrftoken"] = self._cookies.get("csrftoken", "")

@@ -23,9 +23,10 @@ from core.instagram.errors import (
     TooManyRequests,
     UnexpectedAnswer,
 )
+from core.instagram.owner import Owner, text_id
 from core.instagram.route_health import CLOSED_S, RouteHealth
 from core.instagram.routes import RouteData
-from core.instagram.source import Cursor, Page, as_count, shapes_expected
+from core.instagram.source import Cursor, Page, as_count, shapes_expected, short_cursor
 from core.instagram.web_session import Session
 from core.storage.models import Post
 from core.storage.post_parsing import parse_post
@@ -136,12 +137,14 @@ class WebSource:
         if user.get("is_private"):
             raise AccountPrivate("is_private", "profile")
         media = user.get("edge_owner_to_timeline_media") or {}
+        owner = Owner(username, text_id(user.get("id")))
+        owner.check(user, "profile")
         count = as_count(media.get("count"))
-        posts = [post for post in map(parse_post, _nodes(media)) if post]
+        posts, foreign = owner.posts(_nodes(media), "profile")
         complete = count == 0 or (bool(posts) and (len(posts) >= (count or 0) or not _end_cursor(media)))
         known = [post.shortcode or post.id for post in posts]
-        rest = {"done": [*cursor.get("done", ()), "profile"], "user_id": user.get("id"), "known": known}
-        return Page(posts, None if complete else rest, user.get("id"), count)
+        rest = {"done": [*cursor.get("done", ()), "profile"], "user_id": owner.user_id, "known": known}
+        return Page(posts, None if complete else rest, owner.user_id, count, foreign)
 
     # Routes 2, 3 and 4
 
@@ -149,14 +152,15 @@ class WebSource:
         user = _user_of_page(self._visitor.get_page("page", username))
         if not user.get("pk"):
             raise AccountNotFound("a page without a profile", "page")
+        Owner(username).check(user, "page")
         if user.get("is_private"):
             raise AccountPrivate("is_private", "page")
         count = as_count(user.get("all_media_count", user.get("media_count")))
         connection = user.get(self._data.routes["page"].connection) or {}
         if count != 0 and not _nodes(connection):
             raise UnexpectedAnswer("a page without posts", "page")
-        known = {"page_id": user.get("id"), "user_id": str(user["pk"]), "known": cursor.get("known", [])}
-        return self._listed(connection, known, count)
+        known = {"page_id": text_id(user.get("id")), "user_id": str(user["pk"]), "known": cursor.get("known", [])}
+        return self._listed("page", username, connection, known, count)
 
     def _more(self, username: str, cursor: Cursor) -> Page:
         variables = {"id": cursor["page_id"], "after": cursor["after"], "before": None, "last": None}
@@ -164,13 +168,18 @@ class WebSource:
         connection = _get(answer, "data", "node", self._data.routes["more"].connection)
         if connection is None:
             raise UnexpectedAnswer("an answer without posts", "more")
-        return self._listed(connection, cursor)
+        return self._listed("more", username, connection, cursor)
 
-    def _listed(self, connection: dict[str, Any], cursor: Cursor, count: int | None = None) -> Page:
+    def _listed(
+        self, step: str, username: str, connection: dict[str, Any], cursor: Cursor, count: int | None = None
+    ) -> Page:
         """Posts of routes 2 and 3: some come with a caption, the others wait for route 4."""
         ready: list[Post] = []
         waiting: list[Post] = []
-        for node in _nodes(connection):
+        owner = Owner(username, cursor.get("user_id"))
+        nodes = _nodes(connection)
+        foreign = owner.posts(nodes, step)[1]
+        for node in filter(owner.owns, nodes):
             post = parse_post(node)
             if post is None or (post.shortcode or post.id) in cursor["known"]:
                 continue
@@ -181,15 +190,18 @@ class WebSource:
             "after": after if after != cursor.get("after") else None,
             "waiting": [post.model_dump(mode="json", exclude_none=True) for post in waiting],
         }
-        return Page(ready, _onward(rest), cursor.get("user_id"), count)
+        return Page(ready, _onward(rest), cursor.get("user_id"), count, foreign)
 
     def _post(self, username: str, cursor: Cursor) -> Page:
         first, *others = cursor["waiting"]
         answer = self._visitor.query("post", username, {"shortcode": first["shortcode"]})
         info = _get(answer, "data", "xdt_api__v1__media__shortcode__web_info")
         items = (info or {}).get("items") or []
-        post = parse_post(items[0]) if items else None  # no item: it was removed since it was listed
-        return Page([post] if post else [], _onward({**cursor, "waiting": others}), cursor.get("user_id"))
+        # no item: it was removed since it was listed
+        posts, foreign = Owner(username, cursor.get("user_id")).posts(items[:1], "post")
+        asked_for = [post for post in posts if post.shortcode in (first["shortcode"], None)]
+        foreign += len(posts) - len(asked_for)
+        return Page(asked_for, _onward({**cursor, "waiting": others}), cursor.get("user_id"), foreign=foreign)
 
     # Routes 5 and 6
 
@@ -202,7 +214,7 @@ class WebSource:
         nodes = _nodes(connection)
         if not nodes and not after:
             return self._who_has_no_posts("timeline", cursor)
-        return self._members_page("timeline", nodes, _end_cursor(connection), cursor)
+        return self._members_page("timeline", username, nodes, _end_cursor(connection), cursor)
 
     def _feed(self, username: str, cursor: Cursor) -> Page:
         assert self._member is not None
@@ -212,15 +224,17 @@ class WebSource:
         nodes = [item for item in answer.get("items") or [] if isinstance(item, dict)]
         if not nodes and not after:
             return self._who_has_no_posts("feed", cursor)
-        next_after = answer.get("next_max_id") if answer.get("more_available") else None
-        return self._members_page("feed", nodes, next_after, cursor)
+        next_after = short_cursor(answer.get("next_max_id")) if answer.get("more_available") else None
+        return self._members_page("feed", username, nodes, next_after, cursor)
 
-    def _members_page(self, step: str, nodes: list[dict[str, Any]], after: str | None, cursor: Cursor) -> Page:
-        posts = [post for post in map(parse_post, nodes) if post]
-        user_id = cursor.get("user_id") or next((_user_id(node) for node in nodes if _user_id(node)), None)
+    def _members_page(
+        self, step: str, username: str, nodes: list[dict[str, Any]], after: str | None, cursor: Cursor
+    ) -> Page:
+        user_id = cursor.get("user_id") or next((found for node in nodes if (found := _user_id(node, username))), None)
+        posts, foreign = Owner(username, user_id).posts(nodes, step)
         rest = {"step": step, "after": after, "user_id": user_id}
         goes_on = after and after != cursor.get("after")
-        return Page(posts, rest if goes_on else None, user_id)
+        return Page(posts, rest if goes_on else None, user_id, foreign=foreign)
 
     def _who_has_no_posts(self, step: str, cursor: Cursor) -> Page:
         """No posts: the account may be empty, private or gone; the profile tells."""
@@ -275,13 +289,16 @@ def _nodes(connection: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _end_cursor(connection: dict[str, Any]) -> str | None:
     info = connection.get("page_info") or {}
-    return info.get("end_cursor") or None if info.get("has_next_page") else None
+    return short_cursor(info.get("end_cursor")) if info.get("has_next_page") else None
 
 
 def _tells_caption(node: dict[str, Any]) -> bool:
     return "edge_media_to_caption" in node or node.get("caption") is not None
 
 
-def _user_id(node: dict[str, Any]) -> str | None:
-    found = _get(node, "user", "pk") or _get(node, "user", "id")
-    return str(found) if found else None
+def _user_id(node: dict[str, Any], username: str) -> str | None:
+    """The account's id, from a post that it wrote itself."""
+    user = node.get("user")
+    if not isinstance(user, dict) or user.get("username", username) != username:
+        return None
+    return text_id(user.get("pk") or user.get("id"))

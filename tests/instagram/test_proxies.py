@@ -151,6 +151,7 @@ def run(tmp_path: Path, addresses: str, *usernames: str, **more: Any) -> Collect
         ("http://a b:80", None),
         ("", None),
         ("<html>", None),
+        ("http://[", None),
     ],
 )
 def test_proxies_are_read(text: str, proxy: Proxy | None) -> None:
@@ -244,12 +245,12 @@ def test_a_public_list_is_fetched_from_the_address_in_the_data_file(
 def test_a_public_list_cannot_point_into_this_network(stand_in: StandIn) -> None:
     stand_in.proxy_list = "127.0.0.1:80\n192.168.1.1:3128\n10.0.0.1:80\nlocalhost:80\n169.254.169.254:80\n"
     with pytest.raises(AgeScopeError, match="holds none"):
-        fetch_public_proxies(f"{stand_in.url}/proxies.txt")
+        fetch_public_proxies(f"{stand_in.url}/proxies.txt", lambda: None)
 
 
 def test_a_list_that_cannot_be_fetched_says_so(stand_in: StandIn) -> None:
     with pytest.raises(AgeScopeError, match="cannot be fetched"):
-        fetch_public_proxies(f"{stand_in.url}/no/such/list")
+        fetch_public_proxies(f"{stand_in.url}/no/such/list", lambda: None)
 
 
 def test_a_session_does_not_go_through_strangers(

@@ -126,7 +126,7 @@ def test_an_answer_that_takes_too_long_is_a_passing_fault(
 ) -> None:
     monkeypatch.setattr("core.instagram.client.TIMEOUT_S", (0.5, 0.1))
     stand_in.fail("profile", "silent")
-    with pytest.raises(errors.TransientError, match="no answer in time"):
+    with pytest.raises(errors.AnswerTooSlow, match="no whole answer in time"):
         visitor.ask("profile", "anna", {})
 
 

@@ -1,5 +1,6 @@
 """What the stand-in says when it is told to fail: every row of the table of answers that are not posts."""
 
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ import orjson
 
 @dataclass
 class Answer:
-    """An HTTP answer; ``fault`` is done to the connection in its place."""
+    """An HTTP answer; ``fault`` is done to the connection in its place or beside it."""
 
     status: int = 200
     body: bytes = b""
@@ -35,6 +36,14 @@ def _fail(status: int, **content: Any) -> Answer:
 
 
 _LOGIN_PAGE = "<!DOCTYPE html><html><title>Login</title></html>"
+
+_PACKED = gzip.compress(bytes(4_000_000), 1)
+
+
+def _bomb() -> Answer:
+    """320 MB in a fraction of one: members of a gzip file one after the other are one."""
+    return Answer(body=_PACKED * 80, headers={"Content-Encoding": "gzip"})
+
 
 FAILURES: dict[str, Callable[[], Answer]] = {
     "not_found": lambda: html("<html>not here</html>", 404),
@@ -66,4 +75,22 @@ FAILURES: dict[str, Callable[[], Answer]] = {
     "cut_off": lambda: Answer(body=b'{"data": {"user": {"id": "1", "edge_ow', fault="cut_off"),
     "cut_off_json": lambda: Answer(body=b'{"data": {"user": {"id": "1", "edge_ow'),
     "silent": lambda: Answer(fault="silent"),
+    "stall": lambda: Answer(body=b'{"data": {"user": {"id": "1", "edge_ow', fault="stall"),
+    "drip": lambda: Answer(body=b" " * 10_000, fault="drip"),
+    "drip_head": lambda: Answer(fault="drip_head"),
+    "endless": lambda: Answer(body=b" " * 65_536, fault="endless"),
+    "bomb": _bomb,
+    "many_parts": lambda: Answer(body=b'{"data": [' + b"{}," * 1_100_000 + b"1]}"),
+    "elsewhere": lambda: redirect("https://elsewhere.example/"),
+    "nowhere": lambda: redirect("http://["),
+    "head_without_end": lambda: Answer(headers={"X-Long": "x" * 70_000}),
+    "many_heads": lambda: Answer(headers={f"X-{number}": "x" for number in range(300)}),
+    "not_gzip": lambda: Answer(body=b"{}", headers={"Content-Encoding": "gzip"}),
+    "deep": lambda: Answer(body=b'{"data":' * 100_000),
+    "binary": lambda: Answer(body=bytes(range(256)) * 100),
+    "nothing": lambda: Answer(),
+    "number": lambda: Answer(body=b"1"),
+    "null_user": lambda: json({"data": None}),
+    "wait_for_ever": lambda: Answer(429, headers={"Retry-After": "9" * 300}),
+    "odd_cookie": lambda: Answer(302, headers={"Location": "/", "Set-Cookie": 'csrftoken="a\x01\xffb"; Path=/'}),
 }

@@ -56,6 +56,8 @@ class StandIn:
         lsd: the token that queries must send along.
         proxy_list: what ``/proxies.txt`` holds.
         endless: route 5 says of every page that another follows.
+        circular: after the last page of routes 3 and 5 comes the first again.
+        mixed_up: every account that is asked for is answered with this one's posts.
         silent_lists: routes 1 and 2 tell how many posts there are, and send none.
     """
 
@@ -67,6 +69,8 @@ class StandIn:
     proxy_list: str = ""
     silent_lists: bool = False
     endless: bool = False
+    circular: bool = False
+    mixed_up: str = ""
     doc_ids: dict[str, str] = field(
         default_factory=lambda: {
             "more": "28904005159232689",
@@ -78,6 +82,7 @@ class StandIn:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._closed = threading.Event()
         self._accounts: dict[str, FakeAccount] = {}
         self._by_page_id: dict[str, FakeAccount] = {}
         self._by_code: dict[str, FakeAccount] = {}
@@ -90,6 +95,7 @@ class StandIn:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -132,6 +138,7 @@ class StandIn:
         return make()
 
     def account(self, username: str) -> FakeAccount | None:
+        username = self.mixed_up or username
         if username in self.absent or username.startswith("gone"):
             return None
         with self._lock:
@@ -220,14 +227,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             return
+        if answer.fault == "drip_head":
+            self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000)
+            return
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body) + (1000 if answer.fault == "cut_off" else 0)))
+        if answer.fault != "endless":
+            self.send_header("Content-Length", str(len(answer.body) + (1000 if answer.fault else 0)))
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.end_headers()
+        if answer.fault == "drip":
+            self._drip(answer.body)
+            return
         self.wfile.write(answer.body)
+        while answer.fault == "endless" and not stand_in._closed.is_set():
+            self.wfile.write(answer.body)
+        if answer.fault == "stall":
+            stand_in._closed.wait()
         self.close_connection = self.close_connection or answer.fault == "cut_off"
+
+    def _drip(self, content: bytes) -> None:
+        """Send a byte every tenth of a second, until nobody listens."""
+        for byte in content:
+            if self.server.stand_in._closed.wait(0.1):
+                break
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+        self.close_connection = True
 
     def _start(self) -> Answer:
         dtsg = '"DTSGInitialData",[],{"token":"dtsg-of-the-stand-in"},258' if self._logged_in else ""
@@ -244,7 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
         shown = () if account.private or self.server.stand_in.silent_lists else account.posts
         user = {
             "id": str(account.pk),
-            "username": username,
+            "username": account.username,
             "is_private": account.private,
             "edge_owner_to_timeline_media": {
                 "count": len(account.posts),
@@ -258,7 +285,7 @@ class _Handler(BaseHTTPRequestHandler):
         account = self.server.stand_in.account(username)
         if account is None:
             return html("<html>gone</html>", 404)
-        shown = {"pk": str(account.pk), "username": username, "is_private": account.private}
+        shown = {"pk": str(account.pk), "username": account.username, "is_private": account.private}
         details = {**shown, "id": account.page_id, "all_media_count": len(account.posts)}
         posts = {**shown, "id": account.page_id, "polaris_ordered_timeline_connection": self._listed(account, 0)}
         scripts = "".join(
@@ -276,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.stand_in.list_codes(account, start)
         return {
             "edges": [{"node": bare_node(post)} for post in shown[start : start + PAGE_SIZE]],
-            "page_info": _page_info(len(shown), start),
+            "page_info": _page_info(len(shown), start, self.server.stand_in.circular),
         }
 
     def _query(self, route: str, form: dict[str, str], variables: dict[str, Any]) -> Answer:
@@ -307,7 +334,9 @@ class _Handler(BaseHTTPRequestHandler):
         assert variables["first"] == PAGE_SIZE
         connection = {
             "edges": [{"node": new_node(post, account)} for post in shown[start : start + PAGE_SIZE] if account],
-            "page_info": _page_info(10**9 if self.server.stand_in.endless else len(shown), start),
+            "page_info": _page_info(
+                10**9 if self.server.stand_in.endless else len(shown), start, self.server.stand_in.circular
+            ),
         }
         return json({"data": {"xdt_api__v1__feed__user_timeline_graphql_connection": connection}})
 
@@ -359,12 +388,15 @@ class _Handler(BaseHTTPRequestHandler):
             for post in account.posts[start:end]
         ]
         media = {"data": data, "paging": cursors} if data else {"data": []}
-        return {"media_count": len(account.posts), "media": media, "id": str(account.pk)}
+        return {"media_count": len(account.posts), "media": media, "id": str(account.pk), "username": account.username}
 
 
-def _page_info(total: int, start: int) -> dict[str, Any]:
-    more = start + PAGE_SIZE < total
-    return {"has_next_page": more, "end_cursor": str(start + PAGE_SIZE) if more else None}
+def _page_info(total: int, start: int, circular: bool = False) -> dict[str, Any]:
+    following = start + PAGE_SIZE
+    if circular and following >= total:
+        following = 0
+    more = following < total
+    return {"has_next_page": more, "end_cursor": str(following) if more else None}
 
 
 def _profile_of(account: FakeAccount) -> dict[str, Any]:
