@@ -298,9 +298,23 @@ def made_from(run: str) -> set[str]:
     return next((model.made_from for model in models if model.name == name), set())
 
 
+def show_distribution(view: RunAtThreshold) -> None:
+    """The accounts by probability: those that made the model flatter it, and are shown on request alone."""
+    are_known = not view.run.is_new.all() and bool(view.run.is_new.any())
+    everybody = are_known and st.toggle(
+        "With the accounts that made the model",
+        key="everybody",
+        bind="query-params",
+        help="The model learnt from them, was chosen by them or tested on them; it parts them better than others.",
+    )
+    draw(view.distribution(everybody))
+
+
 def show_shares(view: RunAtThreshold) -> None:
     """Every estimate of the share, whom it is about, and what to write of it."""
     st.markdown(f"The share of accounts at least {view.cutoff:g}. {plain(view.run.counted_in_words)}")
+    if (chart := view.shares_chart()) is not None:
+        draw(chart)
     st.dataframe(view.shares, hide_index=True, placeholder="", alt="Estimates of the share with intervals")
     with st.expander("Text for a methods section", icon=":material/edit_note:"):
         st.code(methods_section(view), language=None, wrap_lines=True)
@@ -390,7 +404,7 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
     details = orjson.loads(about["details"] or "{}")
     view = RunAtThreshold(read_run(run, store.version, cutoff, model, made_at, details), threshold, wanted)
     show_figures(view)
-    draw(view.distribution())
+    show_distribution(view)
     tabs = st.tabs(
         ["Accounts", "How good", "Share", "Compare", "Download"], key="view", on_change="rerun", bind="query-params"
     )

@@ -8,6 +8,7 @@ class) is None with a note that says why.
 """
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from core.utils.spreadsheets import plain_name
 
 POSTS_GROUPS = (1, 2, 5, 10, 20, 50, 100)
 """Where the groups of the table by number of posts begin; the last is open."""
+
+AGE_GROUPS = (13, 16, 18, 21, 25, 30, 40, 50)
+"""Where groups of years of age begin, and one more at the cutoff; the last is open."""
 
 _OWN_COLUMNS = (*HEADER, "age", "at_least", "predicted")
 _MAX_GROUPS = 12
@@ -220,6 +224,12 @@ def tables(joined: pd.DataFrame, threshold: float | None = None) -> dict[str, An
     }
 
 
+def by_age_group(joined: pd.DataFrame, age_cutoff: float, threshold: float | None = None) -> list[dict[str, Any]]:
+    """Like the table by year of age, in groups of years of which none lies on both sides of the cutoff."""
+    _, _, predicted = arrays(joined, threshold)
+    return by_group(joined.assign(predicted=predicted), _age_group(joined["age"], age_cutoff))
+
+
 def by_group(data: pd.DataFrame, group: "pd.Series[Any]") -> list[dict[str, Any]]:
     """One row of counts and error rates a group, in the groups' order; None where a rate is undefined."""
     return [{"group": _plain(key), **_rates(rows)} for key, rows in data.groupby(group, sort=True, observed=True)]
@@ -249,6 +259,20 @@ def _posts_group(posts: "pd.Series[Any]") -> "pd.Series[Any]":
     names = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(POSTS_GROUPS, ends, strict=False)]
     edges = [float("-inf"), *ends, float("inf")]
     return pd.cut(posts.fillna(0), edges, labels=[*names, f"{POSTS_GROUPS[-1]} or more"])
+
+
+def _age_group(ages: "pd.Series[float]", age_cutoff: float) -> "pd.Series[Any]":
+    starts = sorted({*AGE_GROUPS, age_cutoff})
+    middle = [_years(start, end) for start, end in pairwise(starts)]
+    names = [f"under {starts[0]:g}", *middle, f"{starts[-1]:g} or more"]
+    return pd.cut(ages, [float("-inf"), *starts, float("inf")], labels=names, right=False)
+
+
+def _years(start: float, end: float) -> str:
+    """What ages from ``start`` to below ``end`` are called; whole years, unless the cutoff lies within one."""
+    if start != int(start) or end != int(end):
+        return f"{start:g} to under {end:g}"
+    return f"{start:g}" if end - start == 1 else f"{start:g} to {end - 1:g}"
 
 
 def _plain(key: object) -> str | int:

@@ -13,6 +13,7 @@ import pandas as pd
 
 ACCENT = "#0D9488"  # strong enough on white and on the dark theme
 BELOW, AT_LEAST, UNKNOWN = "#E69F00", "#0072B2", "#8A9499"
+NO_LABEL = "#CFD6D9"  # lighter than the others, also where a figure is printed in grey
 OUTCOME_COLORS = {
     "collected": ACCENT,
     "partial": "#56B4E9",
@@ -92,7 +93,7 @@ def probabilities(
                 "start:Q", bin="binned", title=f"probability of being at least {cutoff:g}", scale={"domain": [0, 1]}
             ),
             x2="end:Q",
-            y=alt.Y("size:Q", title="accounts", stack="zero"),
+            y=alt.Y("size:Q", title="accounts", stack="zero", scale={"domain": [0, _above(counts)]}),
             color=_group_color(names, counts["group"]),
             tooltip=[
                 alt.Tooltip("start:Q", title="from", format=".2f"),
@@ -103,6 +104,11 @@ def probabilities(
         )
     )
     return alt.LayerChart(layer=[*([_shaded(*band)] if band else []), bars, _rule(threshold)]).properties(height=HEIGHT)
+
+
+def _above(counts: pd.DataFrame) -> float:
+    """Where the axis of a histogram ends: a little above its highest bar."""
+    return 1.05 * float(counts.groupby("start")["size"].sum().max()) if len(counts) else 1.0
 
 
 def _shaded(low: float, high: float) -> alt.Chart:
@@ -214,8 +220,8 @@ def roc(points: pd.DataFrame, now: pd.DataFrame) -> alt.LayerChart:
     return _curve(
         points,
         now,
-        ("false_positive_rate", "share of those under the cutoff predicted at least"),
-        ("true_positive_rate", "share of those at least at the cutoff found"),
+        ("false_positive_rate", "1 − specificity"),
+        ("true_positive_rate", "sensitivity"),
         diagonal,
     )
 
@@ -227,7 +233,7 @@ def precision_recall(points: pd.DataFrame, now: pd.DataFrame) -> alt.LayerChart:
         points: as :func:`core.statistics.curves.precision_recall_points` gives them.
         now: one row of the same columns, at the threshold.
     """
-    return _curve(points, now, ("recall", "recall of at least"), ("precision", "precision of at least"))
+    return _curve(points, now, ("recall", "recall"), ("precision", "precision"))
 
 
 def calibration(points: pd.DataFrame) -> alt.LayerChart:
@@ -236,12 +242,12 @@ def calibration(points: pd.DataFrame) -> alt.LayerChart:
     Args:
         points: as :func:`core.statistics.curves.calibration_curve` gives them.
     """
-    base = alt.Chart(points).encode(x=_x("probability", "mean probability"))
+    base = alt.Chart(points).encode(x=_x("probability", "predicted share"))
     tooltip = [
         *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("probability", "share", "low", "high")),
         alt.Tooltip("accounts:Q", format=","),
     ]
-    bars = base.mark_rule(color=ACCENT).encode(y=_y("low", "share at least"), y2="high:Q", tooltip=tooltip)
+    bars = base.mark_rule(color=ACCENT).encode(y=_y("low", "observed share"), y2="high:Q", tooltip=tooltip)
     dots = base.mark_circle(color=ACCENT, size=60, opacity=1).encode(y="share:Q", tooltip=tooltip)
     return (_diagonal("probability", "low") + bars + dots).properties(height=HEIGHT)
 
@@ -266,7 +272,7 @@ def rates(table: pd.DataFrame, cutoff: float, threshold: float) -> alt.LayerChar
         .mark_line(strokeWidth=2)
         .encode(
             x=_x("threshold", "threshold"),
-            y=_y("rate", "share in error"),
+            y=_y("rate", "error rate"),
             color=alt.Color(
                 "group:N",
                 title="wrong among those labelled",
@@ -297,6 +303,34 @@ def accuracy_by(table: pd.DataFrame, title: str) -> alt.LayerChart:
         y="accuracy:Q", size=alt.Size("accounts:Q", legend=None, scale={"range": [30, 240]}), tooltip=tooltip
     )
     return (bars + dots).properties(height=HEIGHT)
+
+
+def estimates(table: pd.DataFrame, title: str) -> alt.LayerChart:
+    """Estimates of one share below each other on one scale, each a point with its interval.
+
+    Args:
+        table: ``estimate`` (its name), ``value``, ``low`` and ``high`` (0 to 1; missing where the estimate
+            is withheld, which is written in its place).
+        title: what the share is of.
+    """
+    data = table.assign(withheld="withheld")
+    known, withheld = data.dropna(subset=["value"]), data[data["value"].isna()]
+    row = alt.Y(
+        "estimate:N", title=None, sort=None, axis=alt.Axis(labelLimit=260), scale={"domain": [*data["estimate"]]}
+    )
+    tooltip = [
+        alt.Tooltip("estimate:N"),
+        *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high")),
+    ]
+    base = alt.Chart(known).encode(y=row, tooltip=tooltip)
+    bars = base.mark_rule(color=ACCENT, strokeWidth=3).encode(x=_x("low", title).axis(format=".0%"), x2="high:Q")
+    dots = base.mark_circle(color=ACCENT, size=110, opacity=1).encode(x="value:Q")
+    words = (
+        alt.Chart(withheld)
+        .mark_text(color=UNKNOWN, align="left", dx=4)
+        .encode(y=row, x=alt.datum(0), text="withheld:N")
+    )
+    return alt.LayerChart(layer=[bars, dots, words]).properties(height=44 * max(1, len(data)))
 
 
 def disagreement(table: pd.DataFrame, cutoff: float, names: tuple[str, str]) -> alt.Chart:
@@ -357,7 +391,7 @@ def _y(name: str, title: str) -> alt.Y:
 
 
 def _group_color(names: tuple[str, str, str], present: "pd.Series[str]") -> alt.Color:
-    colors = dict(zip(names, (BELOW, AT_LEAST, UNKNOWN), strict=True))
+    colors = dict(zip(names, (BELOW, AT_LEAST, NO_LABEL), strict=True))
     shown = [name for name in names if (present == name).any()]
     return alt.Color(
         "group:N",

@@ -1,8 +1,5 @@
 """A whole study as one HTML file that needs nothing else, prints well, and names no account."""
 
-import io
-import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -64,15 +61,6 @@ def svg(chart: alt.TopLevelMixin) -> Markup:
     specification = chart.properties(width=_CHART_WIDTH).to_dict()
     drawn: str = vl_convert.vegalite_to_svg(specification, config=_CONFIG)
     return Markup(drawn)  # noqa: S704
-
-
-def tables_as_zip(tables: Mapping[str, pd.DataFrame]) -> bytes:
-    """The figures behind the charts, one CSV each."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, table in tables.items():
-            archive.writestr(f"{name}.csv", table.to_csv(index=False))
-    return buffer.getvalue()
 
 
 def _rows(table: pd.DataFrame) -> list[list[Any]]:

@@ -10,7 +10,7 @@ import orjson
 import pandas as pd
 
 from core.errors import InputError
-from core.evaluation.evaluate import tables
+from core.evaluation.evaluate import by_age_group, tables
 from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
 from core.evaluation.prevalence import PrevalenceSample, prevalence_sample
 from core.models.folder import COMPARISON_FILE, ModelInfo
@@ -26,6 +26,11 @@ ESTIMATES = {
     "raw": "Counted",
     "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
     "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
+}
+_SHORT_NAMES = {
+    "raw": "Counted",
+    "rogan_gladen": "Corrected (Rogan and Gladen)",
+    "expectation_maximisation": "Expectation maximisation",
 }
 _NOTES = {
     "rogan_gladen": "the one to report",
@@ -80,9 +85,19 @@ class Run:
         return {username: _PARTS[part] for part, usernames in split.items() for username in usernames}
 
     @cached_property
+    def is_new(self) -> "pd.Series[bool]":
+        """Of each account, whether the model neither learnt from it nor was chosen or tested by it."""
+        return ~self.predictions["username"].isin(list(self.parts))
+
+    @cached_property
     def histogram(self) -> pd.DataFrame:
         """Accounts by probability and labelled group."""
         return charts.histogram(self.predictions, self.cutoff)
+
+    @cached_property
+    def histogram_of_new(self) -> pd.DataFrame:
+        """The same of the accounts that are new to the model."""
+        return charts.histogram(self.predictions[self.is_new], self.cutoff)
 
     @cached_property
     def counted(self) -> Floats:
@@ -185,6 +200,24 @@ class RunAtThreshold:
             rows.append(_figures("Of the whole list: known ages as known, the others corrected", self.whole_list))
         return pd.DataFrame(rows, columns=_SHARE_COLUMNS)
 
+    def shares_chart(self) -> Chart | None:
+        """Every estimate of the share as a point with its interval; None where there are none."""
+        found = self.prevalence
+        if isinstance(found, str):
+            return None
+        estimates = {name: found[key] for key, name in _SHORT_NAMES.items()}
+        if self.whole_list is not None:
+            estimates["Of the whole list, corrected"] = self.whole_list
+        data = pd.DataFrame(
+            [
+                {"estimate": name} | {key: share[key] for key in ("value", "low", "high")}
+                for name, share in estimates.items()
+            ]
+        )
+        title = f"Share at least {self.cutoff:g}"
+        text = "; ".join(f"{name} {percent(share['value'], 1)}" for name, share in estimates.items())
+        return Chart(title, charts.estimates(data, title.lower()), f"{title} with 95 % intervals: {text}", data)
+
     @cached_property
     def whole_list(self) -> dict[str, Any] | None:
         """The share among all accounts with a known age or a probability; None where no age is known.
@@ -226,17 +259,23 @@ class RunAtThreshold:
         ]
         return pd.DataFrame(rows)
 
-    def distribution(self) -> Chart:
-        """Accounts by probability, with the threshold and the band."""
-        counts = self.run.histogram
+    def distribution(self, everybody: bool = False) -> Chart:
+        """Accounts by probability, with the threshold and the band.
+
+        Args:
+            everybody: with the accounts that made the model, which it parts better than any others.
+        """
+        are_left_out = not everybody and not self.run.is_new.all() and bool(self.run.is_new.any())
+        counts = self.run.histogram_of_new if are_left_out else self.run.histogram
         band = (self.band.low, self.band.high) if self.band and self.band.low < self.band.high else None
         drawn = charts.probabilities(counts, self.cutoff, self.threshold, band)
-        probability = self.run.predictions["probability"].dropna()
+        shown = self.run.predictions[self.run.is_new] if are_left_out else self.run.predictions
+        probability = shown["probability"].dropna()
         at_least = int((probability >= self.threshold).sum())
-        text = f"All predicted accounts by probability of being at least {self.cutoff:g}; "
+        who = "accounts new to the model" if are_left_out else "all predicted accounts"
+        text = f"{who[:1].upper()}{who[1:]} by probability of being at least {self.cutoff:g}; "
         text += f"{at_least:,} of {len(probability):,} at or above the threshold {self.threshold:.2f}"
-        made = ", those that made the model among them" if self.run.parts else ""
-        return Chart(f"Probabilities of all predicted accounts{made}", drawn, text, counts)
+        return Chart(f"Probabilities of {who}", drawn, text, counts)
 
     def quality_charts(self) -> Iterator[Chart]:
         """Error rates by threshold, ROC, precision and recall, calibration; none where nothing is known."""
@@ -268,9 +307,10 @@ class RunAtThreshold:
         """Where the errors sit: by age and by number of posts; none where the run has no labels of its own."""
         if self.judged is None or self.judged.source != "run":
             return
-        found = tables(self.judged.table, self.threshold)
-        for key, title in (("by_age", "known age"), ("by_posts", "captions used")):
-            data = pd.DataFrame(found[key])
+        by_posts = tables(self.judged.table, self.threshold)["by_posts"]
+        by_age = by_age_group(self.judged.table, self.cutoff, self.threshold)
+        for rows, title in ((by_age, "known age"), (by_posts, "captions used")):
+            data = pd.DataFrame(rows)
             data = data[data["accounts"] >= _FEWEST_SHOWN].assign(group=data["group"].astype(str))
             if data.empty:
                 continue

@@ -31,7 +31,7 @@ def report(view: RunAtThreshold, counts: Counts, details: dict[str, Any], per_da
             _pairs(counts.outcomes, "outcome"),
         ),
         Section(f"Share at least {view.cutoff:g}", _share_in_words(view), view.shares),
-        _section(view.distribution()),
+        *(_section(chart) for chart in (view.shares_chart(), view.distribution()) if chart is not None),
     ]
     if view.judged is not None:
         sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))

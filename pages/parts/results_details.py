@@ -139,10 +139,10 @@ def as_parquet_file(table: pd.DataFrame) -> bytes:
 
 
 def figures_of(view: RunAtThreshold) -> bytes:
-    from core.reporting.html_report import tables_as_zip  # here, so that no page waits for the renderer of reports
+    from core.reporting.figures import figures_as_zip  # here, so that no page waits for the renderer of charts
 
-    drawn = [view.distribution(), *view.quality_charts(), *view.error_charts()]
-    return tables_as_zip({chart.title.lower().replace(" ", "_"): chart.data for chart in drawn})
+    drawn = [view.shares_chart(), view.distribution(), *view.quality_charts(), *view.error_charts()]
+    return figures_as_zip([chart for chart in drawn if chart is not None])
 
 
 def show_row_downloads(view: RunAtThreshold) -> None:
@@ -180,12 +180,12 @@ def show_downloads(view: RunAtThreshold, details: dict[str, Any]) -> None:
         show_row_downloads(view)
     with st.container(horizontal=True):
         st.download_button(
-            "Download the charts' figures",
+            "Download figures",
             data=acting(Action.DOWNLOAD_FIGURES, f"figures of {name}", lambda: figures_of(view)),
             file_name=f"figures-{name}.zip",
             mime="application/zip",
             icon=":material/bar_chart:",
-            help="A CSV for each chart. A chart's own menu saves it as an image.",
+            help="Each chart as SVG and PNG at the width of a journal's column, and its data as CSV.",
             on_click="ignore",
         )
         st.download_button(

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from core.reporting import charts
+from core.reporting.figures import as_svg
 
 MONTHS = pd.DataFrame({"month": pd.to_datetime(["2026-09-01", "2026-11-01"]), "posts": [2, 3]})
 PREDICTIONS = pd.DataFrame({"probability": [0.1, 0.5, 0.9], "age": [16, 30, None]})
@@ -29,3 +30,17 @@ def test_bars_are_labelled_by_what_they_are(unit: str, bars: str, shown: str) ->
     assert x["timeUnit"] == bars
     assert x["axis"]["tickCount"] == {"interval": unit, "step": 1}
     assert shown in x["axis"]["labelExpr"]
+
+
+def test_the_axis_of_a_histogram_ends_above_its_highest_bar() -> None:
+    counts = charts.histogram(pd.DataFrame({"probability": [0.9] * 300, "age": [16.0] * 100 + [None] * 200}), 21)
+    assert charts.probabilities(counts, 21, 0.5).to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"][1] > 300
+
+
+def test_a_withheld_estimate_is_named_and_has_no_point() -> None:
+    table = pd.DataFrame(
+        {"estimate": ["Counted", "Corrected"], "value": [0.6, None], "low": [0.5, None], "high": [0.7, None]}
+    )
+    picture = as_svg(charts.estimates(table, "share at least 21"))
+    assert "Corrected" in picture and picture.count("withheld") >= 1
+    assert "withheld" not in as_svg(charts.estimates(table[:1], "share at least 21"))

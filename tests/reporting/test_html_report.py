@@ -1,13 +1,11 @@
 """The report: complete in itself, safe, and with the figures that were given."""
 
-import io
 import re
-import zipfile
 
 import pandas as pd
 
 from core.reporting import charts
-from core.reporting.html_report import Section, html_report, tables_as_zip
+from core.reporting.html_report import Section, html_report
 
 COUNTS = charts.histogram(pd.DataFrame({"probability": [0.1, 0.9, 0.9], "age": [15, 30, None]}), 21)
 
@@ -37,9 +35,3 @@ def test_tables_and_text_are_there() -> None:
     page = html_report("A study", [Section("Share", ["An estimate."], table)])
     assert "<p>An estimate.</p>" in page
     assert "<td>62 %</td>" in page and "<td>–</td>" in page
-
-
-def test_the_figures_behind_the_charts_are_csv() -> None:
-    with zipfile.ZipFile(io.BytesIO(tables_as_zip({"probabilities": COUNTS}))) as archive:
-        back = pd.read_csv(archive.open("probabilities.csv"))
-    assert back["size"].sum() == 3 and list(back.columns) == list(COUNTS.columns)

@@ -150,7 +150,7 @@ def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> 
     days = pd.DataFrame({"day": pd.to_datetime(["2026-03-01", "2026-11-02"]), "accounts": [3, 4]})
     page = report(view, COUNTS, details, days)
     assert "user_" not in page and "known_" not in page
-    assert page.count("<svg") == 7
+    assert page.count("<svg") == 8
     for expected in (
         view.shares["share"].iloc[1],
         view.errors["in error"].iloc[0],
@@ -161,3 +161,25 @@ def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> 
         "Lang",
     ):
         assert expected in page
+
+
+def test_the_histogram_shows_accounts_new_to_the_model_unless_asked_for_all(view: RunAtThreshold) -> None:
+    assert view.run.model is not None
+    model = replace(view.run.model, training={"split": {"train": [f"user_{at}" for at in range(80)]}})
+    known = replace(view, run=replace(view.run, model=model))
+    assert known.distribution().data["size"].sum() == 299 - 80
+    assert known.distribution(everybody=True).data["size"].sum() == 299
+    assert "new to the model" in known.distribution().title
+
+
+def test_ages_are_grouped_and_no_group_lies_on_both_sides_of_the_cutoff(view: RunAtThreshold) -> None:
+    by_age = next(chart for chart in view.error_charts() if "age" in chart.title).data
+    assert by_age["group"].tolist() == ["13 to 15", "16 to 17", "18 to 20", "21 to 24", "30 to 39", "40 to 49"]
+    assert ((by_age["at_least"] == 0) | (by_age["at_least"] == by_age["accounts"])).all()
+
+
+def test_every_estimate_of_the_share_is_in_one_picture(view: RunAtThreshold) -> None:
+    chart = view.shares_chart()
+    assert chart is not None
+    assert chart.data["estimate"].tolist()[:2] == ["Counted", "Corrected (Rogan and Gladen)"]
+    assert (chart.data["low"] <= chart.data["value"]).all() and (chart.data["value"] <= chart.data["high"]).all()
