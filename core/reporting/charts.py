@@ -13,7 +13,7 @@ import pandas as pd
 
 ACCENT = "#0D9488"  # strong enough on white and on the dark theme
 BELOW, AT_LEAST, UNKNOWN = "#E69F00", "#0072B2", "#8A9499"
-NO_LABEL = "#CFD6D9"  # lighter than the others, also where a figure is printed in grey
+NO_LABEL = "#AEB9BE"  # lighter than the others, also where a figure is printed in grey
 OUTCOME_COLORS = {
     "collected": ACCENT,
     "partial": "#56B4E9",
@@ -323,7 +323,9 @@ def estimates(table: pd.DataFrame, title: str) -> alt.LayerChart:
         *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high")),
     ]
     base = alt.Chart(known).encode(y=row, tooltip=tooltip)
-    bars = base.mark_rule(color=ACCENT, strokeWidth=3).encode(x=_x("low", title).axis(format=".0%"), x2="high:Q")
+    bars = base.mark_rule(color=ACCENT, strokeWidth=3).encode(
+        x=_x("low", title).axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1]), x2="high:Q"
+    )
     dots = base.mark_circle(color=ACCENT, size=110, opacity=1).encode(x="value:Q")
     words = (
         alt.Chart(withheld)

@@ -49,9 +49,7 @@ def as_svg(chart: alt.TopLevelMixin, width_mm: float = COLUMN_MM) -> str:
 
 def as_png(chart: alt.TopLevelMixin, width_mm: float = COLUMN_MM) -> bytes:
     """A chart as PNG of 300 dots an inch, ``width_mm`` across."""
-    return bytes(
-        vl_convert.vegalite_to_png(_sized(chart, width_mm), config=_CONFIG, scale=DOTS_PER_INCH / 72, ppi=DOTS_PER_INCH)
-    )
+    return bytes(vl_convert.vegalite_to_png(_sized(chart, width_mm), config=_CONFIG, ppi=DOTS_PER_INCH))
 
 
 def figures_as_zip(charts: Iterable[Drawn]) -> bytes:

@@ -7,7 +7,7 @@ import zipfile
 import pandas as pd
 
 from core.reporting import charts
-from core.reporting.figures import COLUMN_MM, as_svg, figures_as_zip, file_name
+from core.reporting.figures import COLUMN_MM, as_png, as_svg, figures_as_zip, file_name
 from core.reporting.run_results import Chart
 
 COUNTS = charts.histogram(pd.DataFrame({"probability": [0.1, 0.9, 0.9], "age": [15, 30, None]}), 21)
@@ -17,6 +17,11 @@ CHART = Chart("Probabilities of all, those that made it among them", charts.prob
 def test_a_figure_is_as_wide_as_a_column_with_its_axes() -> None:
     width = float(re.search(r'<svg[^>]* width="([0-9.]+)', as_svg(CHART.drawn))[1])  # type: ignore[index]
     assert abs(width - COLUMN_MM * 72 / 25.4) < 2
+
+
+def test_a_picture_has_300_dots_an_inch() -> None:
+    across = int.from_bytes(as_png(CHART.drawn)[16:20], "big")
+    assert abs(across - COLUMN_MM / 25.4 * 300) < 5
 
 
 def test_each_chart_is_there_as_pictures_and_as_data() -> None:
