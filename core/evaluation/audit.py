@@ -17,7 +17,7 @@ import pandas as pd
 from core.errors import InputError
 from core.evaluation.arguments import AuditSampleArguments
 from core.evaluation.evaluate import read_predictions
-from core.statistics.audit import STRATA, Places, allocation, bounded_share, strata_by_probability
+from core.statistics.audit import STRATA, AuditPopulation, Places, allocation, bounded_share, strata_by_probability
 from core.statistics.calibration import Floats
 from core.storage.age_answers import AgeAnswer
 from core.storage.audit_file import (
@@ -109,7 +109,7 @@ def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float) -> dict[str
     if np.isnan(told).all():
         raise InputError("The audit sample tells the age of no account yet. Fill in the column age, then ask again.")
     probability = table["probability"].to_numpy(dtype=float)
-    found = bounded_share(told, places, probability, _strata(table, sample.draw))
+    found = bounded_share(told, places, AuditPopulation(probability, _strata(table, sample.draw)))
     counts = _counts(names, answers, told, sample)
     return {
         **{key: value for key, value in asdict(found).items() if key != "worth"},
