@@ -23,17 +23,19 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.encoder.tokenization import tokenize
 from core.encoder.user_encoder import UserEncoder
 from core.encoder.vector_cache import VectorCache, Vectors
 from core.jobs.progress import Progress
 from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.combined import MAX_SEQ_LEN, CombinedPredictor
-from core.models.folder import ModelSettings
 from core.models.predictor import EncoderPredictor, Predictor
+from core.models.settings import ModelSettings
 from core.statistics.calibration import expected_calibration_error
-from core.statistics.metrics import Estimate, metrics
+from core.statistics.estimate import Estimate
+from core.statistics.metrics import metrics
 from core.training.finetune import Examples, Recipe, finetune
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
 

@@ -51,7 +51,8 @@ from bench.predict import (
 )
 from core.encoder.age_classifier import CLS_LAYERS
 from core.encoder.engines import Engine, examples
-from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_tokenizer
 from core.encoder.tokenization import Pack
 from core.encoder.user_encoder import UserEncoder
 from core.models.loading import load_predictor

@@ -23,7 +23,7 @@ import pandas as pd
 from bench.accuracy import spread
 from core.evaluation.prevalence import CORRECTED, PrevalenceSample
 from core.models.baselines import TfidfPredictor
-from core.models.folder import ModelSettings
+from core.models.settings import ModelSettings
 from core.statistics.drift import Described, Profile, as_json, compare_described, describe, training_profile
 from core.statistics.prevalence import LabelledProbabilities
 

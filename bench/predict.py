@@ -38,14 +38,18 @@ from sklearn.metrics import roc_auc_score
 
 from bench.made_users import made_users
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.pretrained import OFFLINE_ENCODER, load_config, load_encoder, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_config, load_encoder, load_tokenizer
 from core.encoder.tokenization import tokenize
 from core.encoder.weights import load_weights, read_weights
 from core.jobs.progress import no_progress
-from core.models.folder import TRAINING_FILE, ModelSettings
+from core.models.folder import TRAINING_FILE
 from core.models.loading import load_predictor
 from core.models.predictor import EncoderPredictor
+from core.models.settings import ModelSettings
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
+from core.utils.records import write_record
+from tests.made_model import training_record
 
 Captions = Sequence[Sequence[str]]
 Floats = npt.NDArray[np.float64]
@@ -187,7 +191,7 @@ def make_model(folder: Path, encoder: str, known: tuple[Captions, npt.NDArray[np
         settings, auc_losses={"bfloat16": 0.0, "int8": 0.0}
     )  # what it loses is what this bench measures
     predictor.save(folder)
-    (folder / TRAINING_FILE).write_text("{}")
+    write_record(folder / TRAINING_FILE, training_record())
     bert.save_pretrained(folder / "encoder")
     tokenizer.save_pretrained(folder / "encoder")
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from bench.predict import MAX_SEQ_LEN
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.encoder.tokenization import tokenize
 from core.encoder.user_encoder import UserEncoder
 from core.settings import Settings

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from core.encoder.pretrained import OFFLINE_ENCODER
+from core.encoder.names import OFFLINE_ENCODER
 from core.maintenance.sample import load_sample
 from core.settings import PROJECT_DIR, Settings
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, start_dashboard, stop_dashboard

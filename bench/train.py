@@ -27,8 +27,9 @@ import torch
 from bench.made_users import made_users
 from bench.predict import MAX_SEQ_LEN, make_encoder, peak_memory
 from core.encoder.age_classifier import AgeClassifier
+from core.encoder.names import OFFLINE_ENCODER
 from core.encoder.precision import Precision
-from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.encoder.pretrained import load_tokenizer
 from core.encoder.tokenization import tokenize
 from core.encoder.user_encoder import UserEncoder
 from core.encoder.vector_cache import VectorCache
@@ -76,7 +77,7 @@ def ours(precision: Precision) -> Callable[[Captions, str, Path], float]:
             learn = _examples(tokenizer, users)
             read = time.perf_counter() - started
             history = finetune(model, learn, warm, replace(RECIPE, seed=1), folder / "checkpoints", progress)
-        return read + float(history.epochs[0]["seconds"])
+        return read + float(history.epochs[0].seconds)
 
     return run
 

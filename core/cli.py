@@ -154,16 +154,12 @@ def start_dashboard(context: typer.Context) -> None:
 
 def _model_sentence(folder: Path) -> str:
     """Where a new model is, and what it is worth on accounts it has not seen."""
-    from core.models.card import estimate_in_words
     from core.models.folder import CARD_FILE, read_model_info
 
     training = read_model_info(folder).training
-    part = "test" if training["test"] else "validation"
-    found = ", ".join(
-        f"{estimate_in_words(figures['auc'])} at {cutoff} years" for cutoff, figures in training[part].items()
-    )
-    accounts = len(training["split"][part])
-    return f"The model is in {folder}. AUC on {accounts} {part} accounts: {found}. Its card: {folder / CARD_FILE}"
+    found = ", ".join(f"{figures['auc'].in_words()} at {cutoff} years" for cutoff, figures in training.figures.items())
+    accounts = f"{training.measured_accounts} {training.measured_on} accounts"
+    return f"The model is in {folder}. AUC on {accounts}: {found}. Its card: {folder / CARD_FILE}"
 
 
 def _say(message: object) -> None:

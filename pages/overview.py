@@ -10,7 +10,8 @@ from core.jobs.job import active_jobs
 from core.models.folder import ModelInfo, list_models, model_name
 from core.privacy.roles import Action
 from core.settings import get_settings
-from core.utils.formatting import count, day, moment, number, percent, plain
+from core.statistics.estimate import Estimate
+from core.utils.formatting import count, day, moment, number, percent, percent_interval, plain
 from pages.parts.components import in_frame
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, may
@@ -126,7 +127,6 @@ def figures_of(
 
 def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
     """The share that the latest predictions tell, and how good their model is."""
-    from core.reporting.run_results import interval
     from core.statistics.metrics import share_interval  # here, so that the first page of all need not wait for scipy
 
     name = model_name(Path(str(latest["model"])))
@@ -145,7 +145,7 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
             st.metric(
                 f"Share at least {cutoff:g}, counted",
                 percent(at_least / counted if counted else None),
-                delta="no estimate of the share" if withheld else f"{interval(low, high)} for sampling alone",
+                delta="no estimate of the share" if withheld else f"{percent_interval(low, high)} for sampling alone",
                 delta_color="off",
                 delta_arrow="off",
             )
@@ -154,7 +154,7 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
             st.metric(
                 "Corrected for the model's errors",
                 percent(corrected["value"]) if is_known else "–",
-                delta=interval(corrected["low"], corrected["high"])
+                delta=percent_interval(corrected["low"], corrected["high"])
                 if is_known
                 else "withheld"
                 if withheld
@@ -166,8 +166,8 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
             auc = quality(model, cutoff)
             st.metric(
                 "Model, AUC",
-                number(auc["value"], 2) if auc else "–",
-                delta=f"{number(auc['low'], 2)} to {number(auc['high'], 2)}" if auc else "not known",
+                number(auc.value, 2) if auc else "–",
+                delta=f"{number(auc.low, 2)} to {number(auc.high, 2)}" if auc else "not known",
                 delta_color="off",
                 delta_arrow="off",
                 help="On accounts that it did not learn from.",
@@ -176,11 +176,9 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
         st.page_link("pages/results.py", label="See the results", icon=":material/arrow_forward:")
 
 
-def quality(model: ModelInfo | None, cutoff: float) -> dict[str, float | None] | None:
+def quality(model: ModelInfo | None, cutoff: float) -> Estimate | None:
     """The AUC that a model's record holds: of its test where there was one, else of its validation."""
-    measured = (model.training.get("test") or model.training.get("validation") or {}) if model else {}
-    figures: dict[str, float | None] | None = measured.get(f"{cutoff:g}", {}).get("auc")
-    return figures
+    return model.training.figures.get(f"{cutoff:g}", {}).get("auc") if model else None
 
 
 @st.fragment(run_every=LIVE_S)

@@ -19,8 +19,9 @@ from core.reporting import charts
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Chart, Run, RunAtThreshold, baselines
 from core.settings import get_settings
-from core.statistics.metrics import Estimate, accuracy_interval, compare_predictions, metrics, share_interval
-from core.utils.formatting import count, moment, number, percent, plain
+from core.statistics.estimate import Estimate
+from core.statistics.metrics import accuracy_interval, compare_predictions, metrics, share_interval
+from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
 from pages.parts.components import clicked_row, empty_state, in_frame, table_key
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
@@ -92,20 +93,6 @@ def measured(labelled: pd.DataFrame) -> dict[str, Estimate]:
     return metrics(*arrays(labelled.assign(prediction=float("nan"))))
 
 
-def in_words(estimate: Estimate, digits: int = 2) -> str:
-    """A figure with its interval, as ``0.94 (0.92 to 0.96)``."""
-    if estimate.value is None:
-        return "–"
-    if estimate.low is None:
-        return f"{estimate.value:.{digits}f}"
-    return f"{estimate.value:.{digits}f} ({number(estimate.low, digits)} to {number(estimate.high, digits)})"
-
-
-def share_in_words(value: float | None, low: float | None, high: float | None) -> str:
-    """``62 % (54 to 69 %)``."""
-    return "–" if value is None or low is None else f"{percent(value)} ({number(100 * low)} to {percent(high)})"
-
-
 def draw(chart: Chart) -> None:
     with st.container(border=True):
         st.markdown(f"**{chart.title}**")
@@ -120,7 +107,7 @@ def show_figures(view: RunAtThreshold) -> None:
     with st.grid(4):
         st.metric(
             f"Share at least {view.cutoff:g}, counted",
-            share_in_words(at_least / predicted if predicted else None, low, high),
+            percent_with_interval(at_least / predicted if predicted else None, low, high, 0),
             border=True,
             delta="no estimate of the share" if view.withheld else None,
             delta_color="off",
@@ -131,7 +118,7 @@ def show_figures(view: RunAtThreshold) -> None:
         corrected = None if isinstance(found, str) else found["rogan_gladen"]
         st.metric(
             "Corrected for the model's errors",
-            share_in_words(corrected["value"], corrected["low"], corrected["high"]) if corrected else "–",
+            percent_with_interval(corrected["value"], corrected["low"], corrected["high"], 0) if corrected else "–",
             border=True,
             help=found
             if isinstance(found, str)
@@ -142,7 +129,7 @@ def show_figures(view: RunAtThreshold) -> None:
             percent(view.counted_uncertain / predicted) if view.band and predicted else "–",
             border=True,
             help=f"Between {view.band.low:.2f} and {view.band.high:.2f}. Outside of it "
-            f"{share_in_words(view.band.accuracy, view.band.accuracy_low, view.band.accuracy_high)} "
+            f"{percent_with_interval(view.band.accuracy, view.band.accuracy_low, view.band.accuracy_high, 0)} "
             f"of the labelled accounts are right; only {number(len(view.judged.table))} tell, so the band can jump."
             if view.band and view.judged
             else "No band reaches the accuracy that is asked for, or no labelled account can tell.",
@@ -152,7 +139,7 @@ def show_figures(view: RunAtThreshold) -> None:
         accounts = 0 if view.judged is None else len(view.judged.table)
         st.metric(
             "Accuracy",
-            share_in_words(hits / accounts if accounts else None, *accuracy_interval(hits, accounts)),
+            percent_with_interval(hits / accounts if accounts else None, *accuracy_interval(hits, accounts), 0),
             border=True,
             help=f"{number(hits)} of {number(accounts)} right. {view.judged.basis}"
             if view.judged
@@ -193,11 +180,11 @@ def show_quality(view: RunAtThreshold, judged: HoldoutSet) -> None:
     st.caption(f"{plain(judged.basis)} Intervals are 95 %.")
     figures = measured(judged.table)
     with st.grid(4):
-        st.metric("AUC", in_words(figures["auc"]), border=True)
-        st.metric("Average precision", in_words(figures["average_precision"]), border=True)
+        st.metric("AUC", figures["auc"].in_words(2), border=True)
+        st.metric("Average precision", figures["average_precision"].in_words(2), border=True)
         st.metric(
             "Calibration error",
-            in_words(figures["calibration_error"]),
+            figures["calibration_error"].in_words(2),
             border=True,
             help=plain(figures["calibration_error"].note or ""),
         )
@@ -400,7 +387,7 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
             help="Accounts too near to the threshold for this accuracy are called uncertain.",
             width=360,
         )
-    made_at = str(model.training.get("created_at")) if model else "gone"
+    made_at = str(model.training.created_at) if model else "gone"
     details = orjson.loads(about["details"] or "{}")
     view = RunAtThreshold(read_run(run, store.version, cutoff, model, made_at, details), threshold, wanted)
     show_figures(view)

@@ -7,14 +7,16 @@ import pandas as pd
 import streamlit as st
 
 from core.encoder.devices import devices
-from core.encoder.pretrained import DEFAULT_ENCODER, OFFLINE_ENCODER, available_encoders, preferred_encoder
+from core.encoder.names import DEFAULT_ENCODER, OFFLINE_ENCODER
+from core.encoder.pretrained import available_encoders, preferred_encoder
 from core.errors import InputError
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.models.folder import CARD_FILE, ModelInfo, list_models
-from core.models.method_names import NAMES
+from core.models.method_names import NAMES, method_name
 from core.privacy.roles import Action
 from core.reporting import charts
 from core.settings import get_settings
+from core.statistics.estimate import Estimate
 from core.statistics.prevalence import FEWEST_PER_CLASS
 from core.storage.user_lists import UserList, available_name, read_labels, write_user_list
 from core.training.arguments import TrainArguments
@@ -277,21 +279,14 @@ def ready(made: list[ModelInfo]) -> str:
     if len(made) > 1:
         return f"The {number(len(made))} models that were compared are ready; the table shows what each is worth."
     [model] = made
-    figures = next(iter(measured_on(model)[1].values()))
-    return f"Model {plain(model.name)} is ready: right on {right(model, figures)} accounts."
+    accuracy = next(iter(model.training.figures.values()))["accuracy"]
+    return f"Model {plain(model.name)} is ready: right on {right(model, accuracy)} accounts."
 
 
-def measured_on(model: ModelInfo) -> tuple[str, dict[str, Any]]:
-    """The part of the split that a model was measured on, and its figures there by cutoff."""
-    part = "test" if model.training["test"] else "validation"
-    return part, model.training[part]
-
-
-def right(model: ModelInfo, figures: dict[str, Any]) -> str:
+def right(model: ModelInfo, accuracy: Estimate) -> str:
     """On how many accounts a model was right: ``6 of 7 test``."""
-    part, _ = measured_on(model)
-    accounts = len(model.training["split"][part])
-    return f"{number((figures['accuracy']['value'] or 0) * accounts)} of {number(accounts)} {part}"
+    accounts = model.training.measured_accounts
+    return f"{number((accuracy.value or 0) * accounts)} of {number(accounts)} {model.training.measured_on}"
 
 
 def curves(job: Job) -> None:
@@ -322,24 +317,19 @@ def model_rows(models: list[ModelInfo]) -> pd.DataFrame:
         [
             {
                 "model": model.name,
-                "method": NAMES.get(model.training["method"], model.training["method"]),
+                "method": method_name(model.training.method),
                 "cutoff": float(cutoff),
-                "right on": right(model, figures),
-                "AUC": with_interval(figures["auc"]),
-                "accuracy": with_interval(figures["accuracy"]),
-                "calibration error": with_interval(figures["calibration_error"]),
-                "learnt from": len(model.training["split"]["train"]),
+                "right on": right(model, figures["accuracy"]),
+                "AUC": figures["auc"].in_words(),
+                "accuracy": figures["accuracy"].in_words(),
+                "calibration error": figures["calibration_error"].in_words(),
+                "learnt from": len(model.training.split["train"]),
                 "encoder": model.settings.encoder,
             }
             for model in models
-            for cutoff, figures in measured_on(model)[1].items()
+            for cutoff, figures in model.training.figures.items()
         ]
     )
-
-
-def with_interval(figure: dict[str, float | None]) -> str:
-    """A figure of ``training.json`` as ``0.940 (0.920 to 0.960)``."""
-    return f"{number(figure['value'], 3)} ({number(figure['low'], 3)} to {number(figure['high'], 3)})"
 
 
 def prepare(is_active: bool) -> None:

@@ -8,15 +8,16 @@ from typing import Any
 
 import orjson
 
-from core.models.folder import ModelSettings
+from core.models.folder import TRAINING_FILE
+from core.models.settings import ModelSettings
 from core.settings import SAMPLE_DIR
-from core.statistics.names import METRICS
 from core.storage.predictions_file import as_csv, prediction
 from core.storage.user_lists import read_labels
 from core.utils.io import write_atomically, write_json
+from core.utils.records import write_record
+from tests.made_model import training_record
 
 RUNS = 2
-ESTIMATE = {"value": 0.9, "low": 0.8, "high": 0.95, "note": None}
 
 
 def add_model(folder: Path, settings: ModelSettings | None = None) -> None:
@@ -29,7 +30,7 @@ def add_model(folder: Path, settings: ModelSettings | None = None) -> None:
     if not (folder / "config.json").is_file():
         write_json(folder / "config.json", {"agescope": settings.as_dict()})
     write_atomically(folder / "README.md", "# Who is at least 21?\n")
-    write_json(folder / "training.json", _training(settings, seen))
+    write_record(folder / TRAINING_FILE, training_record({"train": seen[:8], "validation": seen[8:]}, settings))
 
 
 def add_predictions(data_dir: Path, model: Path) -> None:
@@ -80,21 +81,3 @@ def add_running_job(data_dir: Path, kind: str, progress: dict[str, Any]) -> Path
 
 def _probability(rng: random.Random, age: float) -> float:
     return 1 / (1 + math.exp(-rng.gauss(1.4 if age >= 21 else -1.4, 1.3)))
-
-
-def _training(settings: ModelSettings, seen: list[str]) -> dict[str, Any]:
-    return {
-        "created_at": "2026-11-01T10:00:00Z",
-        "method": "finetuned",
-        "split": {"train": seen[:8], "validation": seen[8:], "test": []},
-        "arguments": {"recipe": "published"},
-        "settings": settings.as_dict(),
-        "labels": {"usable": 10, "at_least": {"21": 5}, "problems": []},
-        "validation": {"21": dict.fromkeys(METRICS, ESTIMATE)},
-        "test": None,
-        "epochs": [],
-        "best_epoch": 1,
-        "seconds": 60.0,
-        "stopped": False,
-        "versions": {"agescope": "0"},
-    }

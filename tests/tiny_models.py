@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertModel
 
-from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_tokenizer
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
 

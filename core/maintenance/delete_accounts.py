@@ -45,7 +45,7 @@ def forget(usernames: Iterable[str], settings: Settings) -> list[str]:
         gone = _keep_lines(path, lambda line: canonical_username(str(_read(line).get("username", ""))) not in names)
         removed.append(f"{gone} entries of the job {path.parent.name} were removed." if gone else "")
     for model in list_models(settings.models_dir):
-        learnt = names & {name for part in model.training.get("split", {}).values() for name in part}
+        learnt = names & model.training.known_accounts
         if learnt:
             removed.append(
                 f"The model {model.folder.name} was made with {len(learnt)} of these accounts and cannot unlearn: "

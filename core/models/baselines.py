@@ -17,8 +17,9 @@ from sklearn.linear_model import LogisticRegression
 
 from core.encoder.weights import read_weights, write_weights
 from core.errors import InputError
-from core.models.folder import ModelSettings, write_config
+from core.models.folder import write_config
 from core.models.predictor import finished_probabilities
+from core.models.settings import ModelSettings
 from core.utils.io import write_json
 
 Floats = npt.NDArray[np.float64]

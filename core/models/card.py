@@ -1,9 +1,9 @@
 """The model card: a README written from what happened while the model was made."""
 
-from typing import Any
-
-from core.models.folder import MAX_AUC_LOSS
-from core.models.method_names import NAMES
+from core.models.method_names import method_name
+from core.models.settings import MAX_AUC_LOSS, ModelSettings
+from core.models.training_record import TrainingRecord
+from core.utils.formatting import with_interval
 
 _SHOWN = {
     "accuracy": "Accuracy",
@@ -45,86 +45,86 @@ _FINE_TUNING = (
 )  # fmt: skip
 
 
-def model_card(record: dict[str, Any]) -> str:
+def model_card(record: TrainingRecord) -> str:
     """The card of a model.
 
     Args:
-        record: the content of ``training.json``.
+        record: how it was made.
     """
-    part = "test" if record["test"] else "validation"
     parts = [
         _head(record),
         _data(record),
-        _figures(record, part),
-        _calibration(record, part),
+        _figures(record),
+        _calibration(record),
         _use(),
         _settings(record),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _head(record: dict[str, Any]) -> str:
-    settings = record["settings"]
-    cutoffs = " and ".join(f"{cutoff:g}" for cutoff in settings["age_cutoffs"])
+def _head(record: TrainingRecord) -> str:
+    cutoffs = " and ".join(f"{cutoff:g}" for cutoff in record.settings.age_cutoffs)
     text = (
         f"# Who is at least {cutoffs}?\n\n"
         f"A model that estimates from an account's public captions whether its owner is at least {cutoffs} years old, "
-        f"made with AgeScope {record['versions']['agescope']} on {record['created_at'][:10]} by the method "
-        f"*{NAMES[record['method']]}*.\n\n" + method_in_words(record)
+        f"made with AgeScope {record.versions['agescope']} on {record.created_at:%Y-%m-%d} by the method "
+        f"*{method_name(record.method)}*.\n\n" + method_in_words(record.method, record.settings)
     )
-    if record["stopped"]:
+    if record.stopped:
         text += "\n\n**Training was stopped before its end**; this is the best epoch until then."
     return text
 
 
-def method_in_words(record: dict[str, Any]) -> str:
-    """What a model is, in a sentence or two, from its ``training.json``."""
-    return _METHODS[record["method"]].format(**record["settings"])
+def method_in_words(method: str, settings: ModelSettings) -> str:
+    """What a model is, in a sentence or two."""
+    if method not in _METHODS:
+        return f"It was made by the method {method}, which a later version of AgeScope knows."
+    return _METHODS[method].format(**settings.as_dict())
 
 
-def _data(record: dict[str, Any]) -> str:
-    labels, split = record["labels"], record["split"]
-    shares = ", ".join(f"{count} of them at least {cutoff}" for cutoff, count in labels["at_least"].items())
+def _data(record: TrainingRecord) -> str:
+    labels, split = record.labels, record.split
+    shares = ", ".join(f"{count} of them at least {cutoff}" for cutoff, count in labels.at_least.items())
     apart = (
         "accounts with largely the same texts are in one part only"
-        if not record["twins_apart"]
-        else f"**{record['twins_apart']} groups of accounts with largely the same texts are in more than one part**"
+        if not record.twins_apart
+        else f"**{record.twins_apart} groups of accounts with largely the same texts are in more than one part**"
     )
     nothing = "for validation, by which this method chooses nothing unless asked to"
-    choice = "to choose the best epoch by" if record["epochs"] else nothing
+    choice = "to choose the best epoch by" if record.epochs else nothing
     lines = [
         "## Data",
-        f"{labels['usable']} labelled accounts with captions, {shares}. {len(split['train'])} to train on, "
+        f"{labels.usable} labelled accounts with captions, {shares}. {len(split['train'])} to train on, "
         f"{len(split['validation'])} {choice}, {len(split['test'])} to test with; no account is in two parts, and "
         f"{apart}.",
     ]
-    if labels["problems"]:
-        lines.append("\n".join(f"- {problem}" for problem in labels["problems"]))
+    if labels.problems:
+        lines.append("\n".join(f"- {problem}" for problem in labels.problems))
     return "\n\n".join(lines)
 
 
-def _figures(record: dict[str, Any], part: str) -> str:
+def _figures(record: TrainingRecord) -> str:
     note = {
         "test": "Measured once, on test accounts that played no part in training or choosing.",
         "validation": "Measured on the validation accounts, which may also have chosen; there was no test.",
-    }[part]
+    }[record.measured_on]
     tables = [f"## Figures\n\n{note} Intervals are 95 %, over accounts."]
-    for (cutoff, metrics), threshold in zip(record[part].items(), record["settings"]["thresholds"], strict=True):
-        rows = "\n".join(f"| {name} | {estimate_in_words(metrics[key])} |" for key, name in _SHOWN.items())
+    for (cutoff, metrics), threshold in zip(record.figures.items(), record.settings.thresholds, strict=True):
+        rows = "\n".join(f"| {name} | {metrics[key].in_words()} |" for key, name in _SHOWN.items())
         said = f"At least {cutoff}, said from a probability of {threshold:.3g} on:"
         tables.append(f"{said}\n\n| | |\n|---|---|\n{rows}")
     return "\n\n".join(tables)
 
 
-def _calibration(record: dict[str, Any], part: str) -> str:
+def _calibration(record: TrainingRecord) -> str:
     """What was said against what was so, in groups of accounts of rising probability."""
-    tables = [f"## Calibration\n\nWhat was said of the {part} accounts, and what was so, in groups of equal size."]
-    for cutoff, rows in record["calibration"].items():
+    said = f"What was said of the {record.measured_on} accounts, and what was so, in groups of equal size."
+    tables = [f"## Calibration\n\n{said}"]
+    for cutoff, rows in record.calibration.items():
         lines = [f"At least {cutoff}:", "", "| accounts | mean probability | share that is | |", "|---|---|---|---|"]
         for row in rows:
-            interval = f"{row['share']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
-            bar = "█" * round(20 * row["share"])
-            lines.append(f"| {row['accounts']} | {row['probability']:.2f} | {interval} | {bar} |")
+            share = with_interval(row.share, row.low, row.high, 2)
+            lines.append(f"| {row.accounts} | {row.probability:.2f} | {share} | {'█' * round(20 * row.share)} |")
         tables.append("\n".join(lines))
     return "\n\n".join(tables)
 
@@ -139,38 +139,31 @@ def _use() -> str:
     )
 
 
-def _settings(record: dict[str, Any]) -> str:
-    hidden = _HIDDEN if record["method"] == "finetuned" else (*_HIDDEN, *_FINE_TUNING)
-    arguments = {name: record["settings"].get(name, value) for name, value in record["arguments"].items()}
+def _settings(record: TrainingRecord) -> str:
+    hidden = _HIDDEN if record.method == "finetuned" else (*_HIDDEN, *_FINE_TUNING)
+    settings = record.settings.as_dict()
+    arguments = {**record.arguments, **{name: value for name, value in settings.items() if name in record.arguments}}
     shown = {_IN_WORDS.get(name, name): value for name, value in arguments.items() if name not in hidden}
     rows = [f"| {name} | {_plain(value)} |" for name, value in shown.items()]
-    best = f"Epoch {record['best_epoch']} of {len(record['epochs'])} was kept. " if record["epochs"] else ""
-    packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    best = f"Epoch {record.best_epoch} of {len(record.epochs)} was kept. " if record.epochs else ""
+    packages = ", ".join(f"{name} {number}" for name, number in record.versions.items())
     table = "\n".join(rows)
     return (
-        f"## How it was made\n\n{best}It took {record['seconds']:.0f} s.\n\n| setting | value |\n|---|---|\n{table}"
+        f"## How it was made\n\n{best}It took {record.seconds:.0f} s.\n\n| setting | value |\n|---|---|\n{table}"
         f"{_auc_losses(record)}\n\nVersions: {packages}."
     )
 
 
-def _auc_losses(record: dict[str, Any]) -> str:
+def _auc_losses(record: TrainingRecord) -> str:
     """What computing in other numbers costs, where it was measured."""
-    losses = record["settings"]["auc_losses"]
+    losses = record.settings.auc_losses
     if not losses:
         return ""
     changes = ", ".join(f"{-loss:+.4f} in {numbers}" for numbers, loss in losses.items())
     return (
-        f"\n\nIt computes in {record['settings']['numbers']}. In other numbers, the AUC on the validation accounts "
+        f"\n\nIt computes in {record.settings.numbers}. In other numbers, the AUC on the validation accounts "
         f"changes: {changes}. `--precision fast` takes none that cost more than {MAX_AUC_LOSS:g}."
     )
-
-
-def estimate_in_words(figure: dict[str, Any]) -> str:
-    """``0.940 (0.919 to 0.958)`` of a metric as ``training.json`` holds it, or why there is none."""
-    if figure["value"] is None:
-        return f"– ({figure['note']})" if figure["note"] else "–"
-    interval = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"
-    return f"{figure['value']:.3f}{interval}"
 
 
 def _plain(value: object) -> str:

@@ -31,8 +31,9 @@ from core.encoder.vector_cache import VectorCache, Vectors
 from core.encoder.weights import load_weights, read_weights, write_weights
 from core.errors import InputError
 from core.jobs.progress import Progress
-from core.models.folder import ModelSettings, write_config
+from core.models.folder import write_config
 from core.models.predictor import calibrated
+from core.models.settings import ModelSettings
 from core.statistics.calibration import fit_platt
 from core.utils.io import write_json
 

@@ -1,24 +1,27 @@
 """A model as a folder: what is in it, how it is written, how it is found and loaded again.
 
-``config.json`` is the encoder's configuration with a part ``agescope``, the :class:`ModelSettings`:
+``config.json`` is the encoder's configuration with a part ``agescope``, the
+:class:`core.models.settings.ModelSettings`:
 so ``transformers`` can open the folder, and everything needed for a prediction is in it. The
 weights lie beside it, with the tokenizer, ``training.json``, ``validation.csv`` and a model card.
 """
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any
 
 import orjson
 
 from core import __version__
-from core.encoder.pretrained import DEFAULT_ENCODER
+from core.encoder.names import DEFAULT_ENCODER
 from core.errors import InputError
-from core.labelling.self_reports import mask_self_reports
+from core.models.settings import DEFAULT_CUTOFF, WEIGHT_SUFFIXES, ModelSettings
+from core.models.training_record import TrainingRecord
 from core.utils.io import write_json
+from core.utils.records import Record, read_record
 
 CONFIG_FILE = "config.json"
 COMPARISON_FILE = "comparison.json"
@@ -28,74 +31,13 @@ TEST_FILE = "test.csv"
 CARD_FILE = "README.md"
 CHECKPOINTS = ".training"
 
-DEFAULT_MAX_SEQ_LEN = 18
-DEFAULT_CUTOFF = 21.0
-MAX_AUC_LOSS = 0.002
-"""What a prediction in other numbers than the model's own may cost."""
-
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scikit-learn")
-WEIGHT_SUFFIXES = (".pth", ".safetensors")
-
-Kind = Literal["encoder", "majority", "tfidf", "combined"]
-T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class ModelSettings:
-    """What has to be known to use a model.
+class _Config(Record):
+    """What AgeScope reads of ``config.json``."""
 
-    Attributes:
-        encoder: the name or folder that it was trained from.
-        weights: name of the weights file.
-        max_seq_len: tokens of a caption, special ones included.
-        age_cutoffs: in years, rising; one probability each.
-        thresholds: from which probability on "at least" is predicted, one a cutoff.
-        max_posts: how many captions of an account are used at most; None for all.
-        kind: what computes the probabilities.
-        precision: at which it was trained, or, once loaded, at which it predicts: "exact" or "fast".
-        numbers: in which the encoder computes; see :data:`core.encoder.precision.DType`.
-        auc_losses: numbers -> what AUC it loses with these instead of its own, on its validation accounts.
-        calibrations: one a cutoff, as :class:`core.statistics.calibration.Calibration` writes itself; none leaves
-            the probabilities as they are.
-        mask_self_reports: what tells an age is taken out of every caption, in training and ever after.
-    """
-
-    encoder: str
-    weights: str
-    max_seq_len: int = DEFAULT_MAX_SEQ_LEN
-    age_cutoffs: tuple[float, ...] = (DEFAULT_CUTOFF,)
-    thresholds: tuple[float, ...] = (0.5,)
-    max_posts: int | None = None
-    kind: Kind = "encoder"
-    precision: Literal["exact", "fast"] = "exact"
-    numbers: Literal["float32", "bfloat16", "int8"] = "float32"
-    auc_losses: dict[str, float] = field(default_factory=dict)
-    calibrations: tuple[dict[str, Any], ...] = ()
-    mask_self_reports: bool = False
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Read what :meth:`as_dict` wrote."""
-        known = {field.name for field in fields(cls)}
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
-        }
-        return cls(**{key: value for key, value in values.items() if key in known})
-
-    def used(self, captions: Sequence[T]) -> list[T]:
-        """The captions that the model uses: all, or ``max_posts`` spread evenly over the account's time."""
-        if self.max_posts is None or len(captions) <= self.max_posts:
-            return [*captions]
-        step = len(captions) / self.max_posts
-        return [captions[int((number + 0.5) * step)] for number in range(self.max_posts)]
-
-    def as_read(self, captions: Sequence[str]) -> list[str]:
-        """``captions`` as the model reads them: whole, or without what tells an age."""
-        return [mask_self_reports(caption) for caption in captions] if self.mask_self_reports else [*captions]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return asdict(self)
+    agescope: ModelSettings
 
 
 @dataclass(frozen=True)
@@ -105,12 +47,12 @@ class ModelInfo:
     Attributes:
         folder: where it is.
         settings: how to use it.
-        training: the content of its ``training.json``.
+        training: how it was made.
     """
 
     folder: Path
     settings: ModelSettings
-    training: dict[str, Any]
+    training: TrainingRecord
 
     @property
     def name(self) -> str:
@@ -120,8 +62,8 @@ class ModelInfo:
     @property
     def made_from(self) -> set[str]:
         """The accounts that it learnt from, and those that chose its best epoch and threshold."""
-        split = self.training.get("split", {})
-        return {username for part in ("train", "validation") for username in split.get(part, [])}
+        split = self.training.split
+        return {username for part in ("train", "validation") for username in split.get(part, ())}
 
 
 def model_name(folder: Path) -> str:
@@ -145,7 +87,7 @@ def list_models(models_dir: Path) -> list[ModelInfo]:
             infos.append(read_model_info(folder))
         except InputError:
             continue
-    return sorted(infos, key=lambda info: str(info.training.get("created_at", "")), reverse=True)
+    return sorted(infos, key=lambda info: info.training.created_at.timestamp(), reverse=True)
 
 
 def read_model_info(folder: Path) -> ModelInfo:
@@ -154,13 +96,9 @@ def read_model_info(folder: Path) -> ModelInfo:
     Raises:
         InputError: it is no model folder, or damaged.
     """
-    try:
-        config = orjson.loads((folder / CONFIG_FILE).read_bytes())
-        settings = ModelSettings.from_dict(config["agescope"])
-        training = orjson.loads((folder / TRAINING_FILE).read_bytes())
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{folder} is not a model folder of AgeScope, or it is damaged. Train it again.") from error
-    return ModelInfo(folder, settings, training)
+    advice = f"{folder} is not a model folder of AgeScope, or it is damaged. Train it again."
+    settings = read_record(_Config, folder / CONFIG_FILE, advice).agescope
+    return ModelInfo(folder, settings, read_record(TrainingRecord, folder / TRAINING_FILE, advice))
 
 
 @dataclass(frozen=True)
@@ -210,16 +148,6 @@ def write_config(folder: Path, encoder_config: Any, settings: ModelSettings) -> 
 def versions() -> dict[str, str]:
     """Of AgeScope, Python and the packages that decide about a result."""
     return {"agescope": __version__, "python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
-
-
-def check_weights_name(name: str) -> None:
-    """Make sure that ``--finetuned-model-name`` is a file name of a known kind.
-
-    Raises:
-        InputError: it is not.
-    """
-    if Path(name).name != name or Path(name).suffix not in WEIGHT_SUFFIXES:
-        raise InputError(f"{name!r} cannot name the weights file: give a plain name ending in .pth or .safetensors.")
 
 
 def cutoff_index(settings: ModelSettings, age_cutoff: float | None) -> int:

@@ -18,8 +18,9 @@ from core.encoder.vector_cache import VectorCache
 from core.encoder.weights import load_weights, read_weights
 from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.combined import CombinedPredictor
-from core.models.folder import MAX_AUC_LOSS, ModelSettings, locate_model
+from core.models.folder import locate_model
 from core.models.predictor import EncoderPredictor, Predictor
+from core.models.settings import MAX_AUC_LOSS, ModelSettings
 from core.settings import get_settings
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from typing import Literal
 Method = Literal["majority", "tfidf", "frozen", "finetuned", "combined"]
 
 
-NAMES = {
+NAMES: dict[str, str] = {
     "majority": "majority",
     "tfidf": "TF-IDF",
     "frozen": "frozen encoder",
@@ -13,3 +13,8 @@ NAMES = {
     "combined": "best",
 }
 """Method as ``training.json`` has it -> what people read: the same on pages, in cards and on the command line."""
+
+
+def method_name(method: str) -> str:
+    """What people read for a method; of one that a later version has made, its own name."""
+    return NAMES.get(method, method)

@@ -13,7 +13,8 @@ from core.encoder.age_classifier import AgeClassifier, probabilities
 from core.encoder.user_encoder import UserEncoder
 from core.encoder.vector_cache import VectorCache, Vectors
 from core.encoder.weights import write_weights
-from core.models.folder import ModelSettings, write_config
+from core.models.folder import write_config
+from core.models.settings import ModelSettings
 from core.statistics.calibration import Calibration
 
 if TYPE_CHECKING:

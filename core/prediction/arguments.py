@@ -2,11 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import JsonValue
 
 from core.encoder.precision import Precision
 from core.errors import InputError
-from core.utils.options import DEVICES, CommandArguments, Option
+from core.utils.options import DEVICES, CommandArguments, Option, json_value
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,6 @@ class PredictArguments(CommandArguments):
         if self.precision not in ("exact", "fast"):
             raise InputError(f"--precision must be exact or fast, not {self.precision!r}.")
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, JsonValue]:
         """Ready for JSON."""
-        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        return {key: json_value(value) for key, value in asdict(self).items()}

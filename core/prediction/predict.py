@@ -225,8 +225,7 @@ def _model_folder(path: Path) -> Path | None:
 
 def _labelled_accounts(folder: Path | None) -> frozenset[str]:
     """The accounts that made or tested a model."""
-    split = read_model_info(folder).training.get("split", {}) if folder else {}
-    return frozenset(username for usernames in split.values() for username in usernames)
+    return frozenset(read_model_info(folder).training.known_accounts if folder else ())
 
 
 class Sample:

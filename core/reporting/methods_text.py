@@ -6,9 +6,9 @@ from core import __version__
 from core.evaluation.holdout import Source
 from core.models.card import method_in_words
 from core.models.folder import ModelInfo
-from core.reporting.run_results import RunAtThreshold, interval
+from core.reporting.run_results import RunAtThreshold
 from core.statistics.metrics import accuracy_interval, share_interval
-from core.utils.formatting import count, number, percent
+from core.utils.formatting import count, number, percent, percent_interval
 
 NO_ESTIMATE = (
     "This count is no estimate of the share, and no corrected share is given, since the model's errors on such "
@@ -38,13 +38,13 @@ def methods_section(view: RunAtThreshold) -> str:
 
 def _model(model: ModelInfo | None, cutoff: float) -> str:
     aim = f"Whether an account's owner is at least {cutoff:g} years old was estimated from its public captions"
-    if model is None or "method" not in model.training:
+    if model is None:
         return f"{aim} with AgeScope {__version__}."
-    split = model.training["split"]
-    method = method_in_words({**model.training, "settings": model.settings.as_dict()}).replace("`", "")
+    split, made_by = model.training.split, model.training.method
+    method = method_in_words(made_by, model.settings).replace("`", "")
     return (
         f"{aim} with AgeScope {__version__}. {method} It learnt from {count(len(split['train']), 'account')} of known "
-        f"age; {number(len(split['validation']))} others {_VALIDATION.get(model.training['method'], _CHOOSING)}, and "
+        f"age; {number(len(split['validation']))} others {_VALIDATION.get(made_by, _CHOOSING)}, and "
         f"{number(len(split['test']))} were kept for testing."
     )
 
@@ -54,7 +54,7 @@ def _errors(view: RunAtThreshold) -> str:
         return ""
     known = view.judged.known
     right, total = int(((known.probability >= view.threshold) == known.at_least).sum()), len(known.at_least)
-    accuracy = f"{percent(right / total, 1)}; 95 % interval {interval(*accuracy_interval(right, total))}"
+    accuracy = f"{percent(right / total, 1)}; 95 % interval {percent_interval(*accuracy_interval(right, total))}"
     return (
         f"At a threshold of {view.threshold:.2f} it was right on {number(right)} of {count(total, 'account')} "
         f"{_JUDGED_ON[view.judged.source]} ({accuracy})."
@@ -78,7 +78,7 @@ def _share(view: RunAtThreshold) -> str:
     return (
         f"{text} Corrected for its sensitivity ({_rate(rates['sensitivity'])}) and specificity "
         f"({_rate(rates['specificity'])}) after Rogan and Gladen, the share is {percent(corrected['value'], 1)} (95 % "
-        f"interval of Lang and Reiczigel: {interval(corrected['low'], corrected['high'])}).{_whole_list(view)}"
+        f"interval of Lang and Reiczigel: {percent_interval(corrected['low'], corrected['high'])}).{_whole_list(view)}"
     )
 
 
@@ -88,7 +88,7 @@ def _whole_list(view: RunAtThreshold) -> str:
         return ""
     return (
         f" Of the whole list, known ages taken as known and the others corrected, the share is "
-        f"{percent(whole['value'], 1)} (95 % interval {interval(whole['low'], whole['high'])})."
+        f"{percent(whole['value'], 1)} (95 % interval {percent_interval(whole['low'], whole['high'])})."
     )
 
 
@@ -99,7 +99,7 @@ def _silent(view: RunAtThreshold) -> str:
 
 
 def _with_interval(share: float | None, low: float | None, high: float | None) -> str:
-    return f"{percent(share, 1)}; {interval(low, high)}"
+    return f"{percent(share, 1)}; {percent_interval(low, high)}"
 
 
 def _rate(rate: dict[str, Any]) -> str:

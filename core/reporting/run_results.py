@@ -6,21 +6,22 @@ from functools import cached_property
 from typing import Any
 
 import altair as alt
-import orjson
 import pandas as pd
 
 from core.errors import InputError
 from core.evaluation.evaluate import by_age_group, tables
 from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
 from core.evaluation.prevalence import PrevalenceSample, prevalence_sample
+from core.models.comparison_record import ComparisonRecord
 from core.models.folder import COMPARISON_FILE, ModelInfo
-from core.models.method_names import NAMES
+from core.models.method_names import method_name
 from core.reporting import charts
 from core.statistics.calibration import Floats
 from core.statistics.curves import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve
 from core.statistics.prevalence import rogan_gladen
 from core.statistics.thresholds import Band, abstention_band
-from core.utils.formatting import count, number, percent
+from core.utils.formatting import count, number, percent, percent_interval
+from core.utils.records import find_record
 
 ESTIMATES = {
     "raw": "Counted",
@@ -81,7 +82,7 @@ class Run:
     @cached_property
     def parts(self) -> dict[str, str]:
         """What each account that made the model was used for."""
-        split = self.model.training.get("split", {}) if self.model else {}
+        split = self.model.training.split if self.model else {}
         return {username: _PARTS[part] for part, usernames in split.items() for username in usernames}
 
     @cached_property
@@ -253,7 +254,7 @@ class RunAtThreshold:
                 f"predicted {below}": row.right if row.group == "under" else row.wrong,
                 f"predicted {at_least}": row.wrong if row.group == "under" else row.right,
                 "in error": percent(row.rate, 1),
-                "95 % interval": interval(*row.interval),
+                "95 % interval": percent_interval(*row.interval),
             }
             for row in error_rates(self.judged.known, self.threshold)
         ]
@@ -332,34 +333,19 @@ class RunAtThreshold:
 
 def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
     """Every method of the comparison that a model is part of, in words, best first; empty where it is part of none."""
-    try:
-        record = orjson.loads((model.folder.parent / COMPARISON_FILE).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return pd.DataFrame()
-    rows = [row for row in record["rows"] if row["cutoff"] == cutoff]
-    rows.sort(key=lambda row: row["metrics"]["auc"]["value"] or 0.0, reverse=True)
+    record = find_record(ComparisonRecord, model.folder.parent / COMPARISON_FILE)
+    rows = [row for row in record.rows if row.cutoff == cutoff] if record else []
     return pd.DataFrame(
         [
-            {"method": NAMES.get(row["method"], row["method"]) + " (this one)" * (row["method"] == model.folder.name)}
-            | {name.replace("_", " "): _with_interval(row["metrics"][name]) for name in COMPARED}
-            for row in rows
+            {"method": method_name(row.method) + " (this one)" * (row.method == model.folder.name)}
+            | {name.replace("_", " "): row.metrics[name].in_words() for name in COMPARED}
+            for row in sorted(rows, key=lambda row: row.auc, reverse=True)
         ]
     )
 
 
-def _with_interval(figure: dict[str, float | None]) -> str:
-    if figure["low"] is None:
-        return number(figure["value"], 3)
-    return f"{number(figure['value'], 3)} ({number(figure['low'], 3)} to {number(figure['high'], 3)})"
-
-
 def _figures(name: str, share: dict[str, Any]) -> tuple[str, str, str, str | None]:
-    return percent(share["value"], 1), interval(share["low"], share["high"]), name, share["note"]
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """``54.0 to 69.0 %``; a dash where there is none."""
-    return "–" if low is None or high is None else f"{number(100 * low, 1)} to {percent(high, 1)}"
+    return percent(share["value"], 1), percent_interval(share["low"], share["high"]), name, share["note"]
 
 
 def drift_in_words(found: dict[str, Any]) -> list[str]:

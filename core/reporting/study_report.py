@@ -8,9 +8,9 @@ import pandas as pd
 from core.index import Counts
 from core.models.folder import CARD_FILE
 from core.reporting.methods_text import NO_ESTIMATE, methods_section
-from core.reporting.run_results import Chart, RunAtThreshold, drift_in_words, interval
+from core.reporting.run_results import Chart, RunAtThreshold, drift_in_words
 from core.statistics.metrics import share_interval
-from core.utils.formatting import count, day, moment, number, percent
+from core.utils.formatting import count, day, moment, number, percent, percent_interval
 
 
 def report(view: RunAtThreshold, counts: Counts, details: dict[str, Any], per_day: pd.DataFrame | None = None) -> str:
@@ -74,7 +74,7 @@ def _share_in_words(view: RunAtThreshold) -> list[str]:
     counted = percent(at_least / predicted, 1) if predicted else "–"
     text = [
         view.run.counted_in_words,
-        f"{at_least:,} of {predicted:,} ({counted}, {interval(low, high)}) are at or above the threshold of "
+        f"{at_least:,} of {predicted:,} ({counted}, {percent_interval(low, high)}) are at or above the threshold of "
         f"{view.threshold:.2f}, that is, predicted to be at least {view.cutoff:g}.",
     ]
     if view.band is not None:

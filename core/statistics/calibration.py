@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import JsonValue
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
@@ -82,9 +83,9 @@ class Calibration:
             return np.asarray(np.interp(probability, raw, calibrated))
         return np.asarray(probability, dtype=float)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """Plain values for a JSON file; :meth:`from_json` reads them back."""
-        return asdict(self)
+        return {**asdict(self), "knots": [[*knot] for knot in self.knots]}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

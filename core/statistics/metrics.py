@@ -19,6 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from core.errors import InputError
 from core.statistics.calibration import CALIBRATION_BINS, Bools, Floats, calibration_bins
+from core.statistics.estimate import Estimate
 from core.statistics.names import METRICS
 
 RESAMPLES = 2_000
@@ -29,16 +30,6 @@ LEVEL = 0.95
 _EXACT_BELOW = 25
 _CELLS_PER_CHUNK = 2_000_000
 _SMALLEST = float(np.finfo(np.float64).eps)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval; ``note`` says why a part of it is None, or what else to know."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    note: str | None = None
 
 
 def metrics(

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
+from pydantic import JsonValue
+
+from core.encoder.names import DEFAULT_ENCODER
 from core.encoder.precision import Precision
-from core.encoder.pretrained import DEFAULT_ENCODER
 from core.errors import InputError
-from core.models.folder import (
-    DEFAULT_CUTOFF,
-    DEFAULT_MAX_SEQ_LEN,
-    check_weights_name,
-)
 from core.models.method_names import Method
+from core.models.settings import DEFAULT_CUTOFF, DEFAULT_MAX_SEQ_LEN, check_weights_name
 from core.statistics.names import Measure
-from core.utils.options import DEVICES, CommandArguments, Option
+from core.utils.options import DEVICES, CommandArguments, Option, json_value
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ class TrainArguments(CommandArguments):
         given = self.age_cutoff if isinstance(self.age_cutoff, Sequence) else (self.age_cutoff,)
         return tuple(sorted({float(cutoff) for cutoff in given}))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, JsonValue]:
         """How a model is made, ready for JSON."""
         told = {key: value for key, value in asdict(self).items() if key not in ("compare", "folds")}
-        return {key: str(value) if isinstance(value, Path) else value for key, value in told.items()}
+        return {key: json_value(value) for key, value in told.items()}

@@ -162,7 +162,7 @@ def _tested(folder: Path) -> TestPredictions:
         _, *rows = csv.reader(file)
     probability = np.array([row[2:] for row in rows], np.float64)
     predicted = probability >= np.array(info.settings.thresholds)
-    return TestPredictions([plain_name(row[0]) for row in rows], probability, predicted, info.training["seconds"])
+    return TestPredictions([plain_name(row[0]) for row in rows], probability, predicted, info.training.seconds)
 
 
 def _pooled(folds: Sequence[TestPredictions]) -> TestPredictions:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from core.errors import InputError
 from core.jobs.progress import Progress
+from core.models.training_record import LabelsRecord
 from core.storage.account_files import account_files, file_name, read_account
 from core.storage.user_lists import read_labels, why_rejected
 from core.storage.usernames import canonical_username
@@ -62,9 +62,9 @@ class LabelReport:
                     found.append(f"Only {count(group, 'usable account')} {what}; with fewer than 20, chance rules.")
         return found
 
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {**asdict(self), "problems": self.problems()}
+    def record(self) -> LabelsRecord:
+        """As records have it."""
+        return LabelsRecord(**asdict(self), problems=tuple(self.problems()))
 
 
 @dataclass

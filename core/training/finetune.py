@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +35,7 @@ from core.encoder.tokenization import UserTokens, by_token_budget, packs
 from core.encoder.weights import read_weights, write_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
+from core.models.training_record import EpochRecord
 from core.utils.io import write_atomically
 from core.utils.iteration import batched
 
@@ -94,19 +94,28 @@ class History:
     """What happened.
 
     Attributes:
-        epochs: the figures of each finished epoch, as in the events.
+        epochs: the finished epochs, as in the events.
         best_epoch: the number (from 1) of the epoch whose weights are kept; 0 before the first.
         stopped: asked to stop before the end.
     """
 
-    epochs: list[dict[str, Any]] = field(default_factory=list)
+    epochs: list[EpochRecord] = field(default_factory=list)
     best_epoch: int = 0
     stopped: bool = False
 
     @property
     def best_auc(self) -> float:
         """Validation AUC of the best epoch."""
-        return float(self.epochs[self.best_epoch - 1]["validation_auc"]) if self.best_epoch else -1.0
+        return self.epochs[self.best_epoch - 1].validation_auc if self.best_epoch else -1.0
+
+    def add(self, epoch: EpochRecord, progress: Progress) -> bool:
+        """Note a finished epoch and tell of it; returns whether it is the best so far."""
+        self.epochs.append(epoch)
+        is_best = epoch.validation_auc > self.best_auc
+        if is_best:
+            self.best_epoch = epoch.epoch
+        progress.event(kind="epoch", **epoch.model_dump())
+        return is_best
 
 
 def finetune(
@@ -266,17 +275,14 @@ class _Run:
         started = time.monotonic()
         probability = self._validate()
         self.seconds += time.monotonic() - started
-        record = {
-            "epoch": self.epoch,
-            "train_loss": float(np.mean(self.losses)),
+        record = EpochRecord(
+            epoch=self.epoch,
+            train_loss=float(np.mean(self.losses)),
             **validation_figures(probability, self.validation.at_least),
-            "seconds": round(self.seconds, 1),
-        }
-        self.history.epochs.append(record)
-        if record["validation_auc"] > self.history.best_auc:
-            self.history.best_epoch = self.epoch
+            seconds=round(self.seconds, 1),
+        )
+        if self.history.add(record, self.progress):
             write_weights(self.folder / _BEST, self.model.state_dict())
-        self.progress.event(kind="epoch", **record)
         self.epoch, self.done, self.losses, self.seconds = self.epoch + 1, 0, [], 0.0
 
     def _validate(self) -> npt.NDArray[np.float64]:
@@ -303,7 +309,7 @@ class _Run:
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "random": _random_state(self.model.device),
-                "epochs": self.history.epochs,
+                "epochs": [epoch.model_dump() for epoch in self.history.epochs],
                 "best_epoch": self.history.best_epoch,
                 "epoch": self.epoch,
                 "done": self.done,
@@ -327,7 +333,8 @@ class _Run:
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
         _set_random_state(saved["random"], self.model.device)
-        self.history.epochs, self.history.best_epoch = saved["epochs"], saved["best_epoch"]
+        self.history.epochs = [EpochRecord.model_validate(epoch) for epoch in saved["epochs"]]
+        self.history.best_epoch = saved["best_epoch"]
         self.epoch, self.done = saved["epoch"], saved["done"]
         self.losses, self.seconds = saved["losses"], saved["seconds"]
 

@@ -16,6 +16,7 @@ from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, pro
 from core.encoder.user_encoder import column_scale
 from core.encoder.vector_cache import Vectors
 from core.jobs.progress import Progress
+from core.models.training_record import EpochRecord
 from core.training.finetune import History, validation_figures
 
 Bools = npt.NDArray[np.bool_]
@@ -112,11 +113,8 @@ def _train_head(
         progress.check()
         loss = _epoch(head, x, y, weigh, optimizer, schedule, recipe)
         figures = _figures(head, held_out, validation.at_least)
-        history.epochs.append({"epoch": epoch, "train_loss": loss, **figures, "seconds": 0.0})
-        if figures["validation_auc"] > history.best_auc:
-            history.best_epoch = epoch
+        if history.add(EpochRecord(epoch=epoch, train_loss=loss, **figures, seconds=0.0), progress):
             best = {name: tensor.clone() for name, tensor in head.state_dict().items()}
-        progress.event(kind="epoch", **history.epochs[-1])
         progress.update(epoch, epochs, unit="", message=f"head, epoch {epoch} of {epochs}")
     head.load_state_dict(best)
     _fold_standardisation(head[0], mean, scale)

@@ -17,9 +17,9 @@ from core.encoder.vector_cache import VectorCache
 from core.jobs.progress import Progress
 from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.combined import MAX_SEQ_LEN, CombinedPredictor
-from core.models.folder import ModelSettings
 from core.models.method_names import Method
 from core.models.predictor import EncoderPredictor, Predictor
+from core.models.settings import ModelSettings
 from core.training.dataset import LabelledAccounts
 from core.training.finetune import Examples, History, Recipe, finetune
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
@@ -105,7 +105,7 @@ def fit(method: Method, study: TrainingTask, checkpoints: Path, progress: Progre
     """
     started = time.monotonic()
     predictor, history = METHODS[method](study, checkpoints, progress)
-    earlier = sum(epoch["seconds"] for epoch in history.epochs)
+    earlier = sum(epoch.seconds for epoch in history.epochs)
     return Trained(method, predictor, history, max(earlier, time.monotonic() - started))
 
 

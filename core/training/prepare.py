@@ -10,9 +10,7 @@ from core.encoder.devices import is_fast
 from core.encoder.vector_cache import VectorCache
 from core.errors import InputError
 from core.jobs.progress import Progress
-from core.models.folder import (
-    ModelSettings,
-)
+from core.models.settings import ModelSettings
 from core.training.arguments import TrainArguments
 from core.training.dataset import LabelledAccounts, check_both_classes, read_labelled_accounts
 from core.training.finetune import Recipe
@@ -32,7 +30,7 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
         Stopped: asked to stop.
     """
     accounts = read_labelled_accounts(arguments.input_dir, arguments.labels, arguments.cutoffs, progress)
-    progress.event(kind="data", **accounts.report.as_dict())
+    progress.event(kind="data", **accounts.report.record().model_dump())
     for problem in accounts.report.problems():
         logger.warning(problem)
     check_both_classes(accounts.report)

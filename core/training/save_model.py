@@ -2,19 +2,20 @@
 
 import csv
 import io
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 from sklearn.metrics import roc_auc_score
 
 from core.encoder.engines import supported_dtypes
 from core.models.card import model_card
 from core.models.combined import CombinedPredictor
-from core.models.folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, ModelSettings, versions
+from core.models.folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, versions
 from core.models.predictor import EncoderPredictor, Floats, Predictor, calibrated
+from core.models.settings import ModelSettings
+from core.models.training_record import CalibrationBin, MetricsByCutoff, TrainingRecord
 from core.statistics.calibration import Bools, fit_calibration
 from core.statistics.curves import calibration_curve
 from core.statistics.drift import training_profile, write_profile
@@ -24,15 +25,16 @@ from core.statistics.thresholds import best_threshold
 from core.storage.predictions_file import DECIMALS
 from core.training.methods import Trained, TrainingTask
 from core.training.splits import groups_across_parts
-from core.utils.io import write_atomically, write_json
+from core.utils.io import write_atomically
 from core.utils.iteration import batched
+from core.utils.records import utc_now, write_record
 from core.utils.spreadsheets import safe_name
 
 _ACCOUNTS_AT_ONCE = 256
 _MAX_MOVE = 0.02  # of a probability, on average over accounts
 
 
-def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Any], folder: Path) -> dict[str, Any]:
+def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, JsonValue], folder: Path) -> TrainingRecord:
     """Measure a model and write its folder; ``training.json``, written last, makes it a finished one.
 
     The test accounts are looked at here for the first and only time, and not while the training is
@@ -45,7 +47,7 @@ def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Any]
         folder: of the model.
 
     Returns:
-        The content of ``training.json``.
+        What ``training.json`` holds.
     """
     predictor, history = trained.predictor, trained.history
     tested = bool(study.parts["test"]) and not history.stopped
@@ -54,24 +56,23 @@ def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Any]
         losses = _auc_losses(predictor, study, found["validation"])
         predictor.settings = replace(predictor.settings, numbers=predictor.encoder.numbers, auc_losses=losses)
     measured = {part: metrics_by_cutoff(predictor.settings, study.at_least(part), p) for part, p in found.items()}
-    record = {
-        "format": 1,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "method": trained.method,
-        "arguments": arguments,
-        "settings": predictor.settings.as_dict(),
-        "labels": study.accounts.report.as_dict(),
-        "split": study.parts,
-        "epochs": history.epochs,
-        "best_epoch": history.best_epoch,
-        "stopped": history.stopped,
-        "twins_apart": len(groups_across_parts(study.parts, study.twins)),
-        "validation": measured["validation"],
-        "test": measured.get("test"),
-        "calibration": _calibration(predictor.settings, study, found),
-        "seconds": round(trained.seconds, 1),
-        "versions": versions(),
-    }
+    record = TrainingRecord(
+        created_at=utc_now(),
+        method=trained.method,
+        arguments=arguments,
+        settings=predictor.settings,
+        labels=study.accounts.report.record(),
+        split=study.parts,
+        epochs=tuple(history.epochs),
+        best_epoch=history.best_epoch,
+        stopped=history.stopped,
+        twins_apart=len(groups_across_parts(study.parts, study.twins)),
+        validation=measured["validation"],
+        test=measured.get("test"),
+        calibration=_calibration(predictor.settings, study, found),
+        seconds=round(trained.seconds, 1),
+        versions=versions(),
+    )
     predictor.save(folder)
     truth = dict(zip(study.settings.age_cutoffs, study.at_least("train").T, strict=True))
     write_profile(folder, training_profile(study.captions("train"), truth))
@@ -79,7 +80,7 @@ def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Any]
         if part in found:
             write_atomically(folder / name, _probabilities_csv(study, part, found[part]))
     write_atomically(folder / CARD_FILE, model_card(record))
-    write_json(folder / TRAINING_FILE, record)
+    write_record(folder / TRAINING_FILE, record)
     return record
 
 
@@ -107,11 +108,14 @@ def _auc_losses(
     return losses
 
 
-def _calibration(settings: ModelSettings, study: TrainingTask, found: dict[str, Floats]) -> dict[str, Any]:
+def _calibration(
+    settings: ModelSettings, study: TrainingTask, found: dict[str, Floats]
+) -> dict[str, tuple[CalibrationBin, ...]]:
     """Cutoff -> the calibration curve of the test accounts, or else of those that chose."""
     part = "test" if "test" in found else "validation"
     columns = zip(settings.age_cutoffs, study.at_least(part).T, found[part].T, strict=True)
-    return {f"{cutoff:g}": calibration_curve(y, p).to_dict("records") for cutoff, y, p in columns}
+    curves = {f"{cutoff:g}": calibration_curve(y, p).to_dict("records") for cutoff, y, p in columns}
+    return {cutoff: tuple(CalibrationBin.model_validate(row) for row in rows) for cutoff, rows in curves.items()}
 
 
 def calibrate_and_set_thresholds(
@@ -144,13 +148,10 @@ def part_probabilities(predictor: Predictor, study: TrainingTask, part: str) -> 
     return np.concatenate([predictor.probabilities(captions) for captions in batches])
 
 
-def metrics_by_cutoff(settings: ModelSettings, at_least: Bools, probability: Floats) -> dict[str, Any]:
+def metrics_by_cutoff(settings: ModelSettings, at_least: Bools, probability: Floats) -> MetricsByCutoff:
     """Cutoff -> every metric with its interval, from ``at_least`` and ``probability`` [users, cutoffs]."""
-    found = {}
-    for index, (cutoff, threshold) in enumerate(zip(settings.age_cutoffs, settings.thresholds, strict=True)):
-        y, p = at_least[:, index], probability[:, index]
-        found[f"{cutoff:g}"] = {name: asdict(value) for name, value in metrics(y, p, p >= threshold).items()}
-    return found
+    columns = zip(settings.age_cutoffs, settings.thresholds, at_least.T, probability.T, strict=True)
+    return {f"{cutoff:g}": metrics(y, p, p >= threshold) for cutoff, threshold, y, p in columns}
 
 
 def _probabilities_csv(study: TrainingTask, part: str, probability: Floats) -> str:

@@ -7,11 +7,7 @@ from core.encoder.devices import check_device
 from core.encoder.vector_cache import open_cache
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
-from core.models.folder import (
-    CHECKPOINTS,
-    is_model_folder,
-    read_model_info,
-)
+from core.models.folder import CHECKPOINTS, is_model_folder, read_model_info
 from core.settings import get_settings
 from core.training.arguments import TrainArguments
 from core.training.finetune import History, forget_checkpoints
@@ -77,7 +73,7 @@ def check_output(folder: Path) -> None:
     if (folder / CHECKPOINTS).is_dir():
         return
     if is_model_folder(folder):
-        if read_model_info(folder).training.get("stopped"):
+        if read_model_info(folder).training.stopped:
             return
         raise InputError(f"{folder} already holds a finished model. Choose another folder, or remove it.")
     if folder.is_dir() and any(folder.iterdir()):

@@ -25,6 +25,25 @@ def percent(share: float | None, digits: int = 0) -> str:
     return "–" if share is None or math.isnan(share) else f"{100 * share:.{digits}f} %"
 
 
+def with_interval(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
+    """A figure with its interval: ``0.940 (0.919 to 0.958)``; without one, the figure alone; a dash for none."""
+    if value is None or low is None or high is None:
+        return number(value, digits)
+    return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
+
+
+def percent_interval(low: float | None, high: float | None, digits: int = 1) -> str:
+    """The interval of a share: ``54.0 to 69.0 %``; a dash where there is none."""
+    return "–" if low is None or high is None else f"{number(100 * low, digits)} to {percent(high, digits)}"
+
+
+def percent_with_interval(share: float | None, low: float | None, high: float | None, digits: int = 1) -> str:
+    """A share with its interval: ``61.5 % (54.0 to 69.0 %)``; without one, the share alone; a dash for none."""
+    if share is None or low is None or high is None:
+        return percent(share, digits)
+    return f"{percent(share, digits)} ({percent_interval(low, high, digits)})"
+
+
 def count(value: int, noun: str) -> str:
     """``1 account``, ``1,240 accounts``."""
     return f"{value:,} {noun}{'' if value == 1 else 's'}"

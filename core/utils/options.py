@@ -14,10 +14,12 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
+from pydantic import JsonValue
 from typer.exceptions import TyperException
 
 from core.errors import InputError
@@ -29,6 +31,13 @@ DEVICES = ("cpu", "cuda", "mps")
 def as_text(value: object) -> str:
     """A value as one writes it in a shell: 2.0 as ``2``, every other number with all of its digits."""
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def json_value(value: Any) -> JsonValue:
+    """A value of an option as JSON holds it."""
+    if isinstance(value, Path):
+        return str(value)
+    return [json_value(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.maintenance.sample import load_sample
-from core.models.folder import ModelSettings
 from core.models.predictor import EncoderPredictor
+from core.models.settings import ModelSettings
 from core.settings import Settings
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post

@@ -11,7 +11,8 @@ from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, dropout, probabilities
 from core.encoder.devices import is_fast
-from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_tokenizer
 from core.encoder.tokenization import UserTokens, packs, tokenize
 from core.encoder.weights import load_weights, read_weights, write_weights
 from core.errors import InputError

@@ -24,9 +24,10 @@ from core.encoder.engines import (
     quickest,
     supported_dtypes,
 )
+from core.encoder.names import OFFLINE_ENCODER
 from core.encoder.onednn_bert import PackedBert, _AffineQuantizer, _Int8, _ObservedRange, can_compute
 from core.encoder.precision import DType
-from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.encoder.tokenization import Pack, packs, tokenize
 from core.encoder.user_encoder import UserEncoder
 from core.settings import get_settings

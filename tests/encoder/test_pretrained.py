@@ -6,15 +6,8 @@ import pytest
 from huggingface_hub import constants
 
 from core.encoder import pretrained
-from core.encoder.pretrained import (
-    DEFAULT_ENCODER,
-    OFFLINE_ENCODER,
-    available_encoders,
-    load_config,
-    load_encoder,
-    load_tokenizer,
-    preferred_encoder,
-)
+from core.encoder.names import DEFAULT_ENCODER, OFFLINE_ENCODER
+from core.encoder.pretrained import available_encoders, load_config, load_encoder, load_tokenizer, preferred_encoder
 from core.errors import InputError
 
 

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_tokenizer
 from core.encoder.tokenization import UserTokens, by_token_budget, packs, tokenize
 from core.utils.iteration import prefetch
 

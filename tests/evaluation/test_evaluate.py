@@ -10,9 +10,11 @@ from transformers import BertConfig
 
 from core.errors import InputError
 from core.evaluation.evaluate import arrays, evaluate, join_labels, read_predictions
-from core.models.folder import ModelSettings, write_config
+from core.models.folder import write_config
+from core.models.settings import ModelSettings
 from core.statistics.curves import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve
 from core.storage.user_lists import read_labels
+from tests.made_model import finish_model
 
 
 def write(folder: Path, predictions: str, labels: str) -> tuple[Path, Path]:
@@ -66,7 +68,7 @@ def name_the_model(predictions: Path, made_from: list[str]) -> None:
     """Write the run file of predictions, and the folder of a model made from some accounts."""
     model = predictions.parent / "model"
     write_config(model, BertConfig(), ModelSettings("all-MiniLM-L6-v2", "weights.pth"))
-    (model / "training.json").write_text(json.dumps({"split": {"train": made_from, "validation": [], "test": ["u40"]}}))
+    finish_model(model, {"train": made_from, "test": ["u40"]})
     details = {"model": str(model), "threshold": 0.5, "age_cutoff": 21}
     predictions.with_name("predictions.run.json").write_text(json.dumps(details))
 

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 
 from core.evaluation.holdout import error_rates, judged_accounts
-from core.models.folder import ModelInfo, ModelSettings
+from core.models.folder import ModelInfo
+from core.models.settings import ModelSettings
 from core.statistics.prevalence import LabelledProbabilities
+from tests.made_model import training_record
 
 
 def model(folder: Path, **parts: list[str]) -> ModelInfo:
-    return ModelInfo(folder, ModelSettings("encoder", "weights.pth"), {"split": parts})
+    return ModelInfo(folder, ModelSettings("encoder", "weights.pth"), training_record(parts))
 
 
 def predictions(**ages: float | None) -> pd.DataFrame:

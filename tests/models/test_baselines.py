@@ -1,5 +1,6 @@
 """The baselines: what they say, and that their folders predict like any model's."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 from core.errors import InputError
 from core.jobs.progress import no_progress
 from core.models.baselines import MajorityPredictor, TfidfPredictor
-from core.models.folder import ModelSettings, write_config
+from core.models.folder import write_config
 from core.models.loading import load_predictor
 from core.models.predictor import Predictor
+from core.models.settings import ModelSettings
 from core.prediction.arguments import PredictArguments
 from core.prediction.predict import predict
 from core.statistics.calibration import Calibration
 from core.storage.predictions_file import read_rows
+from tests.made_model import finish_model
 from tests.tiny_models import captions, study
 
 AGES = [16, 40, 19, 50] * 10
@@ -52,7 +55,7 @@ def test_a_baseline_comes_back_as_it_was_and_predicts_by_the_same_command(
 ) -> None:
     model = fitted(kind, weights)
     model.save(tmp_path / "m")
-    (tmp_path / "m" / "training.json").write_text("{}")
+    finish_model(tmp_path / "m")
     again = load_predictor(tmp_path / "m")
     np.testing.assert_allclose(again.probabilities(TEXTS), model.probabilities(TEXTS), atol=1e-9)
 
@@ -74,9 +77,7 @@ def test_balanced_lets_the_rare_class_count() -> None:
 def test_calibrations_of_the_settings_are_applied_and_never_contradict() -> None:
     model = fitted("tfidf")
     lower, higher = Calibration("platt", 1.0, -9.0), Calibration("platt", 1.0, 9.0)
-    model.settings = ModelSettings.from_dict(
-        {**model.settings.as_dict(), "calibrations": [lower.to_json(), higher.to_json()]}
-    )
+    model.settings = replace(model.settings, calibrations=(lower.to_json(), higher.to_json()))
     p = model.probabilities(TEXTS)
     assert p[:, 0].max() < 0.2
     assert (p[:, 1] <= p[:, 0]).all()
@@ -90,7 +91,7 @@ def test_captions_without_words_are_explained() -> None:
 def test_a_damaged_folder_is_explained(tmp_path: Path) -> None:
     model = fitted("tfidf")
     model.save(tmp_path)
-    (tmp_path / "training.json").write_text("{}")
+    finish_model(tmp_path)
     (tmp_path / "vocabulary.json").unlink()
     with pytest.raises(InputError, match="damaged"):
         load_predictor(tmp_path)

@@ -11,14 +11,15 @@ import torch
 from transformers import BertConfig, BertModel
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.pretrained import OFFLINE_ENCODER, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_tokenizer
 from core.encoder.user_encoder import UserEncoder
 from core.encoder.vector_cache import Vectors
 from core.encoder.weights import write_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
 from core.models.combined import VOCABULARY_FILE, CombinedPredictor
-from core.models.folder import ModelSettings
+from core.models.settings import ModelSettings
 from tests.tiny_models import BOTH, captions
 
 AGES = [16, 40, 19, 50] * 10

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.pretrained import OFFLINE_ENCODER, load_encoder, load_tokenizer
+from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.errors import InputError
-from core.models.folder import ModelSettings
 from core.models.predictor import EncoderPredictor
+from core.models.settings import ModelSettings
 from core.prediction.explain import explain
 from core.statistics.calibration import Calibration
 from tests.tiny_models import captions, tiny_encoder

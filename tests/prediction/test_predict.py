@@ -21,9 +21,9 @@ from core.encoder.weights import write_weights
 from core.errors import AgeScopeError, InputError, Stopped
 from core.evaluation.evaluate import read_predictions
 from core.jobs.progress import Progress, no_progress
-from core.models.folder import ModelSettings
 from core.models.loading import load_predictor, select_dtype, usable_numbers
 from core.models.predictor import EncoderPredictor
+from core.models.settings import ModelSettings
 from core.prediction.arguments import PredictArguments
 from core.prediction.predict import PredictSummary, Sample, predict
 from core.statistics.drift import training_profile, write_profile
@@ -31,6 +31,7 @@ from core.storage.account_files import write_account
 from core.storage.models import Account, Post
 from core.storage.predictions_file import HEADER, PartialPredictions, prediction, read_rows
 from core.utils.spreadsheets import plain_name, safe_name
+from tests.made_model import finish_model
 from tests.tiny_models import captions, study
 
 ALL: list[DType] = ["float32", "bfloat16", "int8"]
@@ -60,7 +61,7 @@ def make_model(encoder: str, folder: Path, cutoffs: tuple[float, ...], threshold
     with torch.no_grad():  # so that about half of the accounts lie on either side
         network.classifier[2].bias[0] -= torch.tensor(some[:, 0]).logit().median()
     predictor.save(folder)
-    (folder / "training.json").write_text("{}")
+    finish_model(folder)
     return folder
 
 

@@ -10,11 +10,13 @@ from scipy.special import expit
 
 from core.evaluation.prevalence import prevalence_of
 from core.index import Counts
-from core.models.folder import ModelInfo, ModelSettings
+from core.models.folder import ModelInfo
+from core.models.settings import ModelSettings
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Run, RunAtThreshold
 from core.reporting.study_report import report
 from core.storage.predictions_file import as_csv, prediction
+from tests.made_model import training_record
 
 COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})
 
@@ -37,7 +39,7 @@ def view(tmp_path: Path) -> RunAtThreshold:
         }
     )
     table.loc[299, ["probability", "prediction"]] = np.nan
-    model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), {"split": {}})
+    model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), training_record({}))
     return RunAtThreshold(Run("run", table, model, 21), 0.5, 0.9)
 
 
@@ -74,7 +76,7 @@ def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) 
 def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     seen = [f"user_{at}" for at in range(100, 180)]
-    model = replace(view.run.model, training={"split": {"train": seen[:60], "validation": [], "test": seen[60:]}})
+    model = replace(view.run.model, training=training_record({"train": seen[:60], "test": seen[60:]}))
     run = replace(view.run, model=model)
     fresh = replace(view, run=run)
     assert fresh.counted[1] == 299 - 80 == fresh.prevalence["accounts"]["counted"]  # type: ignore[index]

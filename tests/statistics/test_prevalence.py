@@ -24,6 +24,7 @@ from core.statistics.prevalence import (
     raw_share,
     rogan_gladen,
 )
+from tests.made_model import finish_model
 
 STRONG = MODELS["strong, overconfident (AUC 0.94)"]
 
@@ -175,7 +176,7 @@ def model_folder(folder: Path, split: dict[str, list[str]], **settings: Any) -> 
     folder.mkdir()
     agescope = {"encoder": "tiny", "weights": "m.pth", "age_cutoffs": [21], "thresholds": [0.5], **settings}
     (folder / "config.json").write_bytes(orjson.dumps({"agescope": agescope}))
-    (folder / "training.json").write_bytes(orjson.dumps({"split": split}))
+    finish_model(folder, split)
     return folder
 
 

@@ -44,7 +44,7 @@ def test_every_method_is_tested_on_the_same_accounts_and_can_predict(
     methods = [row["method"] for row in record["rows"]]
     assert {"majority", "tfidf", "frozen", "finetuned"} <= set(methods)
     assert {info.folder.name for info in list_models(folder)} == set(methods)
-    splits = [info.training["split"] for info in list_models(folder)]
+    splits = [info.training.split for info in list_models(folder)]
     assert all(split == splits[0] for split in splits)
     for method in methods:
         assert load_predictor(folder / method).probabilities([captions(40, 4, 1)]).shape == (1, 1)
@@ -70,7 +70,7 @@ def test_folds_test_every_account_once_and_the_models_learn_from_all(
     assert (record["folds"], record["accounts"], len(record["rows"])) == (3, 60, 6)
     tested = [orjson.loads((folder / "folds" / f"{number}-tfidf.json").read_bytes()) for number in (1, 2, 3)]
     assert sorted(name for fold in tested for name in fold["usernames"]) == accounts.usernames
-    split = read_model_info(folder / "tfidf").training["split"]
+    split = read_model_info(folder / "tfidf").training.split
     assert sorted(split["train"] + split["validation"]) == accounts.usernames
     assert split["test"] == []
 

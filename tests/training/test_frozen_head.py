@@ -150,7 +150,7 @@ def test_a_head_is_learnt_and_works_on_raw_vectors(encoder: str) -> None:
     p = vector_probabilities(model, choose.vectors)
     assert ((p > 0.5) == choose.at_least).mean() > 0.8
     assert (p[:, 1] <= p[:, 0]).all()
-    assert history.best_auc == max(epoch["validation_auc"] for epoch in history.epochs) > 0.9
+    assert history.best_auc == max(epoch.validation_auc for epoch in history.epochs) > 0.9
 
 
 def test_a_column_that_hardly_differs_leaves_the_probabilities_exact(encoder: str) -> None:
@@ -188,8 +188,8 @@ def test_train_frozen_makes_a_model_like_any_other(encoder: str, tmp_path: Path)
     with no_progress() as progress:
         folder = train(given, progress)
     info = read_model_info(folder)
-    assert info.training["method"] == "frozen"
-    assert info.training["test"]["21"]["auc"]["value"] > 0.8
+    assert info.training.method == "frozen"
+    assert info.training.figures["21"]["auc"].value > 0.8
     predictor = load_predictor(folder)
     assert isinstance(predictor, EncoderPredictor)
     before = load_encoder(encoder).state_dict()

@@ -20,10 +20,11 @@ from core.encoder.tokenization import tokenize
 from core.encoder.weights import read_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress, no_progress
-from core.models.folder import ModelSettings, is_model_folder, list_models, read_model_info
+from core.models.folder import is_model_folder, list_models, read_model_info
 from core.models.loading import load_predictor
 from core.models.method_names import NAMES
 from core.models.predictor import EncoderPredictor
+from core.models.settings import ModelSettings
 from core.prediction.arguments import PredictArguments
 from core.prediction.predict import predict
 from core.statistics.drift import read_profile
@@ -64,20 +65,20 @@ def test_a_model_is_learnt_and_its_folder_says_how(data: tuple[Path, Path], enco
     info = read_model_info(folder)
     assert [model.folder for model in list_models(tmp_path / "models")] == [folder]
     assert info.settings.age_cutoffs == (21.0,)
-    assert info.training["arguments"]["seed"] == 2021
-    assert sorted(name for part in info.training["split"].values() for name in part) == sorted(
+    assert info.training.arguments["seed"] == 2021
+    assert sorted(name for part in info.training.split.values() for name in part) == sorted(
         path.stem for path in data[0].iterdir()
     )
-    best = max(epoch["validation_auc"] for epoch in info.training["epochs"])
-    assert info.training["epochs"][info.training["best_epoch"] - 1]["validation_auc"] == best > 0.9
-    assert info.training["test"]["21"]["auc"]["value"] > 0.8
-    assert {"torch", "transformers", "python"} <= set(info.training["versions"])
+    best = max(epoch.validation_auc for epoch in info.training.epochs)
+    assert info.training.epochs[info.training.best_epoch - 1].validation_auc == best > 0.9
+    assert info.training.test["21"]["auc"].value > 0.8
+    assert {"torch", "transformers", "python"} <= set(info.training.versions)
     profile = read_profile(folder)
     assert profile is not None
-    assert profile.accounts == len(info.training["split"]["train"])
+    assert profile.accounts == len(info.training.split["train"])
 
     validation = read_predictions_of_validation(folder)
-    assert set(validation) == set(info.training["split"]["validation"])
+    assert set(validation) == set(info.training.split["validation"])
     card = (folder / "README.md").read_text()
     assert "at least 21" in card
     assert "Not for decisions about a single person" in card
@@ -86,7 +87,7 @@ def test_a_model_is_learnt_and_its_folder_says_how(data: tuple[Path, Path], enco
     predictor = load_predictor(folder)
     assert isinstance(predictor, EncoderPredictor)
     assert {"float32", *losses} <= set(supported_dtypes(predictor.model))
-    assert all(name not in card for name in info.training["split"]["test"])
+    assert all(name not in card for name in info.training.split["test"])
 
     assert [event["step"] for event in events(job, "step")] == [20, 40, 62, 82, 104, 124]
     assert [event["epoch"] for event in events(job, "epoch")] == [1, 2, 3]
@@ -146,7 +147,7 @@ def test_several_cutoffs_are_learnt_at_once_and_never_contradict(encoder: str, t
         everyone = read_labelled_accounts(*data, [18, 21], progress)
     info = read_model_info(folder)
     assert info.settings.age_cutoffs == (18.0, 21.0)
-    assert set(info.training["test"]) == {"18", "21"}
+    assert set(info.training.test) == {"18", "21"}
     p = load_predictor(folder).probabilities([*everyone.captions(everyone.usernames)])
     assert p.shape == (60, 2)
     assert (p[:, 1] <= p[:, 0]).all()
@@ -232,7 +233,7 @@ def test_a_split_can_be_given(data: tuple[Path, Path], encoder: str, tmp_path: P
     (tmp_path / "split.csv").write_text("\n".join(["username,part", *rows, "somebody_else,train"]))
     with no_progress() as progress:
         folder = train(arguments(data, encoder, tmp_path / "m", epoch_num=1, split=tmp_path / "split.csv"), progress)
-    split = read_model_info(folder).training["split"]
+    split = read_model_info(folder).training.split
     assert split["validation"] == names[:10]
     assert split["test"] == names[10:14]
     assert split["train"] == names[14:]
@@ -244,8 +245,8 @@ def test_the_best_recipe_makes_a_model_that_predicts_like_any_other(
     with no_progress() as progress:
         folder = train(arguments(data, encoder, tmp_path / "m", recipe="best", age_cutoff=(18, 21)), progress)
     info = read_model_info(folder)
-    assert (info.training["method"], info.settings.kind, info.settings.max_seq_len) == ("combined", "combined", 64)
-    assert info.training["test"]["21"]["auc"]["value"] > 0.95
+    assert (info.training.method, info.settings.kind, info.settings.max_seq_len) == ("combined", "combined", 64)
+    assert info.training.test["21"]["auc"].value > 0.95
     young, old = load_predictor(folder).probabilities([captions(16, 4, 1000), captions(40, 4, 1001)])
     assert young[1] < 0.5 < old[1]
     card = (folder / "README.md").read_text()
@@ -293,7 +294,7 @@ def test_probabilities_are_calibrated_on_validation_and_stay_so(encoder: str, tm
         accounts = read_labelled_accounts(*data, [21], progress)
     info = read_model_info(folder)
     assert info.settings.calibrations[0]["method"] in ("platt", "isotonic")
-    assert info.training["validation"]["21"]["log_loss"]["value"] < info.training["epochs"][-1]["validation_loss"]
+    assert info.training.validation["21"]["log_loss"].value < info.training.epochs[-1].validation_loss
     usernames, _, probability = validation_of(folder)
     found = load_predictor(folder).probabilities([*accounts.captions(usernames)])
     np.testing.assert_allclose(found[:, 0], probability, atol=1e-6)
@@ -319,9 +320,9 @@ def test_twins_never_land_on_both_sides(encoder: str, tmp_path: Path) -> None:
     with no_progress() as progress:
         folder = train(arguments(data, encoder, tmp_path / "m", epoch_num=1), progress)
     training = read_model_info(folder).training
-    part_of = {name: part for part, names in training["split"].items() for name in names}
+    part_of = {name: part for part, names in training.split.items() for name in names}
     assert all(part_of[f"user_{n:03}"] == part_of[f"twin_{n:03}"] for n in range(0, 40, 4))
-    assert training["twins_apart"] == 0
+    assert training.twins_apart == 0
 
 
 def test_what_is_planned_is_what_a_split_gives(data: tuple[Path, Path], encoder: str, tmp_path: Path) -> None:
@@ -381,13 +382,13 @@ def test_a_stopped_training_keeps_the_best_and_goes_on_to_the_same_end(
     with StopAfter(4) as progress, pytest.raises(Stopped, match="best so far, epoch 1"):
         train(given, progress)
     info = read_model_info(given.model_output_dir)
-    assert info.training["stopped"]
-    assert info.training["test"] is None  # the test is reported once, at the end
+    assert info.training.stopped
+    assert info.training.test is None  # the test is reported once, at the end
     assert len(load_predictor(given.model_output_dir).probabilities([["hello"]])) == 1
 
     with no_progress() as progress:
         train(given, progress)
-    assert not read_model_info(given.model_output_dir).training["stopped"]
+    assert not read_model_info(given.model_output_dir).training.stopped
     assert same(weights_of(given.model_output_dir), weights_of(undisturbed))
     assert not (given.model_output_dir / ".training").exists()
     with no_progress() as progress, pytest.raises(InputError, match="already holds a finished model"):
@@ -477,7 +478,7 @@ def test_early_stopping_ends_when_validation_no_longer_gains(
     with no_progress() as progress:
         folder = train(arguments(data, encoder, tmp_path / "m", patience=3, epoch_num=40), progress)
     training = read_model_info(folder).training
-    assert len(training["epochs"]) == training["best_epoch"] + 3 < 40
+    assert len(training.epochs) == training.best_epoch + 3 < 40
 
 
 # -------------------------------------------------------------------------------------- the step

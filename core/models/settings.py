@@ -1,0 +1,80 @@
+"""What has to be known to use a model, which loads nothing heavy."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import JsonValue
+
+from core.errors import InputError
+from core.labelling.self_reports import mask_self_reports
+
+DEFAULT_MAX_SEQ_LEN = 18
+DEFAULT_CUTOFF = 21.0
+MAX_AUC_LOSS = 0.002
+"""What a prediction in other numbers than the model's own may cost."""
+
+WEIGHT_SUFFIXES = (".pth", ".safetensors")
+
+Kind = Literal["encoder", "majority", "tfidf", "combined"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What has to be known to use a model.
+
+    Attributes:
+        encoder: the name or folder that it was trained from.
+        weights: name of the weights file.
+        max_seq_len: tokens of a caption, special ones included.
+        age_cutoffs: in years, rising; one probability each.
+        thresholds: from which probability on "at least" is predicted, one a cutoff.
+        max_posts: how many captions of an account are used at most; None for all.
+        kind: what computes the probabilities.
+        precision: at which it was trained, or, once loaded, at which it predicts: "exact" or "fast".
+        numbers: in which the encoder computes; see :data:`core.encoder.precision.DType`.
+        auc_losses: numbers -> what AUC it loses with these instead of its own, on its validation accounts.
+        calibrations: one a cutoff, as :class:`core.statistics.calibration.Calibration` writes itself; none leaves
+            the probabilities as they are.
+        mask_self_reports: what tells an age is taken out of every caption, in training and ever after.
+    """
+
+    encoder: str
+    weights: str
+    max_seq_len: int = DEFAULT_MAX_SEQ_LEN
+    age_cutoffs: tuple[float, ...] = (DEFAULT_CUTOFF,)
+    thresholds: tuple[float, ...] = (0.5,)
+    max_posts: int | None = None
+    kind: Kind = "encoder"
+    precision: Literal["exact", "fast"] = "exact"
+    numbers: Literal["float32", "bfloat16", "int8"] = "float32"
+    auc_losses: dict[str, float] = field(default_factory=dict)
+    calibrations: tuple[dict[str, JsonValue], ...] = ()
+    mask_self_reports: bool = False
+
+    def used(self, captions: Sequence[T]) -> list[T]:
+        """The captions that the model uses: all, or ``max_posts`` spread evenly over the account's time."""
+        if self.max_posts is None or len(captions) <= self.max_posts:
+            return [*captions]
+        step = len(captions) / self.max_posts
+        return [captions[int((number + 0.5) * step)] for number in range(self.max_posts)]
+
+    def as_read(self, captions: Sequence[str]) -> list[str]:
+        """``captions`` as the model reads them: whole, or without what tells an age."""
+        return [mask_self_reports(caption) for caption in captions] if self.mask_self_reports else [*captions]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+def check_weights_name(name: str) -> None:
+    """Make sure that ``--finetuned-model-name`` is a file name of a known kind.
+
+    Raises:
+        InputError: it is not.
+    """
+    if Path(name).name != name or Path(name).suffix not in WEIGHT_SUFFIXES:
+        raise InputError(f"{name!r} cannot name the weights file: give a plain name ending in .pth or .safetensors.")
