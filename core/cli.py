@@ -22,7 +22,7 @@ from core.errors import AgeScopeError
 from core.evaluation.arguments import AuditSampleArguments, EvaluateArguments, PrevalenceArguments
 from core.importers.arguments import ImportArguments
 from core.jobs.progress import Progress, recorded_result
-from core.maintenance.arguments import ForgetArguments
+from core.maintenance.arguments import ForgetArguments, PseudonymsArguments
 from core.prediction.arguments import PredictArguments
 from core.settings import PROJECT_DIR, get_settings
 from core.training.arguments import TrainArguments
@@ -140,6 +140,14 @@ def forget(arguments: ForgetArguments) -> None:
 
     for sentence in run(arguments.usernames, get_settings()):
         print(sentence)
+
+
+@_command
+def pseudonyms(arguments: PseudonymsArguments) -> None:
+    """Tell which pseudonym is whose, or turn the names of a table into pseudonyms and back; needs the study's key."""
+    from core.maintenance.map_pseudonyms import map_pseudonyms
+
+    print(map_pseudonyms(arguments, get_settings()))
 
 
 @app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

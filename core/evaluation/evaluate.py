@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from core.errors import InputError
 from core.models.folder import read_model_info
+from core.privacy.pseudonyms import is_pseudonym
 from core.statistics.calibration import Bools, Floats, calibration_bins
 from core.statistics.metrics import LEVEL, RESAMPLES, SEED, confusion, metrics, share_interval
 from core.storage.predictions_file import HEADER, run_file
@@ -51,6 +52,11 @@ def read_predictions(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} is no predictions file: it has no column {missing[0]!r}. Make one with `predict`.")
     table["username"] = [canonical_username(plain_name(cell)) for cell in table["username"]]
     _refuse(path, table["username"].duplicated(), "this account stands twice")
+    if table["username"].map(is_pseudonym).any():
+        raise InputError(
+            f"{path} names accounts by pseudonyms, so those that made the model cannot be told from the others. Turn "
+            f"them back first: python -m core pseudonyms --table {path} --reverse --output NAMES.csv"
+        )
     for column in HEADER[1:]:
         text = table[column]
         table[column] = pd.to_numeric(text.where(text != "", None), errors="coerce")

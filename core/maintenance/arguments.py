@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from core.utils.options import CommandArguments, Option
@@ -14,3 +15,20 @@ class ForgetArguments(CommandArguments):
     COMMAND: ClassVar[str] = "forget"
 
     usernames: Annotated[Sequence[str], Option("The accounts to remove.", metavar="USERNAME...", is_positional=True)]
+
+
+@dataclass(frozen=True)
+class PseudonymsArguments(CommandArguments):
+    """Whose pseudonyms to tell: the options of ``pseudonyms``."""
+
+    COMMAND: ClassVar[str] = "pseudonyms"
+
+    table: Annotated[
+        Path | None,
+        Option("A CSV whose usernames are to become pseudonyms. Default: list all of the study.", exists=True),
+    ] = None
+    reverse: Annotated[bool, Option("Turn the table's pseudonyms back into names.")] = False
+    names: Annotated[
+        Path | None, Option("A CSV of further names that pseudonyms may belong to, with --reverse.", exists=True)
+    ] = None
+    output: Annotated[Path | None, Option("The CSV to write. Default: print it.", path="file")] = None

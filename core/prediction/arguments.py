@@ -37,6 +37,7 @@ class PredictArguments(CommandArguments):
     ] = None
     precision: Annotated[Precision, Option("How exactly to compute.")] = "exact"
     cache: Annotated[bool, Option("Keep users' vectors on disk.", has_negative=True)] = True
+    pseudonymise: Annotated[bool, Option("Write pseudonyms for usernames, for a file that leaves the study.")] = False
 
     def __post_init__(self) -> None:
         if self.max_seq_len is not None and self.max_seq_len < 3:

@@ -15,6 +15,7 @@ from core.models.folder import cutoff_index, is_model_folder, locate_model, read
 from core.models.loading import load_predictor
 from core.models.predictor import Predictor
 from core.prediction.arguments import PredictArguments
+from core.privacy.pseudonyms import open_pseudonyms
 from core.settings import get_settings
 from core.statistics.drift import as_json, compare, forbidding, read_profile
 from core.storage.account_files import account_files, read_account
@@ -86,6 +87,12 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
         Stopped: asked to stop.
     """
     files = [*account_files(arguments.input_dir)]
+    output = arguments.prediction_output_file.resolve()
+    if arguments.pseudonymise and output.is_relative_to(get_settings().predictions_dir):
+        raise InputError(
+            f"{output.parent} is where the dashboard looks for predictions, which it joins with ages by name. "
+            "Write pseudonyms to another folder; what one downloads from the dashboard holds them anyway."
+        )
     with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
         predictor = load_predictor(
             arguments.finetuned_model_path,
@@ -114,6 +121,7 @@ class _Run:
         self.sample = Sample(_DRIFT_SAMPLE)
         self.model = _model_folder(arguments.finetuned_model_path)
         self.labelled = _labelled_accounts(self.model)
+        self.name_in_file = open_pseudonyms(get_settings()).of if arguments.pseudonymise else str
         self.started_at = datetime.now(UTC)
 
     def predict_files(self, files: Sequence[Path], written: PartialPredictions, progress: Progress) -> None:
@@ -136,17 +144,24 @@ class _Run:
             try:
                 account = read_account(path)
             except InputError as error:
-                self.unreadable[path.name] = str(error)
+                self._leave_out(path, str(error))
                 continue
             if account.username not in self.labelled:  # those would look like themselves
                 self.sample.add(account.captions)
             fault = username_error(account.username)
             if fault:
-                self.unreadable[path.name] = f"its username cannot be used: {fault}"
-            elif account.username not in seen:
-                seen.add(account.username)
+                self._leave_out(path, f"its username cannot be used: {fault}")
+            elif (name := self.name_in_file(account.username)) not in seen:
+                seen.add(name)
                 accounts.append(account)
         return accounts
+
+    def _leave_out(self, path: Path, reason: str) -> None:
+        """Write down why a file has no row; the reason may hold its name, which pseudonyms are to hide."""
+        if self.arguments.pseudonymise:
+            self.unreadable[self.name_in_file(path.stem)] = "its file holds no account that can be used"
+        else:
+            self.unreadable[path.name] = reason
 
     def _predict(self, accounts: Sequence[Account]) -> list[Prediction]:
         if not accounts:
@@ -155,7 +170,7 @@ class _Run:
         captions = [settings.as_read(settings.used(account.captions)) for account in accounts]
         probability = self.predictor.probabilities(captions)[:, self.column]
         return [
-            prediction(account.username, float(p), self.threshold, len(its))
+            prediction(self.name_in_file(account.username), float(p), self.threshold, len(its))
             for account, p, its in zip(accounts, probability, captions, strict=True)
         ]
 

@@ -11,6 +11,7 @@ owner alone. Whoever deletes it makes the pseudonyms that were given away nobody
 import base64
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,8 +25,14 @@ from core.storage.usernames import canonical_username
 
 PREFIX = "p-"
 """No Instagram username holds a hyphen, so no pseudonym can be taken for one and collected."""
+_FORM = re.compile(r"p-[a-z2-7]{16}")
 _BYTES = 10
 _KEY_BYTES = 32
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether a name looks like one that :class:`Pseudonyms` gave."""
+    return bool(_FORM.fullmatch(name))
 
 
 class Pseudonyms:
@@ -37,8 +44,10 @@ class Pseudonyms:
     def of(self, name: str) -> str:
         """The pseudonym of a name, in whatever form it is written: ``p-`` and 16 letters and digits.
 
-        80 bits: among a million names the chance that any two share one is 4e-13.
+        80 bits: among a million names the chance that any two share one is 4e-13. A pseudonym stays what it is.
         """
+        if is_pseudonym(name):
+            return name
         digest = hmac.digest(self._key, canonical_username(name).encode(errors="surrogatepass"), "sha256")
         return PREFIX + base64.b32encode(digest[:_BYTES]).decode().lower()
 

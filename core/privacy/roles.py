@@ -1,5 +1,6 @@
 """Who may do what: two roles, and every action of the dashboard with those who may do it."""
 
+import getpass
 from dataclasses import dataclass
 from enum import Enum
 
@@ -60,6 +61,15 @@ class Person:
             raise NotAllowedError(
                 f"A {self.role} of this study may not do this. Ask whoever runs it for the role operator."
             )
+
+
+def at_command_line() -> Person:
+    """Whoever types a command here."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a container's number without a name
+        name = "somebody"
+    return Person(f"{name}, command line", "operator")
 
 
 LOCAL = Person("this computer", "operator")

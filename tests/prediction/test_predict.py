@@ -26,6 +26,8 @@ from core.models.predictor import EncoderPredictor
 from core.models.settings import ModelSettings
 from core.prediction.arguments import PredictArguments
 from core.prediction.predict import PredictSummary, Sample, predict
+from core.privacy.pseudonyms import open_pseudonyms
+from core.settings import get_settings
 from core.statistics.drift import training_profile, write_profile
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
@@ -362,3 +364,28 @@ def test_fast_takes_the_quickest_numbers_that_cost_nothing_and_says_which(
     select_dtype(predictor, wanted)
     assert (predictor.encoder.numbers, predictor.settings.numbers) == (used, used)
     assert predictor.settings.precision == ("exact" if used == "float32" else "fast")
+
+
+def test_with_pseudonyms_no_name_is_written_and_everything_else_is_the_same(
+    model: Path, accounts: Path, tmp_path: Path
+) -> None:
+    named, hidden = tmp_path / "a" / "named.csv", tmp_path / "b" / "hidden.csv"
+    (accounts / "sandra_rough.json").write_text("{")
+    try:
+        run(accounts, model, named, cache=False)
+        run(accounts, model, hidden, cache=False, pseudonymise=True)
+    finally:
+        (accounts / "sandra_rough.json").unlink()
+    rows, others = [*read_rows(named)], [*read_rows(hidden)]
+    pseudonyms = open_pseudonyms(get_settings())
+    assert [replace(row, username=pseudonyms.of(row.username)) for row in rows] == others
+    written = b"".join(path.read_bytes() for path in hidden.parent.iterdir())
+    assert b"sandra_rough" not in written and not [row for row in rows if row.username.encode() in written]
+    with pytest.raises(InputError, match="pseudonyms --table"):
+        read_predictions(hidden)
+
+
+def test_pseudonyms_are_kept_out_of_the_dashboards_own_predictions(model: Path, accounts: Path) -> None:
+    output = get_settings().predictions_dir / "run" / "predictions.csv"
+    with pytest.raises(InputError, match="another folder"):
+        run(accounts, model, output, pseudonymise=True)
