@@ -84,7 +84,8 @@ def import_(arguments: ImportArguments) -> None:
     from core.importers.importer import import_files
 
     with Progress("accounts") as progress:
-        _say(import_files(arguments.source_path, arguments.output_dir, arguments.username, progress))
+        columns = dict(arguments.column)
+        _say(import_files(arguments.source_path, arguments.output_dir, arguments.username, progress, columns))
 
 
 @app.command()

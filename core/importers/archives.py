@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from core.errors import InputError
 from core.importers.results import NotUnderstood
+from core.storage.workbooks import is_workbook
 from core.utils.io import TEMPORARY_SUFFIX
 
 MAX_WHOLE = 1_000_000_000
@@ -165,7 +166,7 @@ def opened(source: Path) -> Iterator[list[Piece] | NotUnderstood]:
     parts = {path: path.relative_to(source.parent).parts for path in paths}
     files = [path for path in paths if not _leads_out(path, source)]
     yield from (NotUnderstood("/".join(parts[path]), _LEADS_OUT) for path in paths if path not in set(files))
-    archives = {path for path in files if _is_zip(path)}
+    archives = {path for path in files if _is_archive(path)}
     if loose := [Piece(path, parts[path]) for path in files if path not in archives]:
         yield loose
     budget = _Budget()
@@ -231,14 +232,19 @@ def _members(at: Piece, archive: zipfile.ZipFile) -> list[Piece]:
     if len(names) > MAX_MEMBERS:
         raise InputError(f"it holds more than {MAX_MEMBERS:,} files; unpack it and give the folder")
     if "[Content_Types].xml" in names:
-        raise InputError("it is an Office document; save the sheet as CSV")
+        raise InputError("it is an Office document, but no workbook of Excel; save the table as CSV")
     names = [name for name in names if PurePosixPath(name).parts]
     return [Piece(at.path, at.parts + PurePosixPath(name).parts, archive, name, len(at.parts)) for name in names]
 
 
-def _is_zip(path: Path) -> bool:
+def is_zip(head: bytes) -> bool:
+    """Whether a file that begins so is a zip archive; workbooks of Excel are."""
+    return head.startswith(_ZIP)
+
+
+def _is_archive(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(4) in _ZIP
+            return is_zip(file.read(4)) and not is_workbook(path)
     except OSError:
         return False

@@ -1,11 +1,11 @@
 """Which reader understands a file; decided by its content."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from core.errors import InputError
 from core.importers import export_html, instagram_answers, instagram_export, table
-from core.importers.archives import Piece, opened
+from core.importers.archives import Piece, is_zip, opened
 from core.importers.export_posts import FORMAT as EXPORT
 from core.importers.instaloader import InstaloaderFiles
 from core.importers.json_values import Value, json_values, looks_like_json
@@ -13,24 +13,29 @@ from core.importers.records import read_values
 from core.importers.results import Context, Found, Ignored, NotUnderstood, account, with_ids
 from core.storage.models import Account
 from core.storage.post_parsing import post_of
+from core.storage.post_records import Field
+from core.utils.encodings import is_binary
 
 _MARK = b"\xef\xbb\xbf"
+_TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".html", ".htm", ".gz", ".xz")
+"""Of a file so named, people are told why it is not read, rather than that it is no text."""
 _BLANK = b" \t\r\n"
 
 
-def read(source: Path, username: str | None = None) -> Iterator[Account]:
+def read(source: Path, username: str | None = None, columns: Mapping[Field, str] | None = None) -> Iterator[Account]:
     """The accounts of a file, a folder or an archive; one whose posts lie in several places comes several times.
 
     Args:
         source: what to read.
         username: whose posts they are, where the source does not say.
+        columns: which column or field is what, where a person has said so.
 
     Raises:
         InputError: there is nothing that is understood; it says what was looked for.
     """
     nothing = True
     reasons = []
-    for found in find(source, username):
+    for found in find(source, username, columns):
         if isinstance(found, Account):
             nothing = False
             yield found
@@ -40,8 +45,13 @@ def read(source: Path, username: str | None = None) -> Iterator[Account]:
         raise InputError("\n".join([f"{source} holds no posts that are understood.", *reasons[:10]]))
 
 
-def find(source: Path, username: str | None = None) -> Iterator[Found]:
+def find(source: Path, username: str | None = None, columns: Mapping[Field, str] | None = None) -> Iterator[Found]:
     """Everything that is found: accounts, labels, and files that are not understood or left alone.
+
+    Args:
+        source: what to read.
+        username: whose posts they are, where the source does not say.
+        columns: which column or field is what, where a person has said so.
 
     Raises:
         InputError: ``source`` is not there.
@@ -54,7 +64,7 @@ def find(source: Path, username: str | None = None) -> Iterator[Found]:
         in_exports, others = instagram_export.split_off(together, username)
         yield from in_exports
         for piece in others:
-            context = Context(piece.name, username, piece.folder, piece.stem)
+            context = Context(piece.name, username, piece.folder, piece.stem, columns or {})
             try:
                 yield from _of_piece(piece, context, files)
             except InputError as error:
@@ -71,11 +81,13 @@ def _of_piece(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterat
         raise InputError("it is empty")
     if head.startswith(b"PAR1"):
         return table.read_parquet(piece, context)
+    if is_zip(head):
+        return table.read_sheet(piece, context)
     if start.startswith(b"<"):
         return _of_page(piece, context, files)
     if looks_like_json(head):
         return read_values(json_values(piece), context, files)
-    if b"\x00" in head and not table.is_utf16(head):
+    if is_binary(head) and not piece.parts[-1].lower().endswith(_TEXT_ENDINGS):
         return iter([Ignored(context.name)])  # a picture, a video
     return table.read_text_table(piece, context)
 

@@ -1,7 +1,7 @@
 """Putting what was read into account files, together with what is already there."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +12,8 @@ from core.importers.results import MADE_UP, FoundLabels, Ignored, LeftOut, NotUn
 from core.jobs.progress import Progress
 from core.storage.account_files import file_name, read_account, write_account
 from core.storage.models import Account, Post
-from core.storage.post_records import media_id
-from core.storage.user_lists import write_user_list
+from core.storage.post_records import Field, media_id
+from core.storage.user_lists import available_name, write_user_list
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.formatting import count
 
@@ -65,7 +65,7 @@ class ImportSummary:
 
     def __str__(self) -> str:
         lines = self.in_words()
-        lines += [f"{item.name}: took {item.fields}." for item in self.recognised[:_SHOWN] if item.fields]
+        lines += [f"{item.name}: {item.fields}." for item in self.recognised[:_SHOWN] if item.fields]
         lines += [f"{item.name}: {item.in_words()}." for item in self.left_out[:_SHOWN]]
         if self.not_understood:
             lines.append(f"Not understood, or not wholly: {count(len(self.not_understood), 'file')}")
@@ -75,7 +75,13 @@ class ImportSummary:
         return "\n".join(lines)
 
 
-def import_files(source: Path, output_dir: Path, username: str | None, progress: Progress) -> ImportSummary:
+def import_files(
+    source: Path,
+    output_dir: Path,
+    username: str | None,
+    progress: Progress,
+    columns: Mapping[Field, str] | None = None,
+) -> ImportSummary:
     """Turn a file, a folder or an archive of any known format into account files.
 
     An account that is there already keeps all it has and gains the posts it lacks; importing the
@@ -88,6 +94,7 @@ def import_files(source: Path, output_dir: Path, username: str | None, progress:
         username: whose posts they are, where the source does not say.
         progress: told how many accounts are written; events ``not_understood`` name files, and the last
             one, ``imported``, sums up in words.
+        columns: which column or field is what, where a person has said so.
 
     Raises:
         InputError: ``source`` is not there, holds nothing that is understood, or ``username`` cannot be used.
@@ -96,7 +103,7 @@ def import_files(source: Path, output_dir: Path, username: str | None, progress:
     """
     _check_username(username)
     job = _Import(output_dir, progress)
-    for found in find(source, username):
+    for found in find(source, username, columns):
         progress.check()
         if isinstance(found, Account):
             job.take(found)
@@ -214,7 +221,8 @@ class _Import:
         for rejected in found.labels.rejected:
             self.refuse(NotUnderstood(f"{found.name}, line {rejected.line}", rejected.reason))
         if found.labels.usernames:
-            path = folder / f"{_plain_name(found.name)}.csv"
+            name = available_name(_plain_name(found.name), (folder, found.labels))  # others of that name stay
+            path = folder / f"{name}.csv"
             write_user_list(path, found.labels)
             self.summary.labels.append(path)
 

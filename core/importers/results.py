@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.storage.models import Account, Outcome, Post
+from core.storage.post_records import Field
 from core.storage.user_lists import UserList
 from core.storage.usernames import canonical_username, username_error
 from core.utils.formatting import count
@@ -124,12 +125,14 @@ class Context:
         username: what the person said whose posts these are.
         folder: the name of the folder around the file.
         stem: the file's own name without its endings.
+        columns: which column or field the person said to be what.
     """
 
     name: str
     username: str | None = None
     folder: str = ""
     stem: str = ""
+    columns: Mapping[Field, str] = field(default_factory=dict)
 
 
 def account(

@@ -1,198 +1,243 @@
-"""Tables of posts: CSV (any usual delimiter and encoding), Parquet, JSON lines and lists of records.
+"""Tables of posts: CSV (any usual delimiter and encoding), sheets of Excel, Parquet, JSON lines and lists of records.
 
-Columns are found by their usual names. The rows of an account need not stand together: they are
-sorted by account first, on the disk where there are many.
+Which column is what, :mod:`core.storage.post_records` decides. The rows of an account need not stand together:
+they are sorted by account first, on the disk where there are many.
 """
 
-import codecs
 import csv
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Any
 
 import duckdb
 import orjson
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 
 from core.errors import InputError
 from core.importers.archives import Piece
-from core.importers.results import Context, Found, FoundLabels, NotUnderstood, account, with_ids
+from core.importers.results import (
+    Context,
+    Found,
+    FoundLabels,
+    LeftOutRecords,
+    NotUnderstood,
+    Recognised,
+    account,
+    with_ids,
+)
 from core.storage.models import Post
 from core.storage.moments import parse_time
+from core.storage.post_records import (
+    SAMPLE,
+    USUAL_NAMES,
+    Field,
+    FieldChoice,
+    PostReading,
+    UntoldCaptions,
+    choose_fields,
+    flattened,
+    plain_name,
+    read_record,
+)
+from core.storage.text_tables import MAX_LINE, Table, open_table
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username, username_error
+from core.storage.workbooks import SheetTable, open_sheet
+from core.utils.formatting import count
 
 LOOKED_FOR = "a table or list with a user and a text"
-USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    "user": (
-        *("username", "user_name", "user", "handle", "account", "screen_name", "ownerusername", "owner_username"),
-        *(
-            "user_username",
-            "user_screen_name",
-            "author_username",
-            "author",
-            "profile",
-            "owner",
-            "blogger",
-            "participant",
-        ),
-        *("user_id", "author_id", "owner_id", "userid", "ownerid"),
-    ),
-    "text": (
-        "caption",
-        "caption_text",
-        "text",
-        "full_text",
-        "body",
-        "content",
-        "message",
-        "tweet",
-        "post_text",
-        "post",
-    ),
-    "time": (
-        *(
-            "taken_at",
-            "taken_at_timestamp",
-            "timestamp",
-            "created_at",
-            "creation_timestamp",
-            "created_time",
-            "datetime",
-        ),
-        *("date_utc", "date", "time", "published_at", "created", "created_utc"),
-    ),
-    "id": ("id", "pk", "post_id", "media_id", "tweet_id", "status_id", "post_pk"),
-    "shortcode": ("shortcode", "code", "short_code"),
-    "likes": ("likes", "like_count", "likes_count", "likescount"),
-    "comments": ("comments", "comment_count", "comments_count", "commentscount"),
-    "age": ("age", "labeled_age", "labelled_age"),
+
+_KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
+_ONE_LINE: tuple[Field, ...] = ("username", "taken_at", "id", "shortcode", "likes", "comments", "age")
+"""Fields of which no cell ever breaks into several lines."""
+_TYPES = {
+    **dict.fromkeys(("username", "caption", "taken_at", "id", "shortcode", "kind", "age"), "VARCHAR"),
+    **dict.fromkeys(("likes", "comments"), "BIGINT"),
 }
-"""What each column is usually called, in lower case with ``_`` for dots, blanks and hyphens."""
-
-_FIELDS = tuple(USUAL_NAMES)
-_DELIMITERS = ",;\t|"
 _ROWS_AT_A_TIME = 10_000
+_BYTES_AT_A_TIME = 64_000_000
 _SORT_MEMORY = "400MB"
-_TWITTER_TIME = "%a %b %d %H:%M:%S %z %Y"
+_ROUNDED = re.compile(r"\d(\.\d+)?E\+\d\d|[1-9]\d{14}0{2,}(\.0)?", re.IGNORECASE)
+"""Ids of which a spreadsheet has kept the first 15 digits."""
 
-csv.field_size_limit(2**24)  # a blog entry may be longer than the 128 KB of the module's default
-
-
-Row = dict[str, Any]
-"""The cells of one post by field (``user``, ``text``, ``time``, ...); fields may be missing."""
-
-
-def _as_cp1252(error: UnicodeError) -> tuple[str, int]:
-    """Read single bytes that are not UTF-8 as Windows-1252, as :func:`core.utils.io.decode_text` does."""
-    assert isinstance(error, UnicodeDecodeError)
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
-
-
-codecs.register_error("as_cp1252", _as_cp1252)
+Record = Mapping[str, Any]
+Placed = tuple[str, Record]
+"""A record and where it stands: ``line 12``."""
 
 
 @dataclass
 class _Trouble:
-    """What was wrong with single rows, for one sentence at the end."""
+    """What was wrong with single rows, for a sentence each at the end."""
 
     name: str
-    rows: int = 0
-    example: str = ""
+    left_out: LeftOutRecords
     unread_times: int = 0
     time_example: str = ""
+    rounded_ids: int = 0
+    captions: UntoldCaptions = field(default_factory=UntoldCaptions)
 
-    def found(self) -> Iterator[NotUnderstood]:
-        if self.rows:
-            yield NotUnderstood(self.name, f"{self.rows:,} rows were left out; the first: {self.example}")
+    def found(self) -> Iterator[Found]:
+        yield from self.left_out.found()
         if self.unread_times:
-            reason = (
-                f"{self.unread_times:,} times are in an unknown form (such as {self.time_example!r}) and left empty"
-            )
+            reason = f"{count(self.unread_times, 'time')} in an unknown form (such as {self.time_example!r}) left empty"
             yield NotUnderstood(self.name, f"{reason}; write them as 2026-10-01T12:00:00Z")
-
-
-@dataclass
-class _Columns:
-    """Which column holds which field; by position, or by name for records."""
-
-    at: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, names: Iterable[str]) -> "_Columns":
-        at = {_plain(name): name for name in reversed(list(names))}
-        found = {wanted: [at[name] for name in usual if name in at] for wanted, usual in USUAL_NAMES.items()}
-        return cls({wanted: places[0] for wanted, places in found.items() if places})
-
-    def row_of(self, record: dict[str, Any]) -> Row:
-        """The fields of a record."""
-        return {wanted: record.get(name) for wanted, name in self.at.items()}
-
-    def why_not(self, names: Sequence[str], context: Context) -> str | None:
-        """Why a table with these columns is none of posts, or None if it is."""
-        shown = ", ".join(repr(name[:30]) for name in names[:12])
-        if "text" not in self.at:
-            return (
-                f"it has no column with the text; looked for {_usual('text')}, found {shown}. "
-                "Rename the column with the text to 'caption'."
-            )
-        if "user" not in self.at and not _username(context):
-            return (
-                f"it does not say whose posts these are; looked for {_usual('user')}, found {shown}. "
-                "Rename that column to 'username', or give the username."
-            )
-        return None
+        if self.rounded_ids:
+            reason = f"{count(self.rounded_ids, 'id')} not used, as a spreadsheet has rounded them"
+            yield NotUnderstood(self.name, f"{reason}; the same posts from another file count as others")
+        if untold := self.captions.in_words():
+            yield NotUnderstood(self.name, f"{untold}; say which it is, for example --column caption=NAME")
 
 
 def read_text_table(piece: Piece, context: Context) -> Iterator[Found]:
     """The accounts of a CSV file; a table of usernames and ages without texts becomes labels."""
-    with piece.open() as content:
-        lines = io.TextIOWrapper(content, _encoding(piece), errors="as_cp1252", newline="")
-        reader = csv.reader(lines, delimiter=_delimiter(piece))
-        header = next((cells for cells in reader if any(cell.strip() for cell in cells)), [])
-        columns = _Columns.of(header)
-        if {"user", "age"} <= columns.at.keys() and "text" not in columns.at:
-            yield from _labels(piece, context)
-        elif reason := columns.why_not(header, context):
-            yield NotUnderstood(context.name, reason)
+    with open_table(piece.open, "it", _known(context)) as table:
+        yield from _read_table(table, piece, context, "csv")
+
+
+def read_sheet(piece: Piece, context: Context) -> Iterator[Found]:
+    """The accounts of a sheet of Excel; a table of usernames and ages without texts becomes labels."""
+    with open_sheet(piece.path if piece.archive is None else piece.whole(), "it", _known(context)) as table:
+        yield from _read_table(table, piece, context, "xlsx")
+
+
+def _read_table(table: Table | SheetTable, piece: Piece, context: Context, format_name: str) -> Iterator[Found]:
+    header = table.header or [cell or "" for cell in next((row.cells for row in table.sample()), [])]
+    samples = [dict(zip(header, row.cells, strict=False)) for row in table.sample() if not row.fault]
+    choice = choose_fields(header, samples, context.columns)
+    if choice.names["username"] and choice.names["age"] and not choice.names["caption"]:
+        yield from _labels(piece, context)
+    elif reason := _unusable(choice, header, samples, context):
+        yield NotUnderstood(context.name, reason)
+    else:
+        yield Recognised(
+            context.name, format_name, " ".join([f"took {choice.in_words()}.", *table.remarks]).rstrip(".")
+        )
+        trouble = _Trouble(context.name, LeftOutRecords(context.name))
+        rows = _table_rows(table, choice, trouble.left_out)
+        yield from _accounts(rows, choice, context, _format(choice, context, format_name), trouble)
+        if table.short:
+            rows_are = f"{count(table.short, 'row')} with fewer cells than the header, the first on line"
+            yield NotUnderstood(
+                context.name, f"{rows_are} {table.first_short:,}; what is missing at the end was left empty"
+            )
+
+
+def _table_rows(table: Table | SheetTable, choice: FieldChoice, left_out: LeftOutRecords) -> Iterator[Placed]:
+    at = {name: place for place, name in enumerate(table.header)}
+    single = [at[name] for wanted in _ONE_LINE for name in choice.names[wanted][:1] if name in at]
+    users = choice.names["username"]
+    for row in table.rows(at[users[0]] if users else None, single):
+        place = f"line {row.line:,}"
+        record = dict(zip(table.header, row.cells, strict=False))
+        if row.fault:
+            left_out.add(f"because {row.fault}", place, row.text)
+        elif row.is_short and _is_shifted(read_record(record, choice), choice):
+            left_out.add("because a line break without quotation marks has cut them in two", place, row.text)
         else:
-            positions = {wanted: header.index(name) for wanted, name in columns.at.items()}
-            yield from _accounts(_csv_rows(reader, positions), context, _format(columns, context, "csv"))
+            yield place, record
+
+
+def _is_shifted(reading: PostReading, choice: FieldChoice) -> bool:
+    """Whether a row that lacks cells begins in the middle, so that a time stands where its text should."""
+    text = reading.caption or ""
+    return bool(choice.names["taken_at"]) and reading.taken_at is None and parse_time(text) is not None
 
 
 def read_parquet(piece: Piece, context: Context) -> Iterator[Found]:
     """The accounts of a Parquet file."""
     try:
-        file = pyarrow.parquet.ParquetFile(piece.path if piece.archive is None else pa.BufferReader(piece.whole()))
-        names = file.schema_arrow.names
-        columns = _Columns.of(names)
-        if reason := columns.why_not(names, context):
-            yield NotUnderstood(context.name, reason)
-            return
-        batches = file.iter_batches(_ROWS_AT_A_TIME, columns=sorted(set(columns.at.values())))
-        rows = (columns.row_of(record) for batch in batches for record in batch.to_pylist())
-        yield from _accounts(rows, context, "parquet")
+        with pyarrow.parquet.ParquetFile(
+            piece.path if piece.archive is None else pa.BufferReader(piece.whole()), buffer_size=2**20, pre_buffer=False
+        ) as file:
+            yield from _of_parquet(file, context)
     except (pa.ArrowException, OSError) as error:
         yield NotUnderstood(context.name, f"it is a damaged Parquet file ({error})")
 
 
-def read_records(records: Iterable[dict[str, Any]], context: Context, format_name: str) -> Iterator[Found]:
-    """The accounts of a list of JSON objects, one per post; inner objects count as ``outer_inner``."""
-    flat = (_flattened(record) for record in records)
-    first = list(islice(flat, 100))
-    names = list(dict.fromkeys(name for record in first for name in record))
-    columns = _Columns.of(names)
-    if reason := columns.why_not(names, context):
+def _of_parquet(file: "pyarrow.parquet.ParquetFile", context: Context) -> Iterator[Found]:
+    names = list(file.schema_arrow.names)
+    samples = [flattened(record) for record in islice(_parquet_records(file, names), SAMPLE)]
+    flat = list(dict.fromkeys([*names, *(name for record in samples for name in record)]))
+    choice = choose_fields(flat, samples, context.columns)
+    if reason := _unusable(choice, flat, samples, context):
         yield NotUnderstood(context.name, reason)
         return
-    rows = (columns.row_of(record) for part in (first, flat) for record in part)
-    yield from _accounts(rows, context, format_name)
+    yield Recognised(context.name, "parquet", f"took {choice.in_words()}")
+    wanted = {name.split(".")[0] if name not in names else name for found in choice.names.values() for name in found}
+    records = _parquet_records(file, [name for name in names if name in wanted])
+    placed = ((f"row {number:,}", record) for number, record in enumerate(records, start=1))
+    yield from _accounts(placed, choice, context, "parquet", _Trouble(context.name, LeftOutRecords(context.name)))
+
+
+def _parquet_records(file: "pyarrow.parquet.ParquetFile", columns: Sequence[str]) -> Iterator[Record]:
+    """The rows of a Parquet file, few at a time where they are long.
+
+    Raises:
+        InputError: a row is longer than any post.
+    """
+    groups = [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
+    longest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
+    too_long = f"its rows are longer than {MAX_LINE:,} bytes, which no post is"
+    if longest > MAX_LINE:
+        raise InputError(too_long)
+    rows = max(1, min(_ROWS_AT_A_TIME, _BYTES_AT_A_TIME // max(longest, 1)))
+    for batch in file.iter_batches(rows, columns=list(columns)):
+        if batch.nbytes > _BYTES_AT_A_TIME and any(_longest(column) > MAX_LINE for column in batch.columns):
+            raise InputError(too_long)
+        few = max(1, int(batch.num_rows * _BYTES_AT_A_TIME // max(batch.nbytes, 1)))
+        for at in range(0, batch.num_rows, few):
+            yield from batch.slice(at, few).to_pylist()
+
+
+def _longest(column: "pa.Array") -> int:
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return pyarrow.compute.max(pyarrow.compute.binary_length(column)).as_py() or 0 if is_text else 0
+
+
+def read_records(records: Iterable[Record], context: Context, format_name: str) -> Iterator[Found]:
+    """The accounts of a list of JSON objects, one per post; inner objects count as ``outer.inner``."""
+    flat = (flattened(record) for record in records)
+    first = list(islice(flat, SAMPLE))
+    names = list(dict.fromkeys(name for record in first for name in record))
+    choice = choose_fields(names, first, context.columns)
+    if reason := _unusable(choice, names, first, context):
+        yield NotUnderstood(context.name, reason)
+        return
+    yield Recognised(context.name, format_name, f"took {choice.in_words()}")
+    everything = (record for part in (first, flat) for record in part)
+    placed = ((f"record {number:,}", record) for number, record in enumerate(everything, start=1))
+    yield from _accounts(placed, choice, context, format_name, _Trouble(context.name, LeftOutRecords(context.name)))
+
+
+def _known(context: Context) -> Any:
+    """Whether a column of that name is one that a header of a table of posts would have."""
+    return lambda name: name in context.columns.values() or plain_name(name.strip('"')) in _KNOWN
+
+
+def _unusable(choice: FieldChoice, names: Sequence[str], samples: Sequence[Record], context: Context) -> str | None:
+    """Why a table with these columns is none of posts, or None if it is."""
+    shown = ", ".join(repr(name[:30]) for name in names[:12])
+    for wanted, name in context.columns.items():
+        if name not in names:
+            return f"it has no column {name[:40]!r} to take the {wanted} from; it has {shown}"
+    if not choice.names["caption"]:
+        return (
+            f"it has no column with the text; looked for {_usual('caption')}, found {shown}. "
+            "Rename the column with the text to 'caption', or say which it is: --column caption=NAME"
+        )
+    has_owner = choice.names["username"] or any(read_record(record, choice).username for record in samples)
+    if not has_owner and not _username(context):
+        return (
+            f"it does not say whose posts these are; looked for {_usual('username')}, found {shown}. "
+            "Rename that column to 'username', say which it is (--column username=NAME), or give the username"
+        )
+    return None
 
 
 def json_lines(piece: Piece) -> Iterator[dict[str, Any]]:
@@ -214,70 +259,71 @@ def json_lines(piece: Piece) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _csv_rows(reader: Any, positions: dict[str, int]) -> Iterator[Row]:
-    try:
-        for cells in reader:
-            if cells:
-                yield {name: cells[at] if at < len(cells) else None for name, at in positions.items()}
-    except csv.Error as error:
-        raise InputError(
-            f"line {reader.line_num:,} is not valid CSV ({error}); what stands before it is used"
-        ) from error
-
-
-def _accounts(rows: Iterator[Row], context: Context, format_name: str) -> Iterator[Found]:
-    trouble = _Trouble(context.name)
+def _accounts(
+    rows: Iterable[Placed], choice: FieldChoice, context: Context, format_name: str, trouble: _Trouble
+) -> Iterator[Found]:
+    ages: dict[str, set[str]] = {}
     with _Sorter() as sorter:
         try:
-            sorter.add(_checked(rows, context, trouble))
+            sorter.add(_checked(rows, choice, context, trouble))
         except InputError as error:
             yield NotUnderstood(context.name, str(error))
-        ages: dict[str, set[str]] = {}
-        for username, group in groupby(sorter.rows(), key=lambda row: row["user"]):
+        for username, group in groupby(sorter.rows(), key=lambda row: row["username"]):
             mine = list(group)
-            ages[username] = {row["age"] for row in mine if row["age"]}
+            if known := {row["age"] for row in mine if row["age"]}:
+                ages[username] = known
             yield account(format_name, username, _posts(mine), context)
     yield from trouble.found()
-    if any(ages.values()):
-        lines = [
-            f'"{name.replace(chr(34), chr(34) * 2)}",{age}' for name, known in ages.items() for age in sorted(known)
-        ]
-        yield FoundLabels(context.name, read_labels("\n".join(["username,age", *lines]).encode(), context.name))
+    if ages:
+        yield FoundLabels(context.name, _labels_of(ages, context))
 
 
-def _checked(rows: Iterator[Row], context: Context, trouble: _Trouble) -> Iterator[Row]:
+Plain = dict[str, Any]
+"""The cells of one post by column of the sorter."""
+
+
+def _checked(rows: Iterable[Placed], choice: FieldChoice, context: Context, trouble: _Trouble) -> Iterator[Plain]:
     """Rows with a canonical username and plain cells; those that cannot be used are counted."""
     fallback = _username(context)
-    known: dict[str, str] = {}
-    for row in rows:
-        written = _text(row.get("user")) or fallback or ""
-        if written not in known:
-            known[written] = canonical_username(written)
-        name = known[written]
-        if reason := username_error(name):
-            trouble.rows += 1
-            trouble.example = trouble.example or reason
+    names: dict[str, str] = {}
+    for place, record in rows:
+        reading = read_record(record, choice)
+        written = reading.username or fallback or ""
+        if written not in names:
+            names[written] = canonical_username(written)
+        if reason := username_error(names[written]):
+            trouble.left_out.add(f"because of the name: {reason}", place, written)
             continue
-        moment = _moment(row.get("time"))
-        if moment is None and _text(row.get("time")):
-            trouble.unread_times += 1
-            trouble.time_example = trouble.time_example or str(row["time"])[:40]
-        plain = {wanted: _text(row.get(wanted)) for wanted in _FIELDS}
-        yield {**plain, "user": name, "time": moment.isoformat() if moment else None}
+        trouble.captions.see(record, reading)
+        yield {**_plain(reading, trouble), "username": names[written]}
 
 
-def _posts(rows: list[Row]) -> list[Post]:
+def _plain(reading: PostReading, trouble: _Trouble) -> Plain:
+    if reading.unread_time:
+        trouble.unread_times += 1
+        trouble.time_example = trouble.time_example or reading.unread_time
+    is_rounded = reading.id is not None and _ROUNDED.fullmatch(reading.id) is not None
+    trouble.rounded_ids += is_rounded
+    return {
+        "caption": reading.caption,
+        "taken_at": reading.taken_at.isoformat() if reading.taken_at else None,
+        "id": None if is_rounded else reading.id,
+        "shortcode": reading.shortcode,
+        "likes": reading.likes,
+        "comments": reading.comments,
+        "kind": reading.kind,
+        "age": reading.age,
+    }
+
+
+def _posts(rows: list[Plain]) -> list[Post]:
     """The posts of one account; ids that stand for something else than a post are not used."""
     texts: dict[str, str | None] = {}
-    of_posts = all(texts.setdefault(row["id"], row["text"]) == row["text"] for row in rows if row["id"])
+    of_posts = all(texts.setdefault(row["id"], row["caption"]) == row["caption"] for row in rows if row["id"])
     posts = [
         Post(
             id=(row["id"] if of_posts else None) or row["shortcode"] or "",
-            shortcode=row["shortcode"],
-            taken_at=row["time"],
-            caption=row["text"],
-            likes=_whole_number(row["likes"]),
-            comments=_whole_number(row["comments"]),
+            **{name: row[name] for name in ("shortcode", "taken_at", "caption", "kind", "likes", "comments")},
         )
         for row in rows
     ]
@@ -291,7 +337,7 @@ class _Sorter:
         self._folder = tempfile.TemporaryDirectory(prefix="agescope-")
         config: dict[str, Any] = {"memory_limit": _SORT_MEMORY, "temp_directory": self._folder.name}
         self._connection = duckdb.connect(":memory:", config=config)
-        columns = ", ".join(f'"{name}" VARCHAR' for name in _FIELDS)
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in _TYPES.items())
         self._connection.execute(f"CREATE TABLE rows (position BIGINT, {columns})")
         return self
 
@@ -299,12 +345,12 @@ class _Sorter:
         self._connection.close()
         self._folder.cleanup()
 
-    def add(self, rows: Iterator[Row]) -> None:
+    def add(self, rows: Iterator[Plain]) -> None:
         """Take in all rows; those taken in before ``rows`` raised stay."""
         position = 0
         more = True
         while more:
-            part: list[Row] = []
+            part: list[Plain] = []
             try:
                 part.extend(islice(rows, _ROWS_AT_A_TIME))
             finally:
@@ -312,15 +358,18 @@ class _Sorter:
             position += len(part)
             more = len(part) == _ROWS_AT_A_TIME
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[Plain]:
         """All rows, sorted by account."""
-        cursor = self._connection.execute('SELECT * EXCLUDE (position) FROM rows ORDER BY "user", position')
+        cursor = self._connection.execute("SELECT * EXCLUDE (position) FROM rows ORDER BY username, position")
         while part := cursor.fetchmany(_ROWS_AT_A_TIME):
             for row in part:
-                yield dict(zip(_FIELDS, row, strict=True))
+                yield dict(zip(_TYPES, row, strict=True))
 
-    def _insert(self, rows: list[Row], position: int) -> None:
-        columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in _FIELDS}
+    def _insert(self, rows: list[Plain], position: int) -> None:
+        columns = {
+            name: pa.array([row[name] for row in rows], pa.int64() if kind == "BIGINT" else pa.string())
+            for name, kind in _TYPES.items()
+        }
         numbers = pa.array(range(position, position + len(rows)), pa.int64())
         self._connection.register("part", pa.table({"position": numbers, **columns}))
         self._connection.execute("INSERT INTO rows BY NAME SELECT * FROM part")
@@ -343,9 +392,9 @@ def _labels(piece: Piece, context: Context) -> Iterator[Found]:
         yield NotUnderstood(context.name, str(error))
 
 
-def _format(columns: _Columns, context: Context, format_name: str) -> str:
+def _format(choice: FieldChoice, context: Context, format_name: str) -> str:
     """The older training layout is a CSV per account that leaves the account to the file's name."""
-    return format_name if "user" in columns.at or context.username else "older-training"
+    return format_name if choice.names["username"] or context.username else "older-training"
 
 
 def _username(context: Context) -> str | None:
@@ -355,66 +404,5 @@ def _username(context: Context) -> str | None:
     return context.stem if context.stem.startswith("@") else None
 
 
-def _flattened(record: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in record.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}_{inner}": inside for inner, inside in value.items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-def is_utf16(head: bytes) -> bool:
-    """Whether a text begins with the mark of UTF-16."""
-    return head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-
-
-def _encoding(piece: Piece) -> str:
-    return "utf-16" if is_utf16(piece.head()) else "utf-8-sig"
-
-
-def _delimiter(piece: Piece) -> str:
-    text = piece.head().decode(_encoding(piece), "replace")
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    return max(_DELIMITERS, key=first.count)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s.\-]+", "_", name.strip().strip("\ufeff")).lower()
-
-
-def _usual(wanted: str) -> str:
+def _usual(wanted: Field) -> str:
     return ", ".join(USUAL_NAMES[wanted][:6])
-
-
-def _text(value: object) -> str | None:
-    """A cell as text; None where it is empty or holds a list or the like."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bool | dict | list) or value is None or value != value:
-        return None
-    text = str(value).encode("utf-8", "replace").decode()  # lone surrogates cannot be written as JSON
-    return text if text.strip() else None
-
-
-def _moment(value: object) -> datetime | None:
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-    if not isinstance(value, str):
-        return parse_time(value)
-    moment = parse_time(value)
-    if moment is None and re.match(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d", value):
-        try:
-            return datetime.strptime(value, _TWITTER_TIME).astimezone(UTC)
-        except ValueError:
-            return None
-    return moment
-
-
-def _whole_number(text: str | None) -> int | None:
-    try:
-        number = int(float(text)) if text else None
-    except (ValueError, OverflowError):
-        return None
-    return number if number is not None and 0 <= number < 2**53 else None

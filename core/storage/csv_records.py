@@ -1,19 +1,44 @@
-"""The lines of lists and tables as people write them: any usual delimiter, and quotation marks left open."""
+"""The lines of user lists and labels: a table of text, a sheet of Excel, or names one per line."""
 
-import csv
 import io
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from core.errors import InputError
-from core.utils.io import decode_text, read_text
+from core.storage.post_records import USUAL_NAMES
+from core.storage.post_records import plain_name as plain_column
+from core.storage.text_tables import NOT_CLOSED, Table, open_table
+from core.storage.usernames import canonical_username, instagram_username_error
+from core.storage.workbooks import SheetTable, is_workbook, open_sheet
 from core.utils.spreadsheets import plain_name
 
 USER_COLUMNS = ("username", "user", "user.name", "user_name", "handle", "account")
 AGE_COLUMNS = ("age", "labeled age", "labelled age", "labeled_age", "labelled_age")
 
-_NOT_CLOSED = "a quotation mark is not closed"
+_USERS = dict.fromkeys(
+    (
+        *map(plain_column, USER_COLUMNS),
+        *("instagram", "instagram_username", "instagram_handle", "instagram_account", "instagram_name"),
+        *(
+            "instagram_url",
+            "ig",
+            "ig_username",
+            "ig_handle",
+            "ig_account",
+            "insta",
+            "instagram_profile",
+            "benutzername",
+            "profil",
+        ),
+        *(name for name in USUAL_NAMES["username"] if not name.endswith("id")),
+    )
+)
+_MISSING = "NA stands for a missing name; write the account 'na' in small letters"
+_MISSING = "NA stands for a missing name; write the account 'na' in small letters"
+_AGES = tuple(dict.fromkeys(map(plain_column, AGE_COLUMNS)))
 
 
 class Row(NamedTuple):
@@ -29,73 +54,114 @@ class NoAgeColumn(InputError):
     """A table has no column that holds ages."""
 
 
-def read_records(source: Path | bytes, name: str, need_age: bool = False) -> Iterator[Row]:
-    """The lines of a list or a table, without its header and without blank ones."""
-    text = decode_text(source, name) if isinstance(source, bytes) else read_text(source)
-    name = name if isinstance(source, bytes) else source.name
-    lines = io.StringIO(text, newline=None).read().split("\n")  # as an editor numbers them
-    at = next(at for at, line in enumerate(lines) if line.strip())
-    first = lines[at]
-    delimiter = max(",;\t", key=first.count)
-    cells, end = _record(lines, at, delimiter) or (first.split(delimiter), at + 1)
-    header = [plain_name(cell.strip().strip('"')).lower() for cell in cells]
-    columns = {
-        "username": next((header.index(column) for column in USER_COLUMNS if column in header), None),
-        "age": next((header.index(column) for column in AGE_COLUMNS if column in header), None),
+class ListRows:
+    """The lines of a list or a table, without its header and without blank ones.
+
+    Attributes:
+        remarks: what was decided about the file, in sentences.
+    """
+
+    def __init__(self, source: Path | bytes, name: str, need_age: bool = False) -> None:
+        """Look at the beginning of a file.
+
+        Raises:
+            InputError: it cannot be read, or has no column of usernames (or of ages, where these are needed).
+        """
+        self._source = source
+        self._name = name if isinstance(source, bytes) else source.name
+        self._need_age = need_age
+        self.remarks: list[str] = []
+
+    def __iter__(self) -> Iterator[Row]:
+        """The lines.
+
+        Raises:
+            InputError: the file as a whole cannot be used.
+        """
+        try:
+            with self._opened() as table:
+                yield from self._rows(table)
+        except OSError as error:
+            raise InputError(f"{self._source!s} cannot be read: {error.strerror}.") from error
+
+    def _opened(self) -> AbstractContextManager[Table | SheetTable]:
+        if is_workbook(self._source):
+            return open_sheet(self._source, self._name, _is_known)
+        return open_table(self._bytes, self._name, _is_known)
+
+    def _bytes(self) -> IO[bytes]:
+        return io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
+
+    def _rows(self, table: Table | SheetTable) -> Iterator[Row]:
+        self.remarks = table.remarks
+        if not table.header and not self._need_age and not self._is_table(table):
+            yield from (_name_alone(row.line, row.text.strip()) for row in table.rows())
+            return
+        user_at, age_at = self._columns(table)
+        self.remarks.append(f"Usernames are taken from the column {table.header[user_at][:40]!r}.")
+        one_line = [user_at] if age_at is None else [user_at, age_at]
+        for row in table.rows(user_at, one_line):
+            cells = {} if row.fault else _by_column(table.header, row.cells, user_at, age_at)
+            yield Row(row.line, row.text.strip(), cells, row.fault)
+        if table.short:
+            rows = "1 row has" if table.short == 1 else f"{table.short:,} rows have"
+            self.remarks.append(f"{rows} fewer cells than the header; the first is on line {table.first_short:,}.")
+
+    def _is_table(self, table: Table | SheetTable) -> bool:
+        first = next((row for row in table.sample() if row.text.strip()), None)
+        return first is not None and re.search(r"[,;\t]", first.text) is not None
+
+    def _columns(self, table: Table | SheetTable) -> tuple[int, int | None]:
+        """Where the usernames and the ages stand, by what the columns are called and hold."""
+        names = [plain_column(name.strip('"')) for name in table.header]
+        sample = [row.cells for row in table.sample() if not row.fault]
+        called = sorted((list(_USERS).index(name), at) for at, name in enumerate(names) if name in _USERS)
+        users = [at for _, at in called]
+        ages = [at for wanted in _AGES for at, name in enumerate(names) if name == wanted]
+        without_age = self._need_age and not ages
+        if not users:
+            first = ", ".join(repr(name[:30]) for name in table.header[:8]) or repr(self._first_line(table))
+            raise (NoAgeColumn if without_age else InputError)(
+                f"{self._name} has no username column: its first line is {first}. "
+                f"Name one column 'username'{' and one ' + repr('age') if self._need_age else ''}."
+            )
+        if without_age:
+            raise NoAgeColumn(f"{self._name} has no age column. Name the column with the age in years 'age'.")
+        return max(users, key=lambda at: _share_of_names(sample, at)), ages[0] if ages else None
+
+    def _first_line(self, table: Table | SheetTable) -> str:
+        return next((row.text.strip()[:80] for row in table.sample()), "")
+
+
+def _is_known(name: str) -> bool:
+    plain = plain_column(name.strip('"'))
+    return plain in _USERS or plain in _AGES
+
+
+def _share_of_names(rows: Sequence[Sequence[str | None]], at: int) -> float:
+    """The share of cells of a column that could be accounts; half a cell more or less is no difference."""
+    cells = [cell for row in rows if at < len(row) and (cell := row[at]) and cell.strip()]
+    good = sum(instagram_username_error(canonical_username(plain_name(cell.strip()))) is None for cell in cells)
+    return round(2 * good / len(cells)) if cells else 0
+
+
+def _by_column(header: Sequence[str], cells: Sequence[str | None], user_at: int, age_at: int | None) -> dict[str, str]:
+    """The cells of a row by the name of their column; ``username`` and ``age`` are called so."""
+    texts = [plain_name((cell or "").strip()) for cell in cells]
+    row = {
+        plain_name(name.strip('"')).lower(): texts[at]
+        for at, name in enumerate(header)
+        if at not in (user_at, age_at) and at < len(texts)
     }
-    without_age = need_age and columns["age"] is None
-    if columns["username"] is None and (need_age or len(header) > 1):
-        raise (NoAgeColumn if without_age else InputError)(
-            f"{name} has no username column: its first line is {first[:80]!r}. "
-            f"Name one column 'username'{' and one ' + repr('age') if need_age else ''}."
-        )
-    if without_age:
-        raise NoAgeColumn(f"{name} has no age column. Name the column with the age in years 'age'.")
-    if columns["username"] is None:
-        return (_name_alone(at, line.strip()) for at, line in enumerate(lines, start=1) if line.strip())
-    return _table_rows(lines, end, delimiter, header, {k: v for k, v in columns.items() if v is not None})
+    row["username"] = texts[user_at] if user_at < len(texts) else ""
+    if age_at is not None:
+        row["age"] = texts[age_at] if age_at < len(texts) else ""
+    return row
 
 
 def _name_alone(at: int, line: str) -> Row:
     """A line of a list without columns."""
     is_open = line.startswith('"') and (len(line) == 1 or not line.endswith('"'))
-    return Row(at, line, {"username": plain_name(line.strip('"'))}, _NOT_CLOSED if is_open else None)
-
-
-def _table_rows(lines: list[str], at: int, delimiter: str, header: list[str], columns: dict[str, int]) -> Iterator[Row]:
-    """The records of a table from line ``at`` on; one whose quotation mark is not closed is its line alone."""
-    further = set(range(len(header))) - set(columns.values())
-    while at < len(lines):
-        line, number = lines[at], at + 1
-        found = _record(lines, at, delimiter, further)
-        cells, at = found or ([line], number)
-        if not any(cell.strip() for cell in cells):
-            continue
-        row = {column: plain_name(cell.strip()) for column, cell in zip(header, cells, strict=False)}
-        row |= {key: plain_name(cells[place].strip()) if place < len(cells) else "" for key, place in columns.items()}
-        yield Row(number, line.strip(), row, None if found else _NOT_CLOSED)
-
-
-def _record(lines: list[str], at: int, delimiter: str, may_break: Collection[int] = ()) -> tuple[list[str], int] | None:
-    """The cells of the record that begins at line ``at``, and where the next one begins.
-
-    Returns:
-        None where a quotation mark is not closed: neither before the end of the file, nor in one of
-        the cells that ``may_break`` into several lines, so that it would swallow the records after it.
-    """
-    if '"' not in lines[at]:
-        return lines[at].split(delimiter), at + 1
-    whole = _first_record((f"{lines[further]}\n" for further in range(at, len(lines))), delimiter, strict=True)
-    if whole and not any("\n" in cell for place, cell in enumerate(whole[0]) if place not in may_break):
-        return whole[0], at + whole[1]
-    alone = _first_record((lines[at], ""), delimiter, strict=False)  # as people write them: "anna"_k
-    return (alone[0], at + 1) if alone and alone[1] == 1 else None
-
-
-def _first_record(lines: Iterable[str], delimiter: str, strict: bool) -> tuple[list[str], int] | None:
-    """The first record of ``lines`` and how many of them it takes; None where it cannot be read."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
-    try:
-        return next(reader), reader.line_num
-    except csv.Error:
-        return None
+    name = plain_name(line.strip('"'))
+    fault = NOT_CLOSED if is_open else _MISSING if name == "NA" else None
+    return Row(at, line, {"username": name}, fault)

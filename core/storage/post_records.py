@@ -333,7 +333,20 @@ def _times(
         return names
     filled = _filled(names, samples)
     read = [name for name in filled if any(parse_time(record.get(name)) for record in samples)]
+    for name in read[1:]:
+        if _is_earlier(name, read[0], samples):
+            passed_over[read[0]] = "a later moment, such as that of scraping"
+            return [name]
     return (read or filled or names)[:1]
+
+
+def _is_earlier(name: str, than: str, samples: Sequence[Mapping[str, object]]) -> bool:
+    """Whether a field tells moments days before those of another, as a post is made before it is fetched."""
+    pairs = [(parse_time(record.get(name)), parse_time(record.get(than))) for record in samples]
+    before = [(other - moment).total_seconds() for moment, other in pairs if moment and other]
+    return (
+        len(before) * 2 > len(samples) and min(before) >= 0 and sum(lead > 86_400 for lead in before) * 2 > len(before)
+    )
 
 
 def _filled(names: Sequence[str], samples: Sequence[Mapping[str, object]]) -> list[str]:

@@ -3,12 +3,13 @@
 import csv
 import io
 import itertools
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.storage.csv_records import AGE_COLUMNS, USER_COLUMNS, NoAgeColumn, Row, read_records
+from core.storage.csv_records import ListRows, NoAgeColumn, Row
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.io import write_atomically
 from core.utils.spreadsheets import safe_name
@@ -35,6 +36,7 @@ class UserList:
         duplicates: how many further lines name an account that is already there.
         ages: age in years by username, where the file has an age column; see :func:`read_labels`.
         extra: further columns of a labels file by username (for example gender or language).
+        remarks: what was decided about the file (its encoding, its columns), in sentences.
     """
 
     usernames: list[str] = field(default_factory=list)
@@ -42,6 +44,7 @@ class UserList:
     duplicates: int = 0
     ages: dict[str, float] = field(default_factory=dict)
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
 
 def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
@@ -56,7 +59,8 @@ def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
     """
     users = UserList()
     seen: set[str] = set()
-    for row in read_records(source, name):
+    rows = ListRows(source, name)
+    for row in rows:
         username = "" if row.fault else canonical_username(row.cells["username"])
         if reason := row.fault or instagram_username_error(username):
             users.rejected.append(Rejected(row.line, row.text if row.fault else row.cells["username"], reason))
@@ -65,19 +69,24 @@ def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
         else:
             seen.add(username)
             users.usernames.append(username)
+    users.remarks = rows.remarks
     return users
 
 
 def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
     """Read labels: a CSV with a username and an age column; further columns are kept.
 
-    A line whose age is no number from 5 to 120 is rejected. An account that stands twice with
+    An age may have decimals after a point or a comma. A line whose age is no number from 5 to 120 is rejected; of
+    one that may be a year of birth, it is asked. An account that stands twice with
     different ages is rejected whole, on each of its lines, because nobody can know which is right.
 
     Raises:
         InputError: the file as a whole cannot be used, or it has no age column.
     """
-    return _labels(read_records(source, name, need_age=True), username_error)
+    rows = ListRows(source, name, need_age=True)
+    labels = _labels(rows, username_error)
+    labels.remarks = rows.remarks
+    return labels
 
 
 def _labels(rows: Iterable[Row], name_error: Callable[[str], str | None]) -> UserList:
@@ -89,20 +98,21 @@ def _labels(rows: Iterable[Row], name_error: Callable[[str], str | None]) -> Use
         if reason := row.fault or name_error(username) or age_error(row.cells["age"]):
             users.rejected.append(Rejected(row.line, _as_written(row), reason))
             continue
-        age = float(row.cells["age"])
+        age = age_of(row.cells["age"])
         lines.setdefault(username, []).append(row)
         if username not in users.ages:
             users.usernames.append(username)
             users.ages[username] = age
-            users.extra[username] = {k: v for k, v in row.cells.items() if k not in (*USER_COLUMNS, *AGE_COLUMNS, "")}
+            users.extra[username] = {k: v for k, v in row.cells.items() if k not in ("username", "age", "")}
         elif users.ages[username] == age:
             users.duplicates += 1
         else:
             users.ages[username] = float("nan")
-    for username in [u for u, age in users.ages.items() if age != age]:
+    contradictory = {username for username, age in users.ages.items() if age != age}
+    users.usernames = [username for username in users.usernames if username not in contradictory]
+    for username in contradictory:
         for row in lines[username]:
             users.rejected.append(Rejected(row.line, _as_written(row), "this account is labelled with different ages"))
-        users.usernames.remove(username)
         del users.ages[username], users.extra[username]
     users.rejected.sort(key=lambda rejected: rejected.line)
     return users
@@ -125,22 +135,40 @@ def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | N
         InputError: as :func:`read_user_list`.
     """
     try:
-        rows = read_records(source, name, need_age=True)
+        labels = _labels(_aged(ListRows(source, name, need_age=True)), instagram_username_error)
     except NoAgeColumn:
         return None
-    listed = (
-        row for row in rows if not row.fault and not instagram_username_error(canonical_username(row.cells["username"]))
-    )
-    labels = _labels((row for row in listed if row.cells["age"]), instagram_username_error)
     return labels if labels.usernames or labels.rejected else None
+
+
+def _aged(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows of a list's accounts that have an age."""
+    for row in rows:
+        if (
+            not row.fault
+            and row.cells["age"]
+            and not instagram_username_error(canonical_username(row.cells["username"]))
+        ):
+            yield row
+
+
+def age_of(text: str) -> float:
+    """An age in years, with a point or a comma before its decimals.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return float(re.sub(r"^(\d{1,3}),(\d{1,2})$", r"\1.\2", text.strip()))
 
 
 def age_error(text: str) -> str | None:
     """Why ``text`` cannot be an age in years, or None if it can; does not repeat it, as it may be anything."""
     try:
-        age = float(text)
+        age = age_of(text)
     except ValueError:
         return "the age is not a number" if text.strip() else "no age on this line"
+    if 1900 <= age <= 2030:
+        return "this may be a year of birth; write the age in years"
     if not AGE_RANGE[0] <= age <= AGE_RANGE[1]:
         return f"the age is outside {AGE_RANGE[0]} to {AGE_RANGE[1]}"
     return None

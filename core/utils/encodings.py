@@ -32,7 +32,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins like that of UTF-16
 _BINARY = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|%PDF|PK\x03\x04|\x7fELF|RIFF....(?:WEBP|AVI)|....ftyp|SQLite format", re.DOTALL
 )
-_CONTROLS = re.compile(rb"[\x01-\x08\x0b\x0e-\x19\x1b-\x1f\x7f]")
+_NO_TEXT = "is not a text file. Save it as CSV or plain text (UTF-8)."
 
 _GERMAN, _FRENCH, _SPANISH, _NORDIC = "äöüß", "éèêëàâçîïôûùœæ", "áéíóúñü", "äöåéæø"
 _PORTUGUESE, _ITALIAN, _DUTCH = "áâãàçéêíóôõúü", "àèéìíîòóù", "éëïöüèêáóí"
@@ -125,10 +125,12 @@ def text_encoding(opened: Callable[[], AbstractContextManager[IO[bytes]]], name:
             return _marked(*marked, head, content, name)
         if wide := _utf16_without_mark(head):
             return TextEncoding(wide, "replace", ("It is in UTF-16 without a mark.",))
-        if _BINARY.match(head) or len(_CONTROLS.findall(head)) * 20 > len(head):
-            raise InputError(f"{name} is not a text file. Save it as CSV or plain text (UTF-8).")
+        if _BINARY.match(head):
+            raise InputError(f"{name} {_NO_TEXT}")
         evidence = _gathered(head, content)
     nuls = (f"It holds {evidence.nuls:,} NUL bytes, which no text has; they were left out.",) if evidence.nuls else ()
+    if evidence.nuls and evidence.faults > evidence.letters:
+        raise InputError(f"{name} {_NO_TEXT}")
     if not evidence.faults:
         return TextEncoding("utf-8", "strict", nuls)
     if evidence.letters >= evidence.faults:
@@ -145,6 +147,14 @@ def decoded(data: bytes, name: str) -> tuple[str, TextEncoding]:
     """
     encoding = text_encoding(lambda: io.BytesIO(data), name)
     return data.decode(encoding.codec, encoding.errors).replace("\x00", ""), encoding
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether a file that begins so is no text: a picture, a video, an archive."""
+    if _BINARY.match(head):
+        return True
+    is_text = any(head.startswith(mark) for mark, _, _ in _MARKS) or _utf16_without_mark(head) is not None
+    return b"\x00" in head and not is_text
 
 
 def _marked(codec: str, title: str, head: bytes, content: IO[bytes], name: str) -> TextEncoding:

@@ -563,10 +563,8 @@ def test_rows_without_a_usable_name_are_counted(tmp_path: Path) -> None:
     table = "username,caption,date\nanna,hello,2026-10-01\n,lost,\n" + "x" * 70 + ",lost,\nbob,hi,yesterday\n"
     summary = do_import(put(tmp_path / "t.csv", table), tmp_path / "out")
     assert summary.accounts == 2
-    assert [
-        "2 rows were left out" in summary.not_understood[0].reason,
-        "'yesterday'" in summary.not_understood[1].reason,
-    ] == [True, True]
+    assert [(left.number, left.lines[0].place) for left in summary.left_out] == [(1, "line 3"), (1, "line 4")]
+    assert "'yesterday'" in summary.not_understood[0].reason
 
 
 def test_names_of_archive_members_lead_nowhere(tmp_path: Path) -> None:
@@ -601,9 +599,9 @@ def test_an_archive_with_a_password_is_said(tmp_path: Path) -> None:
         do_import(put(tmp_path / "a.zip", bytes(buffer)), tmp_path / "out")
 
 
-def test_a_spreadsheet_is_told_from_an_archive(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="save the sheet as CSV"):
-        do_import(zipped(tmp_path / "a.xlsx", {"[Content_Types].xml": b"<x/>"}), tmp_path / "out")
+def test_another_office_document_is_told_from_an_archive(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="save the table as CSV"):
+        do_import(zipped(tmp_path / "a.docx", {"[Content_Types].xml": b"<x/>"}), tmp_path / "out")
 
 
 KEYS = [

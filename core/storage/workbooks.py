@@ -1,0 +1,171 @@
+"""Sheets of Excel (``.xlsx``) read as tables, a row at a time."""
+
+import io
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from core.errors import InputError
+from core.storage.text_tables import Row
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
+MAX_UNPACKED = 500_000_000
+"""Bytes of a workbook, unpacked; its texts are all held in memory."""
+
+_HEADER_AMONG, _SAMPLE_ROWS, _MAX_COLUMNS = 20, 100, 10_000
+_SHOWN = 500
+_BOOK = "xl/workbook.xml"
+_DAMAGE: tuple[type[Exception], ...] = (
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError, EOFError, OSError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+)
+"""What openpyxl raises on a file that is none, or is cut; a syntax error is one of XML."""
+
+Source = Path | bytes | IO[bytes]
+
+
+class SheetTable:
+    """A sheet with a header; what :class:`core.storage.text_tables.Table` is for text.
+
+    Attributes:
+        header: the names of its columns, each once; empty where no row could be a header.
+        remarks: what was decided about it, in sentences.
+        short, first_short: as for tables of text, and always 0: a sheet has a cell everywhere.
+    """
+
+    short = first_short = 0
+
+    def __init__(self, sheet: "ReadOnlyWorksheet", name: str, is_known: Callable[[str], bool]) -> None:
+        self._sheet = sheet
+        self._name = name
+        self.remarks: list[str] = []
+        self.header: list[str] = []
+        self._from = 1
+        known, at, first = max(
+            ((sum(map(is_known, texts)), -line, texts) for line, texts in islice(self._texts(1), _HEADER_AMONG)),
+            default=(0, 0, []),
+        )
+        self.known = known
+        if known:
+            self.header, self._from = _each_once(first), 1 - at
+
+    def sample(self) -> list[Row]:
+        """Its first rows."""
+        return list(islice(self.rows(), _SAMPLE_ROWS))
+
+    def rows(self, user_at: int | None = None, one_line: Collection[int] = ()) -> Iterator[Row]:
+        """All rows that are not blank; cells of a sheet need no rules about quotation marks."""
+        for line, texts in self._texts(self._from):
+            if any(texts):
+                cells = [text or None for text in texts]
+                if self.header:
+                    cells = [*cells[: len(self.header)], *[None] * (len(self.header) - len(cells))]
+                yield Row(line, ", ".join(text for text in texts if text)[:_SHOWN], cells)
+
+    def _texts(self, start: int) -> Iterator[tuple[int, list[str]]]:
+        try:
+            for line, values in enumerate(self._sheet.iter_rows(min_row=start, values_only=True), start=start):
+                if len(values) > _MAX_COLUMNS:
+                    raise InputError(f"{self._name} has {len(values):,} columns; save what is needed of it as CSV.")
+                yield line, [_text(value) for value in values]
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            SyntaxError,
+            zipfile.BadZipFile,
+            EOFError,
+            OSError,
+        ) as error:
+            raise InputError(f"{self._name} is a damaged Excel file ({error}). Save it anew, or as CSV.") from error
+
+
+def is_workbook(source: Source) -> bool:
+    """Whether it is a workbook of Excel."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+            return _BOOK in archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
+
+
+@contextmanager
+def open_sheet(source: Source, name: str, is_known: Callable[[str], bool]) -> Iterator[SheetTable]:
+    """The sheet of a workbook whose header has most of the names that are known.
+
+    Args:
+        source: the workbook.
+        name: what messages call it.
+        is_known: whether a column of that name is one that a header of such a table would have.
+
+    Raises:
+        InputError: it is damaged, or larger than :data:`MAX_UNPACKED`.
+    """
+    from openpyxl import load_workbook  # only here: it takes 0.3 s, and few files are workbooks
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
+                raise InputError(
+                    f"{name} is larger than {MAX_UNPACKED // 1_000_000:,} MB unpacked. Save the sheet as CSV."
+                )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions that are of no interest here
+            book = load_workbook(
+                io.BytesIO(source) if isinstance(source, bytes) else source,
+                read_only=True,
+                data_only=True,
+            )
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        SyntaxError,
+        OSError,
+        zipfile.BadZipFile,
+        InvalidFileException,
+    ) as error:
+        raise InputError(f"{name} is a damaged Excel file ({error}). Save it anew, or as CSV.") from error
+    try:
+        sheets = [SheetTable(sheet, name, is_known) for sheet in book.worksheets]
+        if not sheets:
+            raise InputError(f"{name} has no sheet with cells.")
+        best = max(sheets, key=lambda sheet: sheet.known)
+        if len(sheets) > 1:
+            best.remarks.append(f"Of its {len(sheets):,} sheets, {best._sheet.title[:40]!r} is read.")
+        yield best
+    finally:
+        book.close()
+
+
+def _damaged(name: str, error: Exception) -> str:
+    return f"{name} is a damaged Excel file ({error}). Save it anew, or as CSV."
+
+
+def _text(value: object) -> str:
+    """A cell as text: a moment in ISO 8601, a whole number without its ``.0``."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}" if abs(value) < 1e15 else repr(value)
+    return str(value)
+
+
+def _each_once(header: Sequence[str]) -> list[str]:
+    names = [name.strip() for name in header]
+    while len(names) > 1 and not names[-1]:
+        names.pop()
+    return [name if names.index(name) == at else f"{name} ({at + 1})" for at, name in enumerate(names)]
