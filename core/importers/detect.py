@@ -86,7 +86,7 @@ def _of_piece(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterat
     if start.startswith(b"<"):
         return _of_page(piece, context, files)
     if looks_like_json(head):
-        return read_values(json_values(piece), context, files)
+        return read_values(json_values(piece), context, files, context.columns)
     if is_binary(head) and not piece.parts[-1].lower().endswith(_TEXT_ENDINGS):
         return iter([Ignored(context.name)])  # a picture, a video
     return table.read_text_table(piece, context)

@@ -39,7 +39,7 @@ def read_values(
                 yield item
         for username, mine in posts.accounts():
             is_useful = True
-            sound = _soundly_numbered(mine) if tally.format_name == FORMAT else with_ids(mine)
+            sound = soundly_numbered(mine) if tally.format_name == FORMAT else with_ids(mine)
             yield account(tally.format_name, username, sound, context, tally.unread)
     yield from tally.found(is_useful or tally.is_for_instaloader)
 
@@ -88,7 +88,7 @@ def _reading(item: PostRecord, choice: FieldChoice | None, chosen: Mapping[Field
     return read_record(item.record, choice if has_chosen else None)
 
 
-def _soundly_numbered(posts: list[Post]) -> list[Post]:
+def soundly_numbered(posts: list[Post]) -> list[Post]:
     """Posts without the ids and short codes that stand for something else than a post, as a user's number does."""
     if not _tells_posts_apart((post.shortcode, post.caption) for post in posts):
         posts = [post.model_copy(update={"shortcode": None, "id": _without_code(post)}) for post in posts]

@@ -1,4 +1,4 @@
-"""Tables of posts: CSV (any usual delimiter and encoding), sheets of Excel, Parquet, JSON lines and lists of records.
+"""Tables of posts: CSV (any usual delimiter and encoding), sheets of Excel, and Parquet.
 
 Which column is what, :mod:`core.storage.post_records` decides. The rows of an account need not stand together:
 they are sorted by account first, on the disk where there are many.
@@ -7,20 +7,19 @@ they are sorted by account first, on the disk where there are many.
 import csv
 import io
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby, islice
-from typing import Any
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, Self
 
-import duckdb
-import orjson
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
 from core.errors import InputError
 from core.importers.archives import Piece
+from core.importers.by_account import PostsByAccount
+from core.importers.records import soundly_numbered
 from core.importers.results import (
     Context,
     Found,
@@ -29,10 +28,9 @@ from core.importers.results import (
     NotUnderstood,
     Recognised,
     account,
-    with_ids,
 )
-from core.storage.models import Post
 from core.storage.moments import parse_time
+from core.storage.post_parsing import post_of
 from core.storage.post_records import (
     SAMPLE,
     USUAL_NAMES,
@@ -56,13 +54,8 @@ LOOKED_FOR = "a table or list with a user and a text"
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
 _ONE_LINE: tuple[Field, ...] = ("username", "taken_at", "id", "shortcode", "likes", "comments", "age")
 """Fields of which no cell ever breaks into several lines."""
-_TYPES = {
-    **dict.fromkeys(("username", "caption", "taken_at", "id", "shortcode", "kind", "age"), "VARCHAR"),
-    **dict.fromkeys(("likes", "comments"), "BIGINT"),
-}
 _ROWS_AT_A_TIME = 10_000
 _BYTES_AT_A_TIME = 64_000_000
-_SORT_MEMORY = "400MB"
 _ROUNDED = re.compile(r"\d(\.\d+)?E\+\d\d|[1-9]\d{14}0{2,}(\.0)?", re.IGNORECASE)
 """Ids of which a spreadsheet has kept the first 15 digits."""
 
@@ -72,15 +65,54 @@ Placed = tuple[str, Record]
 
 
 @dataclass
-class _Trouble:
-    """What was wrong with single rows, for a sentence each at the end."""
+class _Tally:
+    """Puts rows to their accounts, and counts what was wrong with them, for a sentence each at the end.
+
+    Attributes:
+        name: the file.
+        fallback: whose posts they are where a row does not say.
+        left_out: rows that were left out, by reason.
+        unread: that some rows could not be read, whoever they belong to; None where all could.
+        ages: by account, as written.
+    """
 
     name: str
+    fallback: str | None
     left_out: LeftOutRecords
+    unread: str | None = None
+    ages: dict[str, set[str]] = field(default_factory=dict)
     unread_times: int = 0
     time_example: str = ""
     rounded_ids: int = 0
     captions: UntoldCaptions = field(default_factory=UntoldCaptions)
+
+    @classmethod
+    def of(cls, context: Context) -> Self:
+        """A tally of a table found there."""
+        return cls(context.name, _username(context), LeftOutRecords(context.name))
+
+    def keep(self, place: str, record: Record, reading: PostReading, posts: PostsByAccount) -> None:
+        """Put a post to its account, or count it with those left out."""
+        written = reading.username or self.fallback or ""
+        name = canonical_username(written)
+        if reason := username_error(name):
+            self.left_out.add(f"because of the name: {reason}", place, written)
+            return
+        self.captions.see(record, reading)
+        if reading.unread_time:
+            self.unread_times += 1
+            self.time_example = self.time_example or reading.unread_time
+        if reading.age:
+            self.ages.setdefault(name, set()).add(reading.age)
+        if reading.id and _ROUNDED.fullmatch(reading.id):
+            self.rounded_ids += 1
+            reading = replace(reading, id=None)
+        posts.add(name, post_of(reading))
+
+    def cannot_read(self, place: str, text: str, reason: str) -> None:
+        """Count a row that is left out without anybody knowing whose it is."""
+        self.left_out.add(reason, place, text)
+        self.unread = self.unread or f"{self.name} has rows that could not be read (the first: {place})"
 
     def found(self) -> Iterator[Found]:
         yield from self.left_out.found()
@@ -118,9 +150,9 @@ def _read_table(table: Table | SheetTable, piece: Piece, context: Context, forma
         yield Recognised(
             context.name, format_name, " ".join([f"took {choice.in_words()}.", *table.remarks]).rstrip(".")
         )
-        trouble = _Trouble(context.name, LeftOutRecords(context.name))
-        rows = _table_rows(table, choice, trouble.left_out)
-        yield from _accounts(rows, choice, context, _format(choice, context, format_name), trouble)
+        tally = _Tally.of(context)
+        rows = _table_rows(table, choice, tally)
+        yield from _accounts(rows, choice, context, _format(choice, context, format_name), tally)
         if table.short:
             rows_are = f"{count(table.short, 'row')} with fewer cells than the header, the first on line"
             yield NotUnderstood(
@@ -128,7 +160,7 @@ def _read_table(table: Table | SheetTable, piece: Piece, context: Context, forma
             )
 
 
-def _table_rows(table: Table | SheetTable, choice: FieldChoice, left_out: LeftOutRecords) -> Iterator[Placed]:
+def _table_rows(table: Table | SheetTable, choice: FieldChoice, tally: _Tally) -> Iterator[Placed]:
     at = {name: place for place, name in enumerate(table.header)}
     single = [at[name] for wanted in _ONE_LINE for name in choice.names[wanted][:1] if name in at]
     users = choice.names["username"]
@@ -136,9 +168,9 @@ def _table_rows(table: Table | SheetTable, choice: FieldChoice, left_out: LeftOu
         place = f"line {row.line:,}"
         record = dict(zip(table.header, row.cells, strict=False))
         if row.fault:
-            left_out.add(f"because {row.fault}", place, row.text)
+            tally.cannot_read(place, row.text, f"because {row.fault}")
         elif row.is_short and _is_shifted(read_record(record, choice), choice):
-            left_out.add("because a line break without quotation marks has cut them in two", place, row.text)
+            tally.cannot_read(place, row.text, "because a line break without quotation marks has cut them in two")
         else:
             yield place, record
 
@@ -172,7 +204,7 @@ def _of_parquet(file: "pyarrow.parquet.ParquetFile", context: Context) -> Iterat
     wanted = {name.split(".")[0] if name not in names else name for found in choice.names.values() for name in found}
     records = _parquet_records(file, [name for name in names if name in wanted])
     placed = ((f"row {number:,}", record) for number, record in enumerate(records, start=1))
-    yield from _accounts(placed, choice, context, "parquet", _Trouble(context.name, LeftOutRecords(context.name)))
+    yield from _accounts(placed, choice, context, "parquet", _Tally.of(context))
 
 
 def _parquet_records(file: "pyarrow.parquet.ParquetFile", columns: Sequence[str]) -> Iterator[Record]:
@@ -200,21 +232,6 @@ def _longest(column: "pa.Array") -> int:
     return pyarrow.compute.max(pyarrow.compute.binary_length(column)).as_py() or 0 if is_text else 0
 
 
-def read_records(records: Iterable[Record], context: Context, format_name: str) -> Iterator[Found]:
-    """The accounts of a list of JSON objects, one per post; inner objects count as ``outer.inner``."""
-    flat = (flattened(record) for record in records)
-    first = list(islice(flat, SAMPLE))
-    names = list(dict.fromkeys(name for record in first for name in record))
-    choice = choose_fields(names, first, context.columns)
-    if reason := _unusable(choice, names, first, context):
-        yield NotUnderstood(context.name, reason)
-        return
-    yield Recognised(context.name, format_name, f"took {choice.in_words()}")
-    everything = (record for part in (first, flat) for record in part)
-    placed = ((f"record {number:,}", record) for number, record in enumerate(everything, start=1))
-    yield from _accounts(placed, choice, context, format_name, _Trouble(context.name, LeftOutRecords(context.name)))
-
-
 def _known(context: Context) -> Any:
     """Whether a column of that name is one that a header of a table of posts would have."""
     return lambda name: name in context.columns.values() or plain_name(name.strip('"')) in _KNOWN
@@ -240,140 +257,21 @@ def _unusable(choice: FieldChoice, names: Sequence[str], samples: Sequence[Recor
     return None
 
 
-def json_lines(piece: Piece) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON lines file.
-
-    Raises:
-        InputError: a line is no JSON object.
-    """
-    with piece.open() as content:
-        for number, line in enumerate(content, start=1):
-            if not line.strip(b"\xef\xbb\xbf \t\r\n"):
-                continue
-            try:
-                record = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
-            except orjson.JSONDecodeError as error:
-                raise InputError(f"line {number:,} is not valid JSON ({error}); correct or remove it") from error
-            if not isinstance(record, dict):
-                raise InputError(f"line {number:,} is no JSON object")
-            yield record
-
-
 def _accounts(
-    rows: Iterable[Placed], choice: FieldChoice, context: Context, format_name: str, trouble: _Trouble
+    rows: Iterable[Placed], choice: FieldChoice, context: Context, format_name: str, tally: _Tally
 ) -> Iterator[Found]:
-    ages: dict[str, set[str]] = {}
-    with _Sorter() as sorter:
+    with PostsByAccount() as posts:
         try:
-            sorter.add(_checked(rows, choice, context, trouble))
+            for place, record in rows:
+                tally.keep(place, record, read_record(record, choice), posts)
         except InputError as error:
+            tally.unread = tally.unread or f"{context.name}: {error}"
             yield NotUnderstood(context.name, str(error))
-        for username, group in groupby(sorter.rows(), key=lambda row: row["username"]):
-            mine = list(group)
-            if known := {row["age"] for row in mine if row["age"]}:
-                ages[username] = known
-            yield account(format_name, username, _posts(mine), context)
-    yield from trouble.found()
-    if ages:
-        yield FoundLabels(context.name, _labels_of(ages, context))
-
-
-Plain = dict[str, Any]
-"""The cells of one post by column of the sorter."""
-
-
-def _checked(rows: Iterable[Placed], choice: FieldChoice, context: Context, trouble: _Trouble) -> Iterator[Plain]:
-    """Rows with a canonical username and plain cells; those that cannot be used are counted."""
-    fallback = _username(context)
-    names: dict[str, str] = {}
-    for place, record in rows:
-        reading = read_record(record, choice)
-        written = reading.username or fallback or ""
-        if written not in names:
-            names[written] = canonical_username(written)
-        if reason := username_error(names[written]):
-            trouble.left_out.add(f"because of the name: {reason}", place, written)
-            continue
-        trouble.captions.see(record, reading)
-        yield {**_plain(reading, trouble), "username": names[written]}
-
-
-def _plain(reading: PostReading, trouble: _Trouble) -> Plain:
-    if reading.unread_time:
-        trouble.unread_times += 1
-        trouble.time_example = trouble.time_example or reading.unread_time
-    is_rounded = reading.id is not None and _ROUNDED.fullmatch(reading.id) is not None
-    trouble.rounded_ids += is_rounded
-    return {
-        "caption": reading.caption,
-        "taken_at": reading.taken_at.isoformat() if reading.taken_at else None,
-        "id": None if is_rounded else reading.id,
-        "shortcode": reading.shortcode,
-        "likes": reading.likes,
-        "comments": reading.comments,
-        "kind": reading.kind,
-        "age": reading.age,
-    }
-
-
-def _posts(rows: list[Plain]) -> list[Post]:
-    """The posts of one account; ids that stand for something else than a post are not used."""
-    texts: dict[str, str | None] = {}
-    of_posts = all(texts.setdefault(row["id"], row["caption"]) == row["caption"] for row in rows if row["id"])
-    posts = [
-        Post(
-            id=(row["id"] if of_posts else None) or row["shortcode"] or "",
-            **{name: row[name] for name in ("shortcode", "taken_at", "caption", "kind", "likes", "comments")},
-        )
-        for row in rows
-    ]
-    return with_ids(posts)
-
-
-class _Sorter:
-    """Sorts rows by account, keeping their order, in bounded memory."""
-
-    def __enter__(self) -> "_Sorter":
-        self._folder = tempfile.TemporaryDirectory(prefix="agescope-")
-        config: dict[str, Any] = {"memory_limit": _SORT_MEMORY, "temp_directory": self._folder.name}
-        self._connection = duckdb.connect(":memory:", config=config)
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in _TYPES.items())
-        self._connection.execute(f"CREATE TABLE rows (position BIGINT, {columns})")
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._connection.close()
-        self._folder.cleanup()
-
-    def add(self, rows: Iterator[Plain]) -> None:
-        """Take in all rows; those taken in before ``rows`` raised stay."""
-        position = 0
-        more = True
-        while more:
-            part: list[Plain] = []
-            try:
-                part.extend(islice(rows, _ROWS_AT_A_TIME))
-            finally:
-                self._insert(part, position)
-            position += len(part)
-            more = len(part) == _ROWS_AT_A_TIME
-
-    def rows(self) -> Iterator[Plain]:
-        """All rows, sorted by account."""
-        cursor = self._connection.execute("SELECT * EXCLUDE (position) FROM rows ORDER BY username, position")
-        while part := cursor.fetchmany(_ROWS_AT_A_TIME):
-            for row in part:
-                yield dict(zip(_TYPES, row, strict=True))
-
-    def _insert(self, rows: list[Plain], position: int) -> None:
-        columns = {
-            name: pa.array([row[name] for row in rows], pa.int64() if kind == "BIGINT" else pa.string())
-            for name, kind in _TYPES.items()
-        }
-        numbers = pa.array(range(position, position + len(rows)), pa.int64())
-        self._connection.register("part", pa.table({"position": numbers, **columns}))
-        self._connection.execute("INSERT INTO rows BY NAME SELECT * FROM part")
-        self._connection.unregister("part")
+        for username, mine in posts.accounts():
+            yield account(format_name, username, soundly_numbered(mine), context, tally.unread)
+    yield from tally.found()
+    if tally.ages:
+        yield FoundLabels(context.name, _labels_of(tally.ages, context))
 
 
 def _labels_of(ages: dict[str, set[str]], context: Context) -> UserList:

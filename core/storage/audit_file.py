@@ -17,7 +17,7 @@ from typing import Literal, Self, get_args
 
 from core.errors import InputError
 from core.storage.age_answers import FORMS, AgeAnswer, read_age_answer
-from core.storage.csv_records import Row, read_records
+from core.storage.csv_records import ListRows, Row
 from core.storage.usernames import canonical_username
 from core.utils.spreadsheets import safe_name
 
@@ -112,7 +112,7 @@ def read_filled_sample(source: Path | bytes, name: str = "the audit sample") -> 
         InputError: it is no audit sample, or a line cannot be understood; the text names the lines.
     """
     name = source.name if isinstance(source, Path) else name
-    rows = [*read_records(source, name, need_age=True)]
+    rows = list(ListRows(source, name, need_age=True))
     draws = {draw for row in rows if (draw := _draw_of(row))}
     if not draws:
         raise InputError(
