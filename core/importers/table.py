@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Self
 
@@ -94,8 +95,8 @@ class _Tally:
     def keep(self, place: str, record: Record, reading: PostReading, posts: PostsByAccount) -> None:
         """Put a post to its account, or count it with those left out."""
         written = reading.username or self.fallback or ""
-        name = canonical_username(written)
-        if reason := username_error(name):
+        name, reason = _name_of(written)
+        if reason:
             self.left_out.add(f"because of the name: {reason}", place, written)
             return
         self.captions.see(record, reading)
@@ -272,6 +273,13 @@ def _accounts(
     yield from tally.found()
     if tally.ages:
         yield FoundLabels(context.name, _labels_of(tally.ages, context))
+
+
+@lru_cache(maxsize=10_000)
+def _name_of(written: str) -> tuple[str, str | None]:
+    """The canonical form of a name, and why it cannot be used; it mostly stands in many rows."""
+    name = canonical_username(written)
+    return name, username_error(name)
 
 
 def _labels_of(ages: dict[str, set[str]], context: Context) -> UserList:

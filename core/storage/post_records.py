@@ -81,6 +81,7 @@ _POST_ADDRESS = re.compile(
     r"(?!audio/|videos/)(?P<code>[\w-]{2,64})(?![\w-])",
     re.ASCII,
 )
+_HALVES = re.compile("[\ud800-\udfff]")
 _CODE = re.compile(r"(?!\d+$)[\w-]{2,64}", re.ASCII)
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+$")
 _SEEN_IN_PICTURE = re.compile(
@@ -228,7 +229,7 @@ def text_of(value: object) -> str | None:
     if _is_missing(value) or isinstance(value, bool | dict | list):
         return None
     text = str(value)
-    if any("\ud800" <= character <= "\udfff" for character in text):  # halves of an emoji that was cut
+    if _HALVES.search(text):  # halves of an emoji that was cut
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text if text.strip() else None
 

@@ -22,7 +22,7 @@ EXPECTED: list[dict[str, Any]] = (
 @pytest.mark.skipif(not EXPECTED, reason="the shared cases are not here")
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[pytest.mark.xfail] if case["paths"][0].endswith("csv") else []) for case in EXPECTED],
+    EXPECTED,
     ids=lambda case: case["paths"][0],
 )
 def test_a_case_comes_out_as_it_should(
