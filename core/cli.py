@@ -60,7 +60,7 @@ def train(arguments: TrainArguments) -> None:
         if arguments.compare:
             from core.training.compare_methods import compare
 
-            folder = compare(arguments, progress, folds=arguments.folds)
+            folder = compare(arguments, progress, folds=arguments.folds or None)
             _say(f"The models and their table are in {folder}")
             print((folder / "comparison.csv").read_text(), end="")
         else:

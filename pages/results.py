@@ -12,7 +12,7 @@ from core.evaluation.evaluate import arrays
 from core.evaluation.holdout import HoldoutSet
 from core.index import PredictionFilter
 from core.jobs.job import Job, active_jobs
-from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
+from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
 from core.prediction.arguments import PredictArguments
 from core.privacy.roles import Action
 from core.reporting import charts
@@ -165,9 +165,12 @@ def errors_known_from(found: dict[str, Any] | str, cutoff: float) -> str:
     at_least, under = rates["labelled_at_least"], rates["labelled_under"]
     part = {TEST_FILE: "testing", VALIDATION_FILE: "choosing"}.get(found["error_rates_from"], "testing or choosing")
     corrected = found["rogan_gladen"]
+    told = f"kept aside for {part} it"
+    if found["error_rates_from"] == UNSEEN_FILE:
+        told = "each told by a model that had not seen it"
     return (
-        f"The correction knows the model's errors from {count(at_least + under, 'labelled account')} kept aside for "
-        f"{part} it: {number(at_least)} at least {cutoff:g}, {number(under)} under."
+        f"The correction knows the model's errors from {count(at_least + under, 'labelled account')}, {told}: "
+        f"{number(at_least)} at least {cutoff:g}, {number(under)} under."
     ) + (f" There is no corrected share: {corrected['note'].rstrip('.')}." if corrected["value"] is None else "")
 
 

@@ -7,20 +7,26 @@ import pandas as pd
 
 from core.errors import InputError
 from core.evaluation.prevalence import BOTH_FILES, labelled_probabilities
-from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo
+from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo
 from core.statistics.metrics import confusion, share_interval
 from core.statistics.prevalence import LabelledProbabilities
 from core.utils.formatting import count
 
-Source = Literal["run", "test", "validation", "both"]
+Source = Literal["run", "unseen", "test", "validation", "both"]
 
 _BASIS = {
+    "unseen": "On {accounts}, each of them told by a model that had not seen it.",
     "test": "On {accounts} that the model was tested with, once, at the end of training.",
     "validation": "On {accounts} that also chose the model, which flatters it: label further accounts to be sure.",
     "both": "On {accounts} that were kept for testing or also chose the model, which flatters it a little: "
     "label further accounts to be sure.",
 }
-_SOURCES: dict[str, Source] = {TEST_FILE: "test", VALIDATION_FILE: "validation", BOTH_FILES: "both"}
+_SOURCES: dict[str, Source] = {
+    UNSEEN_FILE: "unseen",
+    TEST_FILE: "test",
+    VALIDATION_FILE: "validation",
+    BOTH_FILES: "both",
+}
 
 
 @dataclass(frozen=True)

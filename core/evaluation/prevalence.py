@@ -17,12 +17,13 @@ import pandas as pd
 
 from core.errors import InputError
 from core.evaluation.evaluate import read_predictions
-from core.models.folder import TEST_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
+from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
 from core.statistics.calibration import Floats
 from core.statistics.drift import compared_by_words, forbidding
 from core.statistics.metrics import share_interval
 from core.statistics.prevalence import (
     FEWEST_PER_CLASS,
+    FOLDS_NOISE,
     MIXTURE_LIMIT,
     LabelledProbabilities,
     Share,
@@ -68,8 +69,8 @@ def prevalence(
 
     Args:
         predictions: the CSV that ``predict`` wrote.
-        model: the model's folder. Its errors are measured on ``test.csv`` where that is there with
-            at least 20 accounts of each class, else on ``validation.csv`` as well.
+        model: the model's folder. Its errors are measured on ``unseen.csv`` where that is there; else on
+            ``test.csv``, and where that has fewer than 20 accounts of a class on ``validation.csv`` as well.
         age_cutoff: one of the model's; None for 21 where it has it, else its lowest.
         threshold: from which probability on to count; None for the model's.
 
@@ -118,6 +119,7 @@ def prevalence_sample(
         InputError: the model's labelled accounts cannot be read, or no account is left.
     """
     known, source = labelled_probabilities(info.folder, info.settings.age_cutoffs, cutoff)
+    own_threshold = info.settings.thresholds[info.settings.age_cutoffs.index(cutoff)]
     used = info.training.known_accounts
     is_used, is_predicted = table["username"].isin(used), table["probability"].notna()
     probability = table["probability"][is_predicted & ~is_used].to_numpy(dtype=float)
@@ -132,9 +134,8 @@ def prevalence_sample(
         "left_out_known_to_the_model": int((is_predicted & is_used).sum()),
         "counted": len(probability),
     }
-    return PrevalenceSample(
-        probability, known, {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}, drift
-    )
+    about = {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}
+    return PrevalenceSample(probability, known, about, drift, own_threshold)
 
 
 def estimate_prevalence(probability: Floats, known: LabelledProbabilities, threshold: float = 0.5) -> dict[str, Any]:
@@ -155,12 +156,18 @@ class PrevalenceSample:
         known: of labelled accounts that the model was not trained on.
         about: what is told beside the estimates.
         drift: how the accounts differ from the training ones; None where nobody compared them.
+        own_threshold: the model's, which the labelled accounts may have chosen.
     """
 
     probability: Floats
     known: LabelledProbabilities
     about: dict[str, Any] = field(default_factory=dict)
     drift: Mapping[str, Any] | None = None
+    own_threshold: float | None = None
+
+    def known_at(self, threshold: float) -> LabelledProbabilities:
+        """The labelled accounts, each judged at the model's threshold as it was chosen without that account."""
+        return self.known.decided_at(threshold) if threshold == self.own_threshold else self.known
 
     @cached_property
     def maximised(self) -> Share:
@@ -189,7 +196,7 @@ class PrevalenceSample:
             )
         shares = {
             "raw": raw_share(self.probability, threshold),
-            "rogan_gladen": rogan_gladen(self.probability, self.known, threshold),
+            "rogan_gladen": rogan_gladen(self.probability, self.known_at(threshold), threshold),
             "expectation_maximisation": self.maximised,
         }
         reasons = self._reasons_to_withhold([*shares.values()])
@@ -203,7 +210,7 @@ class PrevalenceSample:
             "threshold": threshold,
             **{name: {**asdict(share), "impossible": share.impossible} for name, share in shares.items()},
             "withheld": reasons,
-            "error_rates": _error_rates(self.known, threshold),
+            "error_rates": _error_rates(self.known_at(threshold), threshold),
             "mixture_p_value": self.p_value,
             "warnings": warnings,
         }
@@ -222,11 +229,16 @@ class PrevalenceSample:
 
 
 def labelled_probabilities(model: Path, cutoffs: Sequence[float], cutoff: float) -> tuple[LabelledProbabilities, str]:
-    """The test accounts where they are enough, else the validation accounts as well; and where they are from.
+    """The labelled accounts that tell the errors, and where they are from.
+
+    All of them where the model was cross-fitted; else the test accounts, and the validation accounts as
+    well where those are too few.
 
     Raises:
         InputError: a file is missing or damaged, or has no probabilities for the cutoff.
     """
+    if (model / UNSEEN_FILE).is_file():
+        return read_labelled(model / UNSEEN_FILE, cutoff, cutoffs), UNSEEN_FILE
     if not (model / TEST_FILE).is_file():
         return read_labelled(model / VALIDATION_FILE, cutoff, cutoffs), VALIDATION_FILE
     tested = read_labelled(model / TEST_FILE, cutoff, cutoffs)
@@ -241,7 +253,7 @@ def labelled_probabilities(model: Path, cutoffs: Sequence[float], cutoff: float)
 
 
 def read_labelled(path: Path, cutoff: float, cutoffs: Sequence[float] = ()) -> LabelledProbabilities:
-    """Read ``validation.csv`` or ``test.csv`` of a model folder: ``username,age,probability``.
+    """Read ``validation.csv``, ``test.csv`` or ``unseen.csv`` of a model folder: ``username,age,probability``.
 
     Args:
         path: the file.
@@ -258,14 +270,18 @@ def read_labelled(path: Path, cutoff: float, cutoffs: Sequence[float] = ()) -> L
         raise InputError(
             f"{path} has no column {column}, so the errors at that cutoff are unknown. Train a model for it."
         )
+    threshold = column.replace("probability", "threshold")
+    is_crossed = threshold in (reader.fieldnames or ())
     try:
-        rows = [(float(row["age"]), float(row[column])) for row in reader]
+        rows = [(float(row["age"]), float(row[column]), float(row[threshold] if is_crossed else 0)) for row in reader]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged: it needs username, age and probability. Train the model anew.") from error
     if not rows:
         raise InputError(f"{path} names no account, so the model's errors are unknown. Train the model anew.")
-    ages, probability = np.array(rows, dtype=np.float64).reshape(-1, 2).T
-    return LabelledProbabilities(ages >= cutoff, probability)
+    ages, probability, thresholds = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    if not is_crossed:
+        return LabelledProbabilities(ages >= cutoff, probability)
+    return LabelledProbabilities(ages >= cutoff, probability, FOLDS_NOISE, thresholds)
 
 
 def _error_rates(known: LabelledProbabilities, threshold: float) -> dict[str, Any]:

@@ -28,6 +28,8 @@ COMPARISON_FILE = "comparison.json"
 TRAINING_FILE = "training.json"
 VALIDATION_FILE = "validation.csv"
 TEST_FILE = "test.csv"
+UNSEEN_FILE = "unseen.csv"
+"""Of every labelled account, what a model that had not seen it said; only where the model was cross-fitted."""
 CARD_FILE = "README.md"
 CHECKPOINTS = ".training"
 

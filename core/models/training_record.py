@@ -61,6 +61,20 @@ class CalibrationBin(Record):
     high: float
 
 
+class CrossFitRecord(Record):
+    """What all labelled accounts say of a model, each told by one that had not seen it.
+
+    Attributes:
+        folds: how many further models were made.
+        accounts: how many were told.
+        metrics: what the method is worth on them.
+    """
+
+    folds: int
+    accounts: int
+    metrics: MetricsByCutoff
+
+
 class TrainingRecord(Record):
     """How a model was made.
 
@@ -77,6 +91,7 @@ class TrainingRecord(Record):
         stopped: whether the training was stopped before its end.
         twins_apart: groups of accounts with largely the same texts that are in more than one part.
         validation, test: what it is worth on these accounts; None where nothing was tested.
+        cross_fitted: what it is worth on all labelled accounts; None where it was not cross-fitted.
         calibration: cutoff -> what was said against what was so.
         seconds: that it took.
         versions: of AgeScope, Python and packages.
@@ -95,6 +110,7 @@ class TrainingRecord(Record):
     twins_apart: int = 0
     validation: MetricsByCutoff
     test: MetricsByCutoff | None = None
+    cross_fitted: CrossFitRecord | None = None
     calibration: dict[str, tuple[CalibrationBin, ...]] = Field(default_factory=dict)
     seconds: float
     versions: dict[str, str]

@@ -24,6 +24,7 @@ _VALIDATION = {
 }
 _JUDGED_ON: dict[Source, str] = {
     "run": "of known age that it had not learnt from",
+    "unseen": "of known age, each told by a model that had not seen it (cross-fitting),",
     "test": "kept for testing",
     "validation": "kept for choosing its settings",
     "both": "kept for testing or for choosing its settings",

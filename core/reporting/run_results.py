@@ -230,7 +230,7 @@ class RunAtThreshold:
         others = table["probability"][table["age"].isna()].dropna().to_numpy(dtype=float)
         if isinstance(self.prevalence, str) or isinstance(self.run.sample, str) or ages.empty or not len(others):
             return None
-        rest = rogan_gladen(others, self.run.sample.known, self.threshold)
+        rest = rogan_gladen(others, self.run.sample.known_at(self.threshold), self.threshold)
         if self.withheld or rest.value is None or rest.low is None or rest.high is None:
             return None
         at_least, total = int((ages >= self.cutoff).sum()), len(ages) + len(others)

@@ -18,7 +18,7 @@ Both corrections suppose that an account of a given class gets the probabilities
 accounts of that class got. :func:`mixture_p_value` tests what can be tested of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -30,6 +30,9 @@ from core.statistics.metrics import LEVEL, share_interval
 
 FEWEST_PER_CLASS = 20
 """With fewer labelled accounts in a class, the corrections come with a warning."""
+
+FOLDS_NOISE = 1.4
+"""``noise`` of accounts told by the models of cross-fitting; see ``bench/prevalence.py --folds``."""
 
 MIXTURE_LIMIT = 1e-4
 """A smaller :func:`mixture_p_value` forbids a corrected share; see ``bench/kinds.py``."""
@@ -75,10 +78,22 @@ class LabelledProbabilities:
     Attributes:
         at_least: (accounts,) whether the age is at least the cutoff.
         probability: (accounts,) of that.
+        noise: how often the variance of a mean over them counts: once where one model told them all; more
+            where several did, which differ from each other and from the one that tells the predicted accounts.
+        threshold: (accounts,) that was chosen without the account; None where nothing was.
     """
 
     at_least: Bools
     probability: Floats
+    noise: float = 1.0
+    threshold: Floats | None = None
+
+    def decided_at(self, threshold: float) -> "LabelledProbabilities":
+        """Probabilities moved so that the threshold chosen without each account stands at ``threshold``."""
+        if self.threshold is None:
+            return self
+        moved = expit(_logit(self.probability) - _logit(self.threshold) + logit(threshold))
+        return replace(self, probability=np.asarray(moved))
 
     @property
     def of_at_least(self) -> Floats:
@@ -114,7 +129,10 @@ def rogan_gladen(probability: Floats, known: LabelledProbabilities, threshold: f
     share = (positive.sum() + _Z**2 / 2) / total
     sensitivity, specificity = (hits.sum() + 1) / of_at_least, (rejections.sum() + 1) / of_under
     youden = sensitivity + specificity - 1
-    noise = sensitivity * (1 - sensitivity) / of_at_least, specificity * (1 - specificity) / of_under
+    noise = (
+        known.noise * sensitivity * (1 - sensitivity) / of_at_least,
+        known.noise * specificity * (1 - specificity) / of_under,
+    )
     if youden <= _Z * np.sqrt(sum(noise)):
         return _unknown()
     centre = (share + specificity - 1) / youden
@@ -147,7 +165,7 @@ def expectation_maximisation(probability: Floats, known: LabelledProbabilities) 
     share = _most_likely_share(np.exp(np.clip(intercept[0] - prior + slope[0] * scores, -30, 30)))
     to_share = intercept[0] - prior + logit(np.clip(share, _CLIPPED_SHARE, 1 - _CLIPPED_SHARE))
     posterior, known_posterior = expit(to_share + slope[0] * scores), expit(to_share + slope[0] * known_scores)
-    return _adjusted_mean(posterior, known_posterior[known.at_least], known_posterior[~known.at_least])
+    return _adjusted_mean(posterior, known_posterior[known.at_least], known_posterior[~known.at_least], known.noise)
 
 
 def mixture_p_value(probability: Floats, known: LabelledProbabilities) -> float | None:
@@ -162,10 +180,8 @@ def mixture_p_value(probability: Floats, known: LabelledProbabilities) -> float 
     observed, at_least, under = (
         _bin_shares(values, edges) for values in (probability, known.of_at_least, known.of_under)
     )
-    distances = [
-        _distance(share, observed, at_least, under, (len(probability), len(known.of_at_least), len(known.of_under)))
-        for share in np.linspace(0, 1, 101)
-    ]
+    sizes = len(probability), len(known.of_at_least) / known.noise, len(known.of_under) / known.noise
+    distances = [_distance(share, observed, at_least, under, sizes) for share in np.linspace(0, 1, 101)]
     return float(chi2.sf(min(distances), len(edges) - 1))
 
 
@@ -188,11 +204,12 @@ def _most_likely_share(ratios: Floats) -> float:
     return 1.0 if slope(1) >= 0 else float(brentq(slope, 0, 1, xtol=1e-9))
 
 
-def _adjusted_mean(values: Floats, of_at_least: Floats, of_under: Floats) -> Share:
-    """The share at which (values) averages as the classes do, with Fieller's interval."""
+def _adjusted_mean(values: Floats, of_at_least: Floats, of_under: Floats, times: float) -> Share:
+    """The share at which (values) averages as the classes do, with Fieller's interval; ``times`` as ``noise`` above."""
     means = of_at_least.mean(), of_under.mean()
     upper, upper_noise = _extended_mean(of_at_least, means)
     lower, lower_noise = _extended_mean(of_under, means)
+    upper_noise, lower_noise = times * upper_noise, times * lower_noise
     mean, noise = values.mean(), values.var() / len(values)
     difference = upper - lower
     # (mean - lower - share * difference)^2 <= z^2 * (noise + share^2 * upper_noise + (1 - share)^2 * lower_noise)
@@ -219,7 +236,9 @@ def _bin_shares(values: Floats, edges: Floats) -> Floats:
     return np.asarray((counts + 0.5) / (counts.sum() + 0.5 * len(counts)), dtype=np.float64)
 
 
-def _distance(share: float, observed: Floats, at_least: Floats, under: Floats, sizes: tuple[int, int, int]) -> float:
+def _distance(
+    share: float, observed: Floats, at_least: Floats, under: Floats, sizes: tuple[float, float, float]
+) -> float:
     gap = (observed - share * at_least - (1 - share) * under)[:-1]
     weights = 1 / sizes[0], share**2 / sizes[1], (1 - share) ** 2 / sizes[2]
     noise = sum(w * (np.diag(p) - np.outer(p, p)) for w, p in zip(weights, (observed, at_least, under), strict=True))

@@ -65,7 +65,15 @@ class TrainArguments(CommandArguments):
             "accounts, and one table of them."
         ),
     ] = False
-    folds: Annotated[int | None, Option("With --compare: test every account once, by cross-validation.", min=2)] = None
+    folds: Annotated[
+        int | None,
+        Option(
+            "Make so many further models, so that each labelled account is told by one that had not seen it, and all "
+            "of them tell the errors; 0 makes none. Default: 5; with fine-tuning, which takes as many times as long, "
+            "and with --compare, 0.",
+            min=0,
+        ),
+    ] = None
     max_posts: Annotated[int | None, Option("Use at most so many captions of an account.", min=1)] = None
     mask_self_reports: Annotated[
         bool,
@@ -105,6 +113,8 @@ class TrainArguments(CommandArguments):
             raise InputError("--age-cutoff must be above 5 and below 120 years.")
         if self.recipe == "best" and self.balanced:
             raise InputError("The best recipe counts all accounts alike. Give --threshold balanced_accuracy instead.")
+        if self.folds == 1:
+            raise InputError("--folds must be at least 2, or 0 for none.")
         check_weights_name(self.finetuned_model_name)
 
     def _check_counts(self) -> None:

@@ -22,10 +22,11 @@ from core.models.method_names import Method
 from core.settings import get_settings
 from core.training.arguments import TrainArguments
 from core.training.comparison_table import TestPredictions, write_comparison
+from core.training.cross_fit import Wishes
 from core.training.finetune import forget_checkpoints
-from core.training.methods import METHODS, TrainingTask, fit
+from core.training.methods import METHODS, TrainingTask, fit, part_probabilities
 from core.training.prepare import check_parts, prepare, sides
-from core.training.save_model import calibrate_and_set_thresholds, part_probabilities, write_model
+from core.training.save_model import calibrate_and_set_thresholds, write_model
 from core.training.splits import Parts, k_folds, split_accounts
 from core.utils.io import write_json
 from core.utils.spreadsheets import plain_name
@@ -81,6 +82,7 @@ class _Comparison:
     ) -> None:
         self.arguments, self.study, self.methods = arguments, study, methods
         self.folder, self.progress = folder, progress
+        self.wishes = Wishes(arguments.calibrate, arguments.threshold, arguments.seed)
 
     def by_test(self) -> dict[Method, TestPredictions]:
         """Each method's model, tested on the accounts set aside."""
@@ -121,7 +123,7 @@ class _Comparison:
         trained = fit(method, study, checkpoints, self.progress)
         if trained.history.stopped:
             raise self.progress.stopped("Stopped as asked.")
-        calibrate_and_set_thresholds(trained, study, self.arguments.calibrate, self.arguments.threshold)
+        calibrate_and_set_thresholds(trained, study, self.wishes)
         probability = part_probabilities(trained.predictor, study, "test")
         predicted = probability >= np.array(trained.predictor.settings.thresholds)
         tested = TestPredictions(parts["test"], probability, predicted, trained.seconds)
@@ -138,7 +140,7 @@ class _Comparison:
         trained = fit(method, study, folder / CHECKPOINTS, self.progress)
         if trained.history.stopped:
             raise self.progress.stopped("Stopped as asked.")
-        calibrate_and_set_thresholds(trained, study, self.arguments.calibrate, self.arguments.threshold)
+        calibrate_and_set_thresholds(trained, study, self.wishes)
         write_model(trained, study, self.arguments.as_dict(), folder)
         forget_checkpoints(folder / CHECKPOINTS)
 

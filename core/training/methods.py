@@ -18,7 +18,7 @@ from core.jobs.progress import Progress
 from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.combined import MAX_SEQ_LEN, CombinedPredictor
 from core.models.method_names import Method
-from core.models.predictor import EncoderPredictor, Predictor
+from core.models.predictor import EncoderPredictor, Floats, Predictor
 from core.models.settings import ModelSettings
 from core.training.dataset import LabelledAccounts
 from core.training.finetune import Examples, History, Recipe, finetune
@@ -107,6 +107,12 @@ def fit(method: Method, study: TrainingTask, checkpoints: Path, progress: Progre
     predictor, history = METHODS[method](study, checkpoints, progress)
     earlier = sum(epoch.seconds for epoch in history.epochs)
     return Trained(method, predictor, history, max(earlier, time.monotonic() - started))
+
+
+def part_probabilities(predictor: Predictor, study: TrainingTask, part: str) -> Floats:
+    """P(age >= cutoff) [accounts of the part, cutoffs]."""
+    batches = batched(study.captions(part), _ACCOUNTS_AT_ONCE)
+    return np.concatenate([predictor.probabilities(captions) for captions in batches])
 
 
 def _majority(study: TrainingTask, checkpoints: Path, progress: Progress) -> tuple[Predictor, History]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +12,45 @@ from sklearn.metrics import roc_auc_score
 from core.encoder.engines import supported_dtypes
 from core.models.card import model_card
 from core.models.combined import CombinedPredictor
-from core.models.folder import CARD_FILE, TEST_FILE, TRAINING_FILE, VALIDATION_FILE, versions
-from core.models.predictor import EncoderPredictor, Floats, Predictor, calibrated
+from core.models.folder import CARD_FILE, TEST_FILE, TRAINING_FILE, UNSEEN_FILE, VALIDATION_FILE, versions
+from core.models.predictor import EncoderPredictor, Floats
 from core.models.settings import ModelSettings
-from core.models.training_record import CalibrationBin, MetricsByCutoff, TrainingRecord
-from core.statistics.calibration import Bools, fit_calibration
+from core.models.training_record import CalibrationBin, CrossFitRecord, MetricsByCutoff, TrainingRecord
+from core.statistics.calibration import Bools
 from core.statistics.curves import calibration_curve
 from core.statistics.drift import training_profile, write_profile
 from core.statistics.metrics import metrics
-from core.statistics.names import Measure
-from core.statistics.thresholds import best_threshold
 from core.storage.predictions_file import DECIMALS
-from core.training.methods import Trained, TrainingTask
+from core.training.cross_fit import UnseenProbabilities, Wishes, crossed, unseen_csv
+from core.training.methods import Trained, TrainingTask, part_probabilities
 from core.training.splits import groups_across_parts
 from core.utils.io import write_atomically
-from core.utils.iteration import batched
 from core.utils.records import utc_now, write_record
 from core.utils.spreadsheets import safe_name
 
-_ACCOUNTS_AT_ONCE = 256
 _MAX_MOVE = 0.02  # of a probability, on average over accounts
 
 
-def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, JsonValue], folder: Path) -> TrainingRecord:
+@dataclass(frozen=True)
+class CrossFitted:
+    """What all labelled accounts say of a model.
+
+    Attributes:
+        unseen: of the accounts that it learnt from or chose by.
+        wishes: by which calibration and threshold were chosen.
+    """
+
+    unseen: UnseenProbabilities
+    wishes: Wishes
+
+
+def write_model(
+    trained: Trained,
+    study: TrainingTask,
+    arguments: dict[str, JsonValue],
+    folder: Path,
+    cross_fitted: CrossFitted | None = None,
+) -> TrainingRecord:
     """Measure a model and write its folder; ``training.json``, written last, makes it a finished one.
 
     The test accounts are looked at here for the first and only time, and not while the training is
@@ -45,6 +61,7 @@ def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Json
         study: what it was made from.
         arguments: of the command, for the record.
         folder: of the model.
+        cross_fitted: None where only the split tells what the model is worth.
 
     Returns:
         What ``training.json`` holds.
@@ -56,6 +73,9 @@ def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Json
         losses = _auc_losses(predictor, study, found["validation"])
         predictor.settings = replace(predictor.settings, numbers=predictor.encoder.numbers, auc_losses=losses)
     measured = {part: metrics_by_cutoff(predictor.settings, study.at_least(part), p) for part, p in found.items()}
+    told = None
+    if cross_fitted is not None:
+        told = _write_cross_fitted(predictor.settings, study, cross_fitted, found.get("test"), folder)
     record = TrainingRecord(
         created_at=utc_now(),
         method=trained.method,
@@ -69,6 +89,7 @@ def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Json
         twins_apart=len(groups_across_parts(study.parts, study.twins)),
         validation=measured["validation"],
         test=measured.get("test"),
+        cross_fitted=told,
         calibration=_calibration(predictor.settings, study, found),
         seconds=round(trained.seconds, 1),
         versions=versions(),
@@ -82,6 +103,25 @@ def write_model(trained: Trained, study: TrainingTask, arguments: dict[str, Json
     write_atomically(folder / CARD_FILE, model_card(record))
     write_record(folder / TRAINING_FILE, record)
     return record
+
+
+def _write_cross_fitted(
+    settings: ModelSettings, study: TrainingTask, fitted: CrossFitted, test: Floats | None, folder: Path
+) -> CrossFitRecord:
+    """Write what was said of every labelled account by a model that had not seen it; and what that is worth."""
+    unseen = fitted.unseen
+    plain = replace(settings, calibrations=(), thresholds=study.settings.thresholds)
+    probability, threshold = crossed(unseen, plain, fitted.wishes)
+    usernames, folds, truth = [*unseen.usernames], [str(fold + 1) for fold in unseen.fold], unseen.at_least
+    if test is not None:
+        usernames, folds = usernames + study.parts["test"], folds + ["test"] * len(test)
+        probability = np.concatenate([probability, test])
+        threshold = np.concatenate([threshold, np.tile(settings.thresholds, (len(test), 1))])
+        truth = np.concatenate([truth, study.at_least("test")])
+    write_atomically(folder / UNSEEN_FILE, unseen_csv(study, usernames, folds, (probability, threshold)))
+    columns = zip(settings.age_cutoffs, truth.T, probability.T, threshold.T, strict=True)
+    measured = {f"{cutoff:g}": metrics(y, p, p >= t) for cutoff, y, p, t in columns}
+    return CrossFitRecord(folds=int(unseen.fold.max()) + 1, accounts=len(usernames), metrics=measured)
 
 
 def _auc_losses(
@@ -119,33 +159,23 @@ def _calibration(
 
 
 def calibrate_and_set_thresholds(
-    trained: Trained, study: TrainingTask, calibrate: bool, threshold: Measure | None
+    trained: Trained, study: TrainingTask, wishes: Wishes, unseen: UnseenProbabilities | None = None
 ) -> None:
-    """Set calibration and threshold by the validation accounts, where asked to.
+    """Set calibration and threshold, where asked to: by all accounts that choose, or else the validation accounts.
 
     Args:
         trained: its predictor's settings are replaced.
-        study: whose validation accounts decide.
-        calibrate: make the probabilities agree with what is observed.
-        threshold: what the threshold is to be best for; None leaves it at 0.5.
+        study: whose validation accounts decide where nothing better does.
+        wishes: what is to be chosen.
+        unseen: what cross-fitting told; None where there was none.
     """
-    predictor = trained.predictor
-    if not calibrate and threshold is None:
+    if not wishes.calibrate and wishes.threshold is None:
         return
-    truth, probability = study.at_least("validation"), part_probabilities(predictor, study, "validation")
-    if calibrate:
-        fits = [fit_calibration(y, p, study.recipe.seed) for y, p in zip(truth.T, probability.T, strict=True)]
-        predictor.settings = replace(predictor.settings, calibrations=tuple(fit.to_json() for fit in fits))
-        probability = calibrated(probability, predictor.settings)
-    if threshold:
-        chosen = (best_threshold(y, p, threshold) for y, p in zip(truth.T, probability.T, strict=True))
-        predictor.settings = replace(predictor.settings, thresholds=tuple(found.threshold for found in chosen))
-
-
-def part_probabilities(predictor: Predictor, study: TrainingTask, part: str) -> Floats:
-    """P(age >= cutoff) [accounts of the part, cutoffs]."""
-    batches = batched(study.captions(part), _ACCOUNTS_AT_ONCE)
-    return np.concatenate([predictor.probabilities(captions) for captions in batches])
+    if unseen is not None:
+        truth, probability = unseen.at_least, unseen.probability
+    else:
+        truth, probability = study.at_least("validation"), part_probabilities(trained.predictor, study, "validation")
+    trained.predictor.settings = wishes.chosen(trained.predictor.settings, truth, probability)
 
 
 def metrics_by_cutoff(settings: ModelSettings, at_least: Bools, probability: Floats) -> MetricsByCutoff:

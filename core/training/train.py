@@ -10,10 +10,11 @@ from core.jobs.progress import Progress
 from core.models.folder import CHECKPOINTS, is_model_folder, read_model_info
 from core.settings import get_settings
 from core.training.arguments import TrainArguments
+from core.training.cross_fit import Wishes, cross_fit, folds_of
 from core.training.finetune import History, forget_checkpoints
-from core.training.methods import fit
+from core.training.methods import TrainingTask, fit
 from core.training.prepare import prepare
-from core.training.save_model import calibrate_and_set_thresholds, write_model
+from core.training.save_model import CrossFitted, calibrate_and_set_thresholds, write_model
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +59,22 @@ def make_model(arguments: TrainArguments, progress: Progress) -> History:
     with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
         study = prepare(arguments, cache, progress)
         trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
+        wishes = Wishes(arguments.calibrate, arguments.threshold, arguments.seed)
+        fitted = None if trained.history.stopped else _cross_fitted(arguments, study, wishes, progress)
         progress.update(message="measuring the model")
-        calibrate_and_set_thresholds(trained, study, arguments.calibrate, arguments.threshold)
-        write_model(trained, study, arguments.as_dict(), folder)
+        calibrate_and_set_thresholds(trained, study, wishes, fitted.unseen if fitted else None)
+        write_model(trained, study, arguments.as_dict(), folder, fitted)
     return trained.history
+
+
+def _cross_fitted(
+    arguments: TrainArguments, study: TrainingTask, wishes: Wishes, progress: Progress
+) -> CrossFitted | None:
+    folds = folds_of(arguments.folds, arguments.method, study)
+    if not folds:
+        return None
+    checkpoints = arguments.model_output_dir / CHECKPOINTS
+    return CrossFitted(cross_fit(arguments.method, study, folds, checkpoints, progress), wishes)
 
 
 def check_output(folder: Path) -> None:

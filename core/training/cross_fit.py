@@ -1,0 +1,203 @@
+"""Cross-fitting: what models that had not seen an account say of it, for every labelled account.
+
+The accounts that a model learns from and chooses by cannot tell its errors: it knows them. So for each
+fold of them a further model is made, by the same method, from as many accounts as the model itself but
+without that fold (and without near duplicates of accounts in it); what it says of the fold is kept. The
+test accounts, which choose nothing, are told by the model itself. Together all labelled accounts tell
+the errors.
+
+Nothing is chosen on what it is measured by: calibration and threshold of an account are those that the
+other folds choose.
+"""
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from core.encoder.vector_cache import open_cache
+from core.jobs.progress import Progress
+from core.models.method_names import Method
+from core.models.predictor import Floats, calibrated
+from core.models.settings import ModelSettings
+from core.statistics.calibration import Bools, fit_calibration
+from core.statistics.names import Measure
+from core.statistics.thresholds import best_threshold
+from core.storage.predictions_file import DECIMALS
+from core.training.finetune import forget_checkpoints
+from core.training.methods import TrainingTask, fit, part_probabilities
+from core.training.prepare import check_parts, sides
+from core.training.splits import Parts, k_folds, split_accounts
+from core.utils.io import write_json
+from core.utils.spreadsheets import safe_name
+
+DEFAULT_FOLDS = 5
+QUICK: tuple[Method, ...] = ("majority", "tfidf", "frozen", "combined")
+"""Methods of which a few more models cost little; the fine-tuned one is cross-fitted when asked."""
+
+_FEWEST_PER_FOLD = 4
+_CHOOSING = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class UnseenProbabilities:
+    """What was said of accounts by models that had not seen them.
+
+    Attributes:
+        usernames: of the accounts.
+        at_least: (accounts, cutoffs) the truth.
+        fold: (accounts,) 0, 1, ...
+        probability: (accounts, cutoffs), before calibration.
+    """
+
+    usernames: list[str]
+    at_least: Bools
+    fold: npt.NDArray[np.int64]
+    probability: Floats
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is to be chosen on accounts of known age.
+
+    Attributes:
+        calibrate: make the probabilities agree with what is observed.
+        threshold: what the threshold is to be best for; None leaves it as it is.
+        seed: of the folds by which a calibration is chosen.
+    """
+
+    calibrate: bool
+    threshold: Measure | None
+    seed: int
+
+    def chosen(self, settings: ModelSettings, at_least: Bools, probability: Floats) -> ModelSettings:
+        """The settings with what these accounts choose: ``at_least`` and ``probability`` [accounts, cutoffs]."""
+        if self.calibrate:
+            fits = [fit_calibration(y, p, self.seed) for y, p in zip(at_least.T, probability.T, strict=True)]
+            settings = replace(settings, calibrations=tuple(found.to_json() for found in fits))
+        if self.threshold:
+            columns = zip(at_least.T, calibrated(probability, settings).T, strict=True)
+            thresholds = tuple(best_threshold(y, p, self.threshold).threshold for y, p in columns)
+            settings = replace(settings, thresholds=thresholds)
+        return settings
+
+
+def folds_of(asked: int | None, method: Method, task: TrainingTask) -> int:
+    """How many folds to make, where nobody said (``asked`` is None): some for a quick method, if the accounts do."""
+    if asked is not None:
+        return asked
+    truth = np.concatenate([task.at_least(part) for part in _CHOOSING])
+    enough = min(truth.sum(0).min(), (~truth).sum(0).min()) >= _FEWEST_PER_FOLD * DEFAULT_FOLDS
+    return DEFAULT_FOLDS if enough and method in QUICK else 0
+
+
+def cross_fit(
+    method: Method, task: TrainingTask, folds: int, checkpoints: Path, progress: Progress
+) -> UnseenProbabilities:
+    """Make ``folds`` further models and keep what each says of the accounts that it had not seen.
+
+    Raises:
+        InputError: the accounts do not suffice for so many folds.
+        Stopped: asked to stop.
+    """
+    told, fold, found = list[str](), list[int](), list[Floats]()
+    with _vectors_kept(task) as kept:
+        for number, parts in enumerate(fold_parts(task, folds)):
+            progress.event(kind="fold", fold=number + 1, folds=folds)
+            found.append(_fold(method, replace(kept, parts=parts), checkpoints / f"fold-{number + 1}", progress))
+            told += parts["test"]
+            fold += [number] * len(parts["test"])
+    truth = task.accounts.at_least(task.settings.age_cutoffs, told)
+    return UnseenProbabilities(told, truth, np.array(fold), np.concatenate(found))
+
+
+def fold_parts(task: TrainingTask, folds: int) -> list[Parts]:
+    """For each fold ``test`` (the fold), and who trains and chooses instead: as many as for the model itself.
+
+    Raises:
+        InputError: a fold would lack one side of a cutoff.
+    """
+    strata, seed = sides(task.accounts, task.settings.age_cutoffs), task.recipe.seed
+    everybody = {username: strata[username] for usernames in task.parts.values() for username in usernames}
+    choosing = {username: strata[username] for part in _CHOOSING for username in task.parts[part]}
+    found = []
+    for number, fold in enumerate(k_folds(choosing, folds, seed, task.twins), start=1):
+        known = set(fold["test"]).union(*(group for group in task.twins if not set(group).isdisjoint(fold["test"])))
+        others = {username: side for username, side in everybody.items() if username not in known}
+        parts = split_accounts(others, seed + number, _shares(task, len(others)), task.twins)
+        parts = {**{part: parts[part] for part in _CHOOSING}, "test": fold["test"]}
+        check_parts(parts, strata)
+        found.append(parts)
+    return found
+
+
+def crossed(unseen: UnseenProbabilities, settings: ModelSettings, wishes: Wishes) -> tuple[Floats, Floats]:
+    """Probabilities and thresholds [accounts, cutoffs], of each account as the other folds choose them."""
+    probability, threshold = np.empty_like(unseen.probability), np.empty_like(unseen.probability)
+    for fold in np.unique(unseen.fold):
+        own = unseen.fold == fold
+        chosen = wishes.chosen(settings, unseen.at_least[~own], unseen.probability[~own])
+        probability[own] = calibrated(unseen.probability[own], chosen)
+        threshold[own] = chosen.thresholds
+    return probability, threshold
+
+
+def unseen_csv(task: TrainingTask, usernames: Sequence[str], folds: Sequence[str], figures: Sequence[Floats]) -> str:
+    """``username,age,fold,probability,threshold``; a further cutoff has ``probability_<cutoff>`` and so on.
+
+    Args:
+        task: whose accounts they are.
+        usernames: of the accounts.
+        folds: of each the fold, or "test".
+        figures: probabilities and thresholds [accounts, cutoffs].
+    """
+    endings = ["", *(f"_{cutoff:g}" for cutoff in task.settings.age_cutoffs[1:])]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    names = [f"{name}{ending}" for ending in endings for name in ("probability", "threshold")]
+    writer.writerow(["username", "age", "fold", *names])
+    for username, fold, *rows in zip(usernames, folds, *figures, strict=True):
+        cells = [f"{value:.{DECIMALS}f}" for pair in zip(*rows, strict=True) for value in pair]
+        writer.writerow([safe_name(username), f"{task.accounts.age(username):g}", fold, *cells])
+    return buffer.getvalue()
+
+
+def _shares(task: TrainingTask, accounts: int) -> dict[str, float]:
+    """Part -> its share of so many accounts, so that the parts are as large as the model's own, or in proportion."""
+    sizes = {part: len(task.parts[part]) for part in _CHOOSING}
+    total = max(sum(sizes.values()), accounts)
+    return {**{part: size / total for part, size in sizes.items()}, "spare": 1 - sum(sizes.values()) / total}
+
+
+def _fold(method: Method, task: TrainingTask, checkpoints: Path, progress: Progress) -> Floats:
+    """What the fold's model says of its test accounts; taken from the file where an interrupted call had made it."""
+    made_from = {"method": method, "settings": task.settings.as_dict(), "parts": task.parts}
+    kept = checkpoints / "told.json"
+    if kept.is_file():
+        earlier = orjson.loads(kept.read_bytes())
+        if earlier["made_from"] == orjson.loads(orjson.dumps(made_from)):
+            return np.array(earlier["probability"], np.float64)
+    trained = fit(method, task, checkpoints, progress)
+    if trained.history.stopped:
+        raise progress.stopped("Stopped as asked.")
+    found = part_probabilities(trained.predictor, task, "test")
+    forget_checkpoints(checkpoints)
+    write_json(kept, {"made_from": made_from, "probability": found.tolist()})
+    return found
+
+
+@contextmanager
+def _vectors_kept(task: TrainingTask) -> Iterator[TrainingTask]:
+    """The task with a cache of users' vectors, which every fold asks for again."""
+    if task.cache is not None:
+        yield task
+        return
+    with tempfile.TemporaryDirectory() as folder, open_cache(Path(folder)) as cache:
+        yield replace(task, cache=cache)
