@@ -149,7 +149,7 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
                 delta_color="off",
                 delta_arrow="off",
             )
-            corrected = {"note": found} if isinstance(found, str) else found["rogan_gladen"]
+            corrected = {"note": found} if isinstance(found, str) else found[found["recommended"]]
             is_known = corrected.get("value") is not None
             st.metric(
                 "Corrected for the model's errors",

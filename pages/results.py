@@ -115,14 +115,14 @@ def show_figures(view: RunAtThreshold) -> None:
             help=f"{number(at_least)} of {count(predicted, 'account')} at or above the threshold. The interval is "
             "that of sampling alone; the model's errors come on top.",
         )
-        corrected = None if isinstance(found, str) else found["rogan_gladen"]
+        corrected = view.corrected
         st.metric(
             "Corrected for the model's errors",
             percent_with_interval(corrected["value"], corrected["low"], corrected["high"], 0) if corrected else "–",
             border=True,
             help=found
-            if isinstance(found, str)
-            else plain(corrected["note"] or "After Rogan and Gladen; the tab Share has all estimates."),
+            if isinstance(found, str) or corrected is None
+            else plain(corrected["note"] or "The tab Share has all estimates, and says which this is."),
         )
         st.metric(
             "Uncertain",
@@ -164,7 +164,7 @@ def errors_known_from(found: dict[str, Any] | str, cutoff: float) -> str:
     rates = found["error_rates"]
     at_least, under = rates["labelled_at_least"], rates["labelled_under"]
     part = {TEST_FILE: "testing", VALIDATION_FILE: "choosing"}.get(found["error_rates_from"], "testing or choosing")
-    corrected = found["rogan_gladen"]
+    corrected = found[found["recommended"]]
     told = f"kept aside for {part} it"
     if found["error_rates_from"] == UNSEEN_FILE:
         told = "each told by a model that had not seen it"

@@ -135,11 +135,13 @@ def plan(at_least: int, below: int) -> str:
     parts = planned_split(at_least, below)
     learn, choose, test = (number(sum(parts[part])) for part in PARTS)
     text = f"That gives about {learn} to learn from, {choose} to choose by and {test} to test with."
+    if min(at_least, below) >= 2 * FEWEST_PER_CLASS:
+        text += " But for fine-tuning, all of them tell the model's errors, each by a model that had not seen it."
     if min(parts["test"]) >= FEWEST_PER_CLASS:
         return text
     return (
-        f"{text} The corrected share (Results) wants {FEWEST_PER_CLASS} of each side in the test part: about "
-        f"{count(labels_needed(FEWEST_PER_CLASS, at_least, below), 'labelled account')} in all."
+        f"{text} With fine-tuning, the corrected share (Results) wants {FEWEST_PER_CLASS} of each side in the test "
+        f"part: about {count(labels_needed(FEWEST_PER_CLASS, at_least, below), 'labelled account')} in all."
     )
 
 

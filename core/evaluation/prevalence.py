@@ -165,6 +165,17 @@ class PrevalenceSample:
     drift: Mapping[str, Any] | None = None
     own_threshold: float | None = None
 
+    @property
+    def recommended(self) -> str:
+        """The estimate to report: with honest coverage, the narrowest in ``bench/prevalence.py``."""
+        return "expectation_maximisation" if self.known.threshold is not None else "rogan_gladen"
+
+    def corrected(self, probability: Floats, threshold: float) -> Share:
+        """The recommended estimate of the share among any accounts like the predicted ones."""
+        if self.recommended == "rogan_gladen":
+            return rogan_gladen(probability, self.known_at(threshold), threshold)
+        return expectation_maximisation(probability, self.known)
+
     def known_at(self, threshold: float) -> LabelledProbabilities:
         """The labelled accounts, each judged at the model's threshold as it was chosen without that account."""
         return self.known.decided_at(threshold) if threshold == self.own_threshold else self.known
@@ -183,7 +194,8 @@ class PrevalenceSample:
         """All three estimates at a threshold, with the error rates behind them and warnings.
 
         Corrected shares whose assumption does not hold are withheld: without value, low and high, and
-        with a note that says why and what to do. ``withheld`` lists the reasons.
+        with a note that says why and what to do. ``withheld`` lists the reasons. ``recommended`` names the
+        estimate to report.
 
         Raises:
             InputError: there is no account, or the labelled ones are all of one class.
@@ -209,6 +221,7 @@ class PrevalenceSample:
             **self.about,
             "threshold": threshold,
             **{name: {**asdict(share), "impossible": share.impossible} for name, share in shares.items()},
+            "recommended": self.recommended,
             "withheld": reasons,
             "error_rates": _error_rates(self.known_at(threshold), threshold),
             "mixture_p_value": self.p_value,

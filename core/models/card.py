@@ -113,7 +113,26 @@ def _figures(record: TrainingRecord) -> str:
         rows = "\n".join(f"| {name} | {metrics[key].in_words()} |" for key, name in _SHOWN.items())
         said = f"At least {cutoff}, said from a probability of {threshold:.3g} on:"
         tables.append(f"{said}\n\n| | |\n|---|---|\n{rows}")
-    return "\n\n".join(tables)
+    return "\n\n".join([*tables, *_cross_fitted(record)])
+
+
+def _cross_fitted(record: TrainingRecord) -> list[str]:
+    """What all labelled accounts say, where they were asked."""
+    told = record.cross_fitted
+    if told is None:
+        return []
+    shown = ("auc", "accuracy", "recall_at_least", "recall_under")
+    rows = [
+        f"| {_SHOWN[name]}, at {cutoff} | {metrics[name].in_words()} |"
+        for cutoff, metrics in told.metrics.items()
+        for name in shown
+    ]
+    said = (
+        f"On all {told.accounts} labelled accounts, each told by a model that had not seen it: {told.folds} further "
+        "models were made, each without a fold of the accounts and with a threshold that the other folds chose. "
+        "Corrected shares take the errors from here (`unseen.csv`)."
+    )
+    return [f"{said}\n\n| | |\n|---|---|\n" + "\n".join(rows)]
 
 
 def _calibration(record: TrainingRecord) -> str:

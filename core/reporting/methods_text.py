@@ -73,13 +73,22 @@ def _share(view: RunAtThreshold) -> str:
     )
     if view.withheld:
         return f"{text} {NO_ESTIMATE} {' '.join(view.withheld)}"
-    if isinstance(found, str) or found["rogan_gladen"]["value"] is None:
+    corrected = view.corrected
+    if isinstance(found, str) or corrected is None or corrected["value"] is None:
         return f"{text} The model's errors are not known well enough to correct this share for them."
-    rates, corrected = found["error_rates"], found["rogan_gladen"]
+    rates, interval = found["error_rates"], percent_interval(corrected["low"], corrected["high"])
+    sensitivity, specificity = _rate(rates["sensitivity"]), _rate(rates["specificity"])
+    if found["recommended"] == "rogan_gladen":
+        return (
+            f"{text} Corrected for its sensitivity ({sensitivity}) and specificity ({specificity}) after Rogan and "
+            f"Gladen, the share is {percent(corrected['value'], 1)} (95 % interval of Lang and Reiczigel: {interval})."
+            f"{_whole_list(view)}"
+        )
     return (
-        f"{text} Corrected for its sensitivity ({_rate(rates['sensitivity'])}) and specificity "
-        f"({_rate(rates['specificity'])}) after Rogan and Gladen, the share is {percent(corrected['value'], 1)} (95 % "
-        f"interval of Lang and Reiczigel: {percent_interval(corrected['low'], corrected['high'])}).{_whole_list(view)}"
+        f"{text} Its sensitivity is {sensitivity}, its specificity {specificity}. Estimated from the whole "
+        "probabilities by expectation maximisation (Saerens, Latinne and Decaestecker), corrected by what labelled "
+        f"accounts of each class got, the share is {percent(corrected['value'], 1)} (95 % interval of Fieller: "
+        f"{interval}).{_whole_list(view)}"
     )
 
 

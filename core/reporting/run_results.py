@@ -18,7 +18,6 @@ from core.models.method_names import method_name
 from core.reporting import charts
 from core.statistics.calibration import Floats
 from core.statistics.curves import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve
-from core.statistics.prevalence import rogan_gladen
 from core.statistics.thresholds import Band, abstention_band
 from core.utils.formatting import count, number, percent, percent_interval
 from core.utils.records import find_record
@@ -34,7 +33,7 @@ _SHORT_NAMES = {
     "expectation_maximisation": "Expectation maximisation",
 }
 _NOTES = {
-    "rogan_gladen": "the one to report",
+    "rogan_gladen": "for comparison",
     "expectation_maximisation": "depends on no threshold; for comparison",
 }
 
@@ -188,13 +187,22 @@ class RunAtThreshold:
         return [] if isinstance(self.prevalence, str) else self.prevalence["withheld"]
 
     @property
+    def corrected(self) -> dict[str, Any] | None:
+        """The corrected share to report; its value is None where it is withheld or cannot be told."""
+        if isinstance(self.prevalence, str):
+            return None
+        found: dict[str, Any] = self.prevalence[self.prevalence["recommended"]]
+        return found
+
+    @property
     def shares(self) -> pd.DataFrame:
         """Each estimate of the share with its interval, in words: estimate, share, interval, note."""
         found = self.prevalence
         if isinstance(found, str):
             return pd.DataFrame(columns=_SHARE_COLUMNS)
+        notes = {**_NOTES, found["recommended"]: "the one to report"}
         rows = [
-            _figures(name, {**found[key], "note": found[key]["note"] or _NOTES.get(key)})
+            _figures(name, {**found[key], "note": found[key]["note"] or notes.get(key)})
             for key, name in ESTIMATES.items()
         ]
         if self.whole_list is not None:
@@ -206,7 +214,7 @@ class RunAtThreshold:
         found = self.prevalence
         if isinstance(found, str):
             return None
-        estimates = {name: found[key] for key, name in _SHORT_NAMES.items()}
+        estimates = {name: found[key] for key, name in _SHORT_NAMES.items() if found[key]["low"] is not None}
         if self.whole_list is not None:
             estimates["Of the whole list, corrected"] = self.whole_list
         data = pd.DataFrame(
@@ -223,14 +231,14 @@ class RunAtThreshold:
     def whole_list(self) -> dict[str, Any] | None:
         """The share among all accounts with a known age or a probability; None where no age is known.
 
-        A known age is counted as it is; the share of the others is corrected after Rogan and Gladen.
+        A known age is counted as it is; the share of the others is corrected by the recommended method.
         """
         table = self.run.predictions
         ages = table["age"].dropna()
         others = table["probability"][table["age"].isna()].dropna().to_numpy(dtype=float)
         if isinstance(self.prevalence, str) or isinstance(self.run.sample, str) or ages.empty or not len(others):
             return None
-        rest = rogan_gladen(others, self.run.sample.known_at(self.threshold), self.threshold)
+        rest = self.run.sample.corrected(others, self.threshold)
         if self.withheld or rest.value is None or rest.low is None or rest.high is None:
             return None
         at_least, total = int((ages >= self.cutoff).sum()), len(ages) + len(others)
