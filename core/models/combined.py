@@ -25,12 +25,13 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
-from core.encoder.age_classifier import AgeClassifier
+from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier
 from core.encoder.user_encoder import UserEncoder, column_scale
 from core.encoder.vector_cache import VectorCache, Vectors
 from core.encoder.weights import load_weights, read_weights, write_weights
 from core.errors import InputError
 from core.jobs.progress import Progress
+from core.models.baselines import check_shapes
 from core.models.folder import write_config
 from core.models.predictor import calibrated
 from core.models.settings import ModelSettings
@@ -207,9 +208,13 @@ class CombinedPredictor:
         try:
             views = _read_views(weights, weights_file.parent / VOCABULARY_FILE)
             coefficients, intercepts = (weights.pop(name).numpy() for name in ("coefficients", "intercepts"))
-        except (OSError, orjson.JSONDecodeError, KeyError, ValueError) as error:
+            features = len(views.mean) + sum(len(found.vocabulary) for found in views.vectorizers.values())
+            check_shapes(coefficients, intercepts, features, settings)
+        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise InputError(f"The model in {weights_file.parent} is damaged. Train it again.") from error
         load_weights(model, weights, weights_file.name)
+        if not views.mean.shape == views.scale.shape == (CLS_LAYERS * model.bert.config.hidden_size,):
+            raise InputError(f"The model in {weights_file.parent} is damaged. Train it again.")
         encoder = UserEncoder(model, tokenizer, settings.max_seq_len, cache)
         return cls(views, coefficients, intercepts, encoder, settings)
 

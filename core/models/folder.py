@@ -100,6 +100,7 @@ def read_model_info(folder: Path) -> ModelInfo:
     """
     advice = f"{folder} is not a model folder of AgeScope, or it is damaged. Train it again."
     settings = read_record(_Config, folder / CONFIG_FILE, advice).agescope
+    settings.check()
     return ModelInfo(folder, settings, read_record(TrainingRecord, folder / TRAINING_FILE, advice))
 
 

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ from core.encoder.precision import DType, Precision
 from core.encoder.pretrained import load_config, load_tokenizer
 from core.encoder.vector_cache import VectorCache
 from core.encoder.weights import load_weights, read_weights
+from core.errors import InputError
 from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.combined import CombinedPredictor
-from core.models.folder import locate_model
+from core.models.folder import Located, locate_model
 from core.models.predictor import EncoderPredictor, Predictor
 from core.models.settings import MAX_AUC_LOSS, ModelSettings
 from core.settings import get_settings
+
+_SPARE_PARAMETERS = 2_000_000
+"""A pooler, which some weights files leave out."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +61,11 @@ def load_predictor(
         return MajorityPredictor.load(found.weights_file, found.settings)
     if found.settings.kind == "tfidf":
         return TfidfPredictor.load(found.weights_file, found.settings)
-    model = AgeClassifier(_empty_encoder(found.encoder), len(found.settings.age_cutoffs)).to(device)
+    model = AgeClassifier(_empty_encoder(found), len(found.settings.age_cutoffs)).to(device)
     model.precision = found.settings.precision
     tokenizer = load_tokenizer(found.encoder)
+    if len(tokenizer) > model.bert.config.vocab_size:
+        raise InputError(f"The tokenizer in {found.encoder} knows more words than the encoder. Train the model again.")
     predictor: EncoderPredictor | CombinedPredictor
     if found.settings.kind == "combined":
         predictor = CombinedPredictor.load(found.weights_file, found.settings, model, tokenizer, cache)
@@ -103,8 +110,30 @@ def usable_numbers(settings: ModelSettings, possible: Sequence[DType]) -> list[D
     return [own, *(n for n in possible if n != own and losses.get(n, math.inf) <= MAX_AUC_LOSS)]
 
 
-def _empty_encoder(source: str) -> Any:
+def _empty_encoder(found: Located) -> Any:
+    """An encoder of the shape that the configuration says, as long as the weights file can fill it.
+
+    Raises:
+        InputError: it is no shape, or the weights are far too few for it.
+    """
     from transformers import AutoModel
 
-    build: Any = AutoModel.from_config
-    return build(load_config(source), dtype=torch.float32)
+    build: Any = partial(AutoModel.from_config, load_config(found.encoder), trust_remote_code=False)
+    try:
+        with torch.device("meta"):  # takes no memory
+            needed = sum(parameter.numel() for parameter in build(dtype=torch.float32).parameters())
+        size = found.weights_file.stat().st_size
+    except OSError as error:
+        raise InputError(f"{found.weights_file} cannot be read: {error.strerror}. Train the model again.") from error
+    # whatever transformers makes of a configuration that somebody changed
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, AssertionError, ZeroDivisionError) as error:
+        raise InputError(
+            f"The encoder's configuration in {found.encoder} cannot be used ({type(error).__name__}). "
+            "Take the config.json that belongs to the weights, or train the model again."
+        ) from error
+    if needed > size + _SPARE_PARAMETERS:  # a byte each is less than any format takes
+        raise InputError(
+            f"The encoder's configuration in {found.encoder} asks for {needed:,} parameters, and "
+            f"{found.weights_file.name} has {size:,} bytes: they do not belong together."
+        )
+    return build(dtype=torch.float32)

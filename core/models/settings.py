@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import JsonValue
+from pydantic import Field, FiniteFloat, JsonValue
 
 from core.errors import InputError
 from core.labelling.self_reports import mask_self_reports
+from core.utils.formatting import count
 
 DEFAULT_MAX_SEQ_LEN = 18
 DEFAULT_CUTOFF = 21.0
@@ -19,6 +21,8 @@ WEIGHT_SUFFIXES = (".pth", ".safetensors")
 
 Kind = Literal["encoder", "majority", "tfidf", "combined"]
 T = TypeVar("T")
+_Age = Annotated[float, Field(gt=0, le=150)]
+_Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -43,16 +47,39 @@ class ModelSettings:
 
     encoder: str
     weights: str
-    max_seq_len: int = DEFAULT_MAX_SEQ_LEN
-    age_cutoffs: tuple[float, ...] = (DEFAULT_CUTOFF,)
-    thresholds: tuple[float, ...] = (0.5,)
-    max_posts: int | None = None
+    max_seq_len: Annotated[int, Field(ge=3, le=100_000)] = DEFAULT_MAX_SEQ_LEN
+    age_cutoffs: Annotated[tuple[_Age, ...], Field(min_length=1, max_length=100)] = (DEFAULT_CUTOFF,)
+    thresholds: tuple[_Probability, ...] = (0.5,)
+    max_posts: Annotated[int, Field(ge=1)] | None = None
     kind: Kind = "encoder"
     precision: Literal["exact", "fast"] = "exact"
     numbers: Literal["float32", "bfloat16", "int8"] = "float32"
-    auc_losses: dict[str, float] = field(default_factory=dict)
+    auc_losses: dict[str, FiniteFloat] = field(default_factory=dict)
     calibrations: tuple[dict[str, JsonValue], ...] = ()
     mask_self_reports: bool = False
+
+    def check(self) -> None:
+        """Make sure that the values fit together: they may come from a file that anybody made.
+
+        Raises:
+            InputError: they do not.
+        """
+        check_weights_name(self.weights)
+        cutoffs = self.age_cutoffs
+        if any(later <= earlier for earlier, later in pairwise(cutoffs)):
+            raise InputError("The model's settings cannot be used: its age cutoffs do not rise. Train it again.")
+        if len(self.thresholds) != len(cutoffs):
+            raise InputError(
+                f"The model's settings cannot be used: it has {count(len(cutoffs), 'cutoff')} and "
+                f"{count(len(self.thresholds), 'threshold')}. Train it again."
+            )
+        if self.calibrations and len(self.calibrations) != len(cutoffs):
+            raise InputError("The model's settings cannot be used: not every cutoff has its calibration.")
+        if self.calibrations:
+            from core.statistics.calibration import Calibration  # loads scikit-learn, which the command line waits for
+
+            for calibration in self.calibrations:
+                Calibration.from_json(calibration)
 
     def used(self, captions: Sequence[T]) -> list[T]:
         """The captions that the model uses: all, or ``max_posts`` spread evenly over the account's time."""

@@ -7,6 +7,7 @@ Everything here works on two arrays over accounts that the model was not trained
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -95,7 +96,10 @@ class Calibration:
             InputError: it is not a calibration.
         """
         try:
-            found = cls(**{**value, "knots": tuple((float(x), float(y)) for x, y in value.get("knots", ()))})
+            knots = tuple((float(x), float(y)) for x, y in value.get("knots", ()))
+            found = cls(**{**value, "knots": knots})
+            if not np.isfinite([found.slope, found.intercept, *chain.from_iterable(knots)]).all():
+                raise ValueError
         except (TypeError, ValueError) as error:
             raise InputError("The model's calibration cannot be read. Train the model anew.") from error
         if found.method not in ("none", "platt", "isotonic") or (found.method == "isotonic" and not found.knots):
