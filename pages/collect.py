@@ -421,7 +421,7 @@ if instagram.open:
                 ) and start(asked, same, title):
                     st.rerun()
                 if asked:
-                    command_to_copy(asked.to_argv())
+                    command_to_copy(asked)
                 st.caption("You can stop at any time; nothing is lost.")
         running(asked)
         st.divider()

@@ -47,9 +47,9 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         name = re.sub(r"^\d{8}-\d{6}-", "", model.name)  # when it was made says nothing of these predictions
         output = SETTINGS.predictions_dir / f"{stamp}-{name}"[:100] / "predictions.csv"
-        arguments = PredictArguments(SETTINGS.accounts_dir, model.folder, output, device=device).to_argv()
+        arguments = PredictArguments(SETTINGS.accounts_dir, model.folder, output, device=device)
         if st.button("Predict now", type="primary", icon=":material/insights:", disabled=busy):
-            start_job("predict", f"Prediction with {model.name}", arguments, [output])
+            start_job("predict", f"Prediction with {model.name}", arguments.to_argv(), [output])
             st.rerun()
         command_to_copy(arguments)
 

@@ -356,7 +356,7 @@ def prepare(is_active: bool) -> None:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = SETTINGS.models_dir / f"{stamp}-at-least-{cutoff:g}"
     method, asked = choose_settings(TrainArguments(SETTINGS.accounts_dir, labels_path, folder, age_cutoff=cutoff))
-    command_to_copy(asked.to_argv())
+    command_to_copy(asked)
     st.subheader("3 · Train")
     if asked.model_name_or_path == DEFAULT_ENCODER and preferred_encoder() != DEFAULT_ENCODER:
         st.caption(f"Where no model hub can be reached, choose {OFFLINE_ENCODER}.")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from core.models.comparison_record import ComparisonRecord, ComparisonRow
 from core.models.folder import TRAINING_FILE
 from core.models.settings import ModelSettings
 from core.models.training_record import LabelsRecord, TrainingRecord
@@ -33,6 +34,25 @@ def training_record(
         "versions": {"agescope": "0"},
     }
     return TrainingRecord(**{**given, **other})
+
+
+def comparison_record(figures: Mapping[str, Estimate]) -> ComparisonRecord:
+    """A comparison of methods at the cutoff 21, of which every metric is the same."""
+    rows = [
+        ComparisonRow(cutoff=21.0, method=method, seconds=1.0, metrics=dict.fromkeys(METRICS, figure))
+        for method, figure in figures.items()
+    ]
+    made = training_record()
+    return ComparisonRecord(
+        created_at=made.created_at,
+        arguments=made.arguments,
+        folds=None,
+        accounts=10,
+        labels=made.labels,
+        rows=tuple(rows),
+        pairs=(),
+        versions=made.versions,
+    )
 
 
 def finish_model(folder: Path, split: Mapping[str, Sequence[str]] | None = None) -> None:

@@ -67,7 +67,7 @@ def asked(app: AppTest, command: str) -> dict[str, list[str]]:
     [found] = [code.value for code in app.code if f" -m core {command} " in code.value]
     words = shlex.split(found)
     words = words[words.index(command) :]
-    assert ARGUMENTS[command].from_argv(words).to_argv() == words
+    assert ARGUMENTS[command].from_argv(words).short_argv() == words
     del words[0]
     options: dict[str, list[str]] = {}
     for word in words:

@@ -27,7 +27,7 @@ class CollectArguments(CommandArguments):
 
     user_file: Annotated[Path, Option("The user list: one username a line, or a CSV.", exists=True)]
     output_dir: Annotated[Path, Option("Where the accounts' files go.", path="folder")]
-    posts_per_user: Annotated[int, Option("Collect at most this many posts of an account.", min=1)] = 100
+    posts_per_user: Annotated[int, Option("Collect at most this many posts of an account.", min=1, max=100_000)] = 100
     backoff_mult: Annotated[float | None, Option("The k-th wait is MULT * EXP ** k seconds.")] = None
     backoff_exp: Annotated[float | None, Option("See --backoff-mult; give both or neither.")] = None
     limits: Annotated[

@@ -35,7 +35,7 @@ class TrainArguments(CommandArguments):
     labels: Annotated[Path, Option("A CSV with the columns username and age.", exists=True)]
     model_output_dir: Annotated[Path, Option("The folder of the new model.", path="folder")]
     learn_rate: Annotated[float, Option("Learning rate of AdamW.")] = 2e-5
-    epoch_num: Annotated[int, Option("Passes over the training accounts.", min=1)] = 10
+    epoch_num: Annotated[int, Option("Passes over the training accounts.", min=1, max=1_000)] = 10
     max_seq_len: Annotated[int, Option("Tokens of a caption, special ones included.", min=3)] = DEFAULT_MAX_SEQ_LEN
     print_step: Annotated[int, Option("Report the loss every so many accounts.", min=1)] = 100
     seed: Annotated[int, Option("Seed of the split, the head and the order.")] = 2021
@@ -99,8 +99,9 @@ class TrainArguments(CommandArguments):
     cache: Annotated[bool, Option("Keep users' vectors on disk.", has_negative=True)] = True
 
     def __post_init__(self) -> None:
-        if self.age_cutoff != DEFAULT_CUTOFF and not isinstance(self.age_cutoff, Sequence):
-            object.__setattr__(self, "age_cutoff", (self.age_cutoff,))  # one or several, as a shell gives them
+        given = self.age_cutoff if isinstance(self.age_cutoff, Sequence) else (self.age_cutoff,)
+        # one or several, as a shell gives them; the default alone is itself again
+        object.__setattr__(self, "age_cutoff", DEFAULT_CUTOFF if tuple(given) == (DEFAULT_CUTOFF,) else tuple(given))
         self._check_counts()
         self._check_choices()
         if not 0 < self.learn_rate < 1:

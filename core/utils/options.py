@@ -104,11 +104,12 @@ class CommandOption:
         return any(get_origin(each) is Sequence for each in self.types)
 
     def words(self, value: Any) -> list[str]:
-        """The words of a command that give it ``value``; none where that is the default."""
-        if value is None or value == self.default:
+        """The words of a command that give it ``value``; none for None, and for a switch that can only be left out."""
+        if value is None:
             return []
         if isinstance(value, bool):
-            return [self.flag if value else f"--no-{self.flag.removeprefix('--')}"]
+            off = [f"--no-{self.flag.removeprefix('--')}"] if self.about.has_negative else []
+            return [self.flag] if value else off
         several = isinstance(value, Sequence) and not isinstance(value, str)
         texts = [self.about.write(each) for each in (value if several else [value])]
         return texts if self.about.is_positional else [word for text in texts for word in (self.flag, text)]
@@ -163,10 +164,20 @@ class CommandArguments:
         return _options(cls)  # type: ignore[arg-type]  # mypy takes a class for unhashable
 
     def to_argv(self) -> list[str]:
-        """The command that does this: its name and what is not the default."""
+        """The command that does this, with every option: it means the same when a default has changed."""
+        return self._argv({name: getattr(self, name) for name in self.options()})
+
+    def short_argv(self) -> list[str]:
+        """The command that does this as a person would type it: without what is the default."""
+        options = self.options()
+        given = {name: getattr(self, name) for name in options}
+        return self._argv({name: value for name, value in given.items() if value != options[name].default})
+
+    def _argv(self, values: dict[str, Any]) -> list[str]:
         words: dict[bool, list[str]] = {True: [], False: []}
-        for name, option in self.options().items():
-            words[option.about.is_positional] += option.words(getattr(self, name))
+        for name, value in values.items():
+            option = self.options()[name]
+            words[option.about.is_positional] += option.words(value)
         by_place = words[True]
         divider = ["--"] if any(word.startswith("-") for word in by_place) else []
         return [self.COMMAND, *words[False], *divider, *by_place]

@@ -13,7 +13,7 @@ from core.jobs.records import ProgressRecord
 from core.privacy.roles import Action
 from core.settings import get_settings
 from core.utils.formatting import clock, count, duration, number, plain
-from core.utils.options import Arguments
+from core.utils.options import Arguments, CommandArguments
 from pages.parts.index_access import index_progress
 from pages.parts.sign_in import act, may
 
@@ -140,8 +140,8 @@ def read_back(job: Job, of: type[Arguments]) -> Arguments | None:
     return None
 
 
-def command_to_copy(arguments: Sequence[str]) -> None:
+def command_to_copy(arguments: CommandArguments) -> None:
     """The command that does the same in a shell, behind a click."""
     with st.popover("Command", icon=":material/terminal:", type="tertiary"):
         st.caption("The same work in a shell, from the project's folder:")
-        st.code(shell_command(arguments), language="bash", wrap_lines=True)
+        st.code(shell_command(arguments.short_argv()), language="bash", wrap_lines=True)

@@ -17,10 +17,12 @@ from core.collection.arguments import CollectArguments
 from core.importers.arguments import ImportArguments
 from core.maintenance.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
-from core.statistics.names import METRICS
+from core.statistics.estimate import Estimate
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
 from core.utils.io import write_atomically, write_json
+from core.utils.records import write_record
+from tests.made_model import comparison_record
 from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
 
 GRAPH_SECRETS = ("AGESCOPE_GRAPH_USER_ID", "AGESCOPE_GRAPH_TOKEN")
@@ -156,17 +158,13 @@ def test_a_link_opens_the_reasons_of_an_account(predicted: Path) -> None:
 
 def test_a_model_is_shown_beside_the_baselines_it_was_compared_with(predicted: Path) -> None:
     assert "compare all" in words(run("results", view="How good"))
-    auc = {"value": 0.9, "low": 0.8, "high": 0.95}
-    rows = [
-        {"cutoff": 21.0, "method": method, "metrics": dict.fromkeys(METRICS, auc | {"value": value})}
-        for method, value in (("majority", 0.5), ("the-model", 0.9))
-    ]
-    write_json(predicted / "models" / "comparison.json", {"rows": rows})
+    record = comparison_record({"majority": Estimate(0.5, 0.4, 0.6), "the-model": Estimate(0.9, 0.8, 0.95)})
+    write_record(predicted / "models" / "comparison.json", record)
     st.cache_data.clear()
     tables = [table.value for table in run("results", view="How good").dataframe]
     [beside] = [table for table in tables if "method" in table]
     assert beside["method"].tolist() == ["the-model (this one)", "majority"]
-    assert beside["auc"].tolist() == ["0.900 (0.800 to 0.950)", "0.500 (0.800 to 0.950)"]
+    assert beside["auc"].tolist() == ["0.900 (0.800 to 0.950)", "0.500 (0.400 to 0.600)"]
 
 
 def test_a_query_is_answered_or_its_mistake_is_said(sample: Path) -> None:
@@ -275,7 +273,7 @@ def test_options_become_the_command(sample: Path) -> None:
         jitter=2.5,
         refresh_days=30,
     )
-    assert command.endswith(f" -m core {shlex.join(asked.to_argv())}")
+    assert command.endswith(f" -m core {shlex.join(asked.short_argv())}")
     for option in ("--source graph", "--useproxies", "--jitter 2.5", "--refresh 30"):
         assert option in command
 

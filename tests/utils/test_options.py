@@ -45,7 +45,7 @@ collections = st.builds(
     waits=waits,
     user_file=paths,
     output_dir=paths,
-    posts_per_user=counts,
+    posts_per_user=st.integers(1, 100_000),
     limits=st.lists(limits, min_size=1, max_size=3),
     useproxies=switches,
     proxy_list=st.none() | paths,
@@ -60,7 +60,7 @@ trainings = st.builds(
     labels=paths,
     model_output_dir=paths,
     learn_rate=st.floats(1e-9, 0.9),
-    epoch_num=counts,
+    epoch_num=st.integers(1, 1000),
     max_seq_len=st.integers(3, 512),
     print_step=counts,
     seed=st.integers(-5, 2**31),
@@ -116,17 +116,33 @@ removals = st.builds(ForgetArguments, usernames=st.lists(texts, min_size=1, max_
 @given(data=st.data())
 def test_what_a_job_is_told_is_read_back_as_it_was(strategy: Any, data: st.DataObject) -> None:
     arguments = data.draw(strategy)
-    argv = arguments.to_argv()
-    assume("--help" not in argv)
-    assert type(arguments).from_argv(argv) == arguments
+    for argv in (arguments.to_argv(), arguments.short_argv()):
+        assume("--help" not in argv)
+        assert type(arguments).from_argv(argv) == arguments
 
 
 @pytest.mark.parametrize("of", ALL)
-def test_what_is_the_default_is_not_written_into_the_command(of: Any) -> None:
+def test_what_is_the_default_is_not_written_into_the_command_to_copy(of: Any) -> None:
     needed = {field.name: Path("some") for field in fields(of) if field.default is MISSING}
     options = of.options()
     words = [option.flag for name, option in options.items() if name in needed and not option.about.is_positional]
-    assert [word for word in of(**needed).to_argv()[1:] if word.startswith("--")] == words
+    assert [word for word in of(**needed).short_argv()[1:] if word.startswith("--")] == words
+
+
+def test_a_job_means_the_same_after_a_default_has_changed() -> None:
+    @dataclass(frozen=True)
+    class Later(FewArguments):
+        at_most: Annotated[int, Option("How many.")] = 9
+        kept: Annotated[bool, Option("Whether.", has_negative=True)] = False
+
+    @dataclass(frozen=True)
+    class Before(FewArguments):
+        at_most: Annotated[int, Option("How many.")] = 7
+        kept: Annotated[bool, Option("Whether.", has_negative=True)] = True
+
+    recorded = Before(Path("here")).to_argv()
+    assert recorded == ["few", "--folder", "here", "--at-most", "7", "--kept"]
+    assert Later.from_argv(recorded) == Later(Path("here"), at_most=7, kept=True)
 
 
 @pytest.mark.parametrize(
