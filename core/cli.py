@@ -18,7 +18,7 @@ from rich.console import Console
 
 from core import __version__
 from core.collection.arguments import CollectArguments
-from core.errors import AgeScopeError
+from core.errors import AgeScopeError, InputError
 from core.evaluation.arguments import AuditSampleArguments, EvaluateArguments, PrevalenceArguments
 from core.importers.arguments import ImportArguments
 from core.jobs.progress import Progress, recorded_result
@@ -136,11 +136,20 @@ def check_instagram() -> None:
 
 @_command
 def forget(arguments: ForgetArguments) -> None:
-    """Remove accounts from files, lists, labels, predictions and reports, and say what was removed."""
+    """Remove accounts from everything that names them, say what was removed, and search for what is left."""
+    from core.maintenance.delete_accounts import accounts_to_forget
     from core.maintenance.delete_accounts import forget as run
 
-    for sentence in run(arguments.usernames, get_settings()):
-        print(sentence)
+    names = accounts_to_forget(arguments, get_settings())
+    must_ask = arguments.older_than is not None and bool(names) and not arguments.yes
+    if arguments.dry_run or must_ask:
+        for sentence in run(names, get_settings(), really=False):
+            print(sentence)
+    if must_ask and not arguments.dry_run:
+        _ask(f"Remove {len(names)} accounts for good?")
+    if not arguments.dry_run:
+        for sentence in run(names, get_settings()):
+            print(sentence)
 
 
 @_command
@@ -149,6 +158,14 @@ def pseudonyms(arguments: PseudonymsArguments) -> None:
     from core.maintenance.map_pseudonyms import map_pseudonyms
 
     print(map_pseudonyms(arguments, get_settings()))
+
+
+@app.command("protocol")
+def print_protocol() -> None:
+    """Print drafts of a data-protection impact assessment and of a review board's application, from the study."""
+    from core.reporting.protocol import protocol, study_facts
+
+    print(protocol(study_facts(get_settings())), end="")
 
 
 @app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -169,6 +186,14 @@ def _model_sentence(folder: Path) -> str:
     found = ", ".join(f"{figures['auc'].in_words()} at {cutoff} years" for cutoff, figures in training.figures.items())
     accounts = f"{training.measured_accounts} {training.measured_on} accounts"
     return f"The model is in {folder}. AUC on {accounts}: {found}. Its card: {folder / CARD_FILE}"
+
+
+def _ask(question: str) -> None:
+    """Go on only if a person says yes."""
+    if not sys.stdin.isatty():
+        raise InputError("Nothing was removed: nobody is there to be asked. Say --yes to remove what stands above.")
+    if not typer.confirm(question, err=True):
+        raise AgeScopeError("Nothing was removed.")
 
 
 def _say(message: object) -> None:

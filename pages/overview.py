@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import streamlit as st
 from core.index import Counts
 from core.jobs.job import active_jobs
 from core.models.folder import ModelInfo, list_models, model_name
+from core.privacy.retention import reminder
 from core.privacy.roles import Action
+from core.privacy.study_settings import read_study
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.utils.formatting import count, day, moment, number, percent, percent_interval, plain
@@ -181,6 +184,15 @@ def quality(model: ModelInfo | None, cutoff: float) -> Estimate | None:
     return model.training.figures.get(f"{cutoff:g}", {}).get("auc") if model else None
 
 
+def remind_of_the_end(accounts: int) -> None:
+    """Say so when the day comes until which the data are kept."""
+    if not may(Action.MAINTAIN):
+        return
+    said = reminder(read_study(SETTINGS), accounts, date.today())
+    if said:
+        st.warning(said, icon=":material/event_busy:")
+
+
 @st.fragment(run_every=LIVE_S)
 def standing() -> None:
     """Everything that changes while something runs; drawn anew by itself."""
@@ -191,6 +203,7 @@ def standing() -> None:
         show_next(counts, len(models), len(active))
         if not counts.collected and not active:
             offer_sample()
+    remind_of_the_end(counts.collected)
     latest, collected = st.container(), st.container()
     if counts.outcomes:
         with collected:

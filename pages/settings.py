@@ -7,11 +7,13 @@ from core.encoder.pretrained import available_encoders
 from core.maintenance.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
 from core.privacy.action_log import first_changed_line, latest
 from core.privacy.roles import LOCAL, Action
+from core.privacy.study_settings import change_study, read_study
+from core.reporting.protocol import protocol, study_facts
 from core.settings import get_settings
 from core.utils.formatting import number, plain
 from pages.parts.components import in_frame
 from pages.parts.index_access import the_store
-from pages.parts.sign_in import act, require, sign_out
+from pages.parts.sign_in import act, acting, require, sign_out
 
 in_frame()
 
@@ -35,6 +37,45 @@ def show_log() -> None:
     )
 
 
+FIELDS = {
+    "title": "Title of the study",
+    "institution": "Institution",
+    "responsible": "Responsible people",
+    "contact": "Contact for the people in the data",
+    "purpose": "Purpose",
+    "legal_basis": "Legal basis",
+    "review_board": "Review board and number",
+}
+
+
+def edit_study() -> None:
+    """What the study's people say of it, until when its data are kept, and the drafts that come of it."""
+    study = read_study(SETTINGS)
+    with st.form("study", border=False):
+        said = {
+            name: st.text_area(label, getattr(study, name), max_chars=2_000, height="content")
+            for name, label in FIELDS.items()
+        }
+        until = st.date_input(
+            "Data are kept until",
+            study.keep_until,
+            help="From 30 days before, Overview reminds of it. Nothing is removed by itself.",
+        )
+        if st.form_submit_button("Save", icon=":material/save:"):
+            act(Action.CHANGE_STUDY, "said something else of the study")
+            change_study(SETTINGS, **said, keep_until=until)
+            st.toast("Saved", icon=":material/check:")
+    st.download_button(
+        "Drafts for a review board and of an impact assessment",
+        acting(Action.DOWNLOAD_FIGURES, "drafts", lambda: protocol(study_facts(SETTINGS))),
+        "protocol.md",
+        "text/markdown",
+        icon=":material/gavel:",
+        help="From what stands above and what the study's files say; the rest is left as questions. No legal advice.",
+        on_click="ignore",
+    )
+
+
 person = require(Action.SEE_SHARES)
 if person is not LOCAL:
     st.markdown("**Signed in**")
@@ -47,6 +88,10 @@ if not person.may(Action.MAINTAIN):
 
 st.markdown("**Study folder**")
 st.code(str(SETTINGS.data_dir), language=None, wrap_lines=True)
+
+with st.expander("About this study", icon=":material/edit_note:", key="about", on_change="rerun") as about:
+    if about.open:
+        edit_study()
 
 st.subheader("Environment")
 st.caption(

@@ -14,7 +14,14 @@ class ForgetArguments(CommandArguments):
 
     COMMAND: ClassVar[str] = "forget"
 
-    usernames: Annotated[Sequence[str], Option("The accounts to remove.", metavar="USERNAME...", is_positional=True)]
+    usernames: Annotated[
+        Sequence[str], Option("The accounts to remove.", metavar="USERNAME...", is_positional=True)
+    ] = ()
+    older_than: Annotated[
+        float | None, Option("Remove those collected more than this many days ago instead.", metavar="DAYS", min=0)
+    ] = None
+    dry_run: Annotated[bool, Option("Only say what would go.")] = False
+    yes: Annotated[bool, Option("With --older-than: do not ask.")] = False
 
 
 @dataclass(frozen=True)

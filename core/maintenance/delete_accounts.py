@@ -1,61 +1,307 @@
-"""Remove an account from a study, for example when its owner asks for it."""
+"""Remove accounts from a study: because their owners ask for it, or because the time is over for which they are kept.
+
+Nothing is believed: after a removal, :mod:`core.maintenance.prove_forgotten` searches every file that the
+program ever wrote, and what it finds is said.
+"""
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
 import duckdb
 import orjson
 
 from core.collection.outcome_log import LEDGER_NAME
+from core.errors import AgeScopeError, InputError
+from core.jobs.job import ACTIVE, list_jobs
+from core.maintenance.arguments import ForgetArguments
 from core.maintenance.disk_usage import clear_caches
-from core.models.folder import list_models
+from core.maintenance.prove_forgotten import ENCODER_FILES, Remains, name_pattern, search, words_of
+from core.models.folder import CONFIG_FILE, list_models
+from core.privacy.action_log import record
+from core.privacy.roles import Action, at_command_line
 from core.settings import Settings
-from core.storage.account_files import file_name
+from core.storage.account_files import account_files, file_name, read_account
 from core.storage.usernames import canonical_username
-from core.utils.io import write_atomically
+from core.utils.formatting import count, number
+from core.utils.io import TEMPORARY_SUFFIX, write_atomically
 from core.utils.spreadsheets import plain_name
 
+VOCABULARY_FILE = "vocabulary.json"
+_NOT_OF_PEOPLE = ENCODER_FILES | {CONFIG_FILE, VOCABULARY_FILE}
+_LEFT_BEHIND_S = 3600
+"""A file in the making that is older was left by a process that is gone."""
+_SHOWN = 10
 
-def forget(usernames: Iterable[str], settings: Settings) -> list[str]:
-    """Remove accounts from the account files, lists, labels, predictions and the reports of jobs.
+
+def accounts_to_forget(arguments: ForgetArguments, settings: Settings) -> set[str]:
+    """The canonical names of those whom ``forget`` is asked to remove.
+
+    Raises:
+        InputError: nobody is named, or both names and an age of the data are given.
+    """
+    if bool(arguments.usernames) == (arguments.older_than is not None):
+        raise InputError("Name the accounts to remove, or say with --older-than how many days accounts are kept.")
+    if arguments.older_than is not None:
+        return older_accounts(settings, arguments.older_than)
+    return {canonical_username(username) for username in arguments.usernames}
+
+
+def older_accounts(settings: Settings, days: float) -> set[str]:
+    """The accounts that were collected or imported more than ``days`` days ago; damaged files are left."""
+    before = datetime.now(UTC) - timedelta(days=days)
+    if not settings.accounts_dir.is_dir():
+        return set()
+    found = set()
+    for path in account_files(settings.accounts_dir):
+        try:
+            account = read_account(path)
+        except InputError:  # the index names it; nobody knows its age
+            continue
+        at = account.collected_at
+        if (at if at.tzinfo else at.replace(tzinfo=UTC)) < before:
+            found.add(account.username)
+    return found
+
+
+def forget(usernames: Iterable[str], settings: Settings, *, really: bool = True) -> list[str]:
+    """Remove accounts from the account files, lists, labels, predictions, models' records and reports of jobs.
 
     Caches are emptied, because they hold uploads and vectors of texts, and the index, where it held
     anything of them, is deleted, to be made anew from the files. A model cannot unlearn: models that
-    learnt from an account are named, to be trained again or deleted.
+    learnt from an account are named, to be trained again or deleted; their lists no longer name it.
+
+    Args:
+        usernames: of the accounts.
+        settings: whose study.
+        really: without it nothing is changed, and the sentences say what would go.
 
     Returns:
-        One sentence for each thing that was removed, or could not be.
+        One sentence for each thing that was removed, or could not be, and what a search found afterwards.
 
     Raises:
-        AgeScopeError: a file cannot be written.
+        AgeScopeError: a file cannot be written, or a job runs that would write an account down again.
     """
     names = {canonical_username(username) for username in usernames}
-    absent = [name for name in sorted(names) if not (settings.accounts_dir / file_name(name)).is_file()]
-    removed = [_delete(settings.accounts_dir / file_name(name), name) for name in sorted(names.difference(absent))]
-    files = {file_name(name) for name in names}
-    ledger = settings.accounts_dir / LEDGER_NAME
-    _keep_lines(ledger, lambda line: _read(line).get("file") not in files)
-    for folder, what in ((settings.lists_dir, "list"), (settings.labels_dir, "labels")):
-        removed += [_drop_rows(path, names, f"the {what} {path.stem}") for path in sorted(folder.glob("*.csv"))]
-    for path in sorted(settings.predictions_dir.glob("*/*.csv")):
-        removed.append(_drop_rows(path, names, f"the predictions {path.parent.name}"))
-    for path in sorted(settings.jobs_dir.glob("*/events.jsonl")):
-        gone = _keep_lines(path, lambda line: canonical_username(str(_read(line).get("username", ""))) not in names)
-        removed.append(f"{gone} entries of the job {path.parent.name} were removed." if gone else "")
-    for model in list_models(settings.models_dir):
-        learnt = names & model.training.known_accounts
-        if learnt:
-            removed.append(
-                f"The model {model.folder.name} was made with {len(learnt)} of these accounts and cannot unlearn: "
-                "train it again, and delete it."
-            )
+    if not names:
+        return ["No account is that old."]
+    work = _Removal(names, settings, really)
+    if not really:
+        return [*work.absent(), *filter(None, work.steps())]
+    _refuse_while_jobs_run(settings)
+    record(settings, at_command_line(), Action.FORGET, count(len(names), "account"))
+    words, absent = work.own_words(), work.absent()
+    done = [*filter(None, work.steps())]
     clear_caches(settings)
-    removed = [sentence for sentence in removed if sentence]
-    if removed:
-        removed.append(_delete_index(settings))
-    return [f"There is no file of {name}." for name in absent] + [sentence for sentence in removed if sentence]
+    if done:
+        done.append(_delete_index(settings))
+    return [*absent, *filter(None, done), *_proof(search(settings, names, words), settings)]
+
+
+def _refuse_while_jobs_run(settings: Settings) -> None:
+    running = [job for job in list_jobs(settings.jobs_dir) if job.state in ACTIVE and job.record.kind != "check"]
+    if running:
+        raise AgeScopeError(
+            f"{running[0].record.title} is running and may write an account down again. Stop it, or wait for its end."
+        )
+
+
+class _Removal:
+    """The steps of one removal, each of which gives sentences, done or only told."""
+
+    def __init__(self, names: set[str], settings: Settings, really: bool) -> None:
+        self.names, self.settings, self.really = names, settings, really
+        self.pattern = name_pattern(names)
+        self.new_names = {name: f"forgotten-{token_hex(4)}" for name in names}
+        self.there = {name for name in names if (settings.accounts_dir / file_name(name)).is_file()}
+
+    def absent(self) -> list[str]:
+        """A sentence for each account without a file."""
+        return [f"There is no file of {name}." for name in sorted(self.names - self.there)]
+
+    def own_words(self) -> set[str]:
+        """The words of the accounts' captions, by which a search for them goes."""
+        texts: list[str] = []
+        for name in self.there:
+            try:
+                texts += read_account(self.settings.accounts_dir / file_name(name)).captions
+            except InputError:  # damaged: what it held is gone with it
+                continue
+        return words_of(texts)
+
+    def steps(self) -> Iterator[str]:
+        """Everything that names the accounts; their files last, so that a removal that was cut off can be repeated."""
+        for folder, what in ((self.settings.lists_dir, "list"), (self.settings.labels_dir, "labels")):
+            for path in sorted(folder.glob("*.csv")):
+                yield self._rows(path, f"the {what} {path.stem}")
+        for path in sorted(self.settings.predictions_dir.glob("*/*.csv*")):
+            yield self._rows(path, f"the predictions {path.parent.name}")
+        for path in sorted(self.settings.predictions_dir.glob("*/*.json*")):
+            self._json(path, drop=True)
+        for folder in sorted(self.settings.jobs_dir.glob("*/")):  # those of damaged jobs too
+            yield self._job(folder)
+        yield from self._models()
+        yield from self._account_files()
+
+    def _account_files(self) -> Iterator[str]:
+        for name in sorted(self.there):
+            yield f"The file of {name} {self._went('was')} removed."
+            if self.really:
+                (self.settings.accounts_dir / file_name(name)).unlink()
+        files = {file_name(name) for name in self.names}
+        self._lines(self.settings.accounts_dir / LEDGER_NAME, lambda line: _read(line).get("file") not in files)
+        if self.really:
+            for path in self.settings.data_dir.rglob(f".*{TEMPORARY_SUFFIX}"):
+                if datetime.now().timestamp() - path.stat().st_mtime > _LEFT_BEHIND_S:
+                    path.unlink()
+
+    def _went(self, verb: str) -> str:
+        return verb if self.really else "would be"
+
+    def _write(self, path: Path, content: bytes | str) -> None:
+        if self.really:
+            write_atomically(path, content)
+
+    def _rows(self, path: Path, what: str) -> str:
+        """Remove the rows of a CSV whose ``username`` is one of the names."""
+        header, rows, at = _table(path)
+        if at is None:
+            return ""
+        kept = [row for row in rows if not self._is_theirs(row, at)]
+        if len(kept) == len(rows):
+            return ""
+        self._write(path, _as_csv([header, *kept]))
+        return f"{count(len(rows) - len(kept), 'row')} {self._went('were')} removed from {what}."
+
+    def _is_theirs(self, row: list[str], at: int) -> bool:
+        return len(row) > at and canonical_username(plain_name(row[at])) in self.names
+
+    def _models(self) -> Iterator[str]:
+        """Put other names where models name the accounts, so that figures stay; say which models learnt from them."""
+        models = list_models(self.settings.models_dir)
+        learnt = {model.folder: self.names & {*model.training.known_accounts} for model in models}
+        for path in sorted(self.settings.models_dir.rglob("*.csv")):
+            self._rename_rows(path)
+        for path in sorted(self.settings.models_dir.rglob("*.json*")):
+            if path.name not in _NOT_OF_PEOPLE:
+                self._json(path, drop=False)
+        for folder, theirs in learnt.items():
+            if theirs:
+                named = "It names them no more, but it" if self.really else "It"
+                yield (
+                    f"The model {folder.name} was made with {len(theirs)} of these accounts. {named} cannot unlearn: "
+                    "train it again, and delete it."
+                )
+
+    def _rename_rows(self, path: Path) -> None:
+        header, rows, at = _table(path)
+        if at is None or not any(self._is_theirs(row, at) for row in rows):
+            return
+        for row in rows:
+            if self._is_theirs(row, at):
+                row[at] = self.new_names[canonical_username(plain_name(row[at]))]
+        self._write(path, _as_csv([header, *rows]))
+
+    def _json(self, path: Path, drop: bool) -> None:
+        """Take the names out of the lists of a JSON file, and out of what it says of their files."""
+        try:
+            content = orjson.loads(path.read_bytes())
+        except orjson.JSONDecodeError:
+            return
+        changed = self._without_names(content, drop)
+        if changed != content:
+            self._write(path, orjson.dumps(changed, option=orjson.OPT_INDENT_2))
+
+    def _without_names(self, value: Any, drop: bool) -> Any:
+        files = {file_name(name) for name in self.names}
+        if isinstance(value, dict):
+            kept = {key: each for key, each in value.items() if key not in files}
+            return {key: self._without_names(each, drop) for key, each in kept.items()}
+        if isinstance(value, list):
+            return [
+                self.new_names.get(each, each) if isinstance(each, str) else self._without_names(each, drop)
+                for each in value
+                if not (drop and isinstance(each, str) and each in self.names)
+            ]
+        return value
+
+    def _job(self, folder: Path) -> str:
+        """Take the names out of what a job was asked, says and reports."""
+        gone = self._lines(folder / "events.jsonl", lambda line: not self.pattern.search(line))
+        self._lines(folder / "log.txt", lambda line: not self.pattern.search(line))
+        for path in sorted(folder.glob("*.json")):
+            self._texts(path)
+        return f"{gone} entries of the job {folder.name} {self._went('were')} removed." if gone else ""
+
+    def _texts(self, path: Path) -> None:
+        """Put another name into the texts that a job's file has for people, and into the options that name somebody."""
+        content = _read(path.read_bytes())
+        changed = {
+            key: self._of_text(value)
+            if key in ("title", "message", "waiting_reason")
+            else self._of_arguments(value)
+            if key == "arguments"
+            else value
+            for key, value in content.items()
+        }
+        if changed != content:
+            self._write(path, orjson.dumps(changed, option=orjson.OPT_INDENT_2))
+
+    def _of_text(self, value: Any) -> Any:
+        return self.pattern.sub(b"forgotten", value.encode()).decode() if isinstance(value, str) else value
+
+    def _of_arguments(self, words: Any) -> Any:
+        if not isinstance(words, list):
+            return words
+        return [
+            self.new_names.get(canonical_username(word), word) if before == "--username" else word
+            for before, word in zip(["", *words], words, strict=False)
+        ]
+
+    def _lines(self, path: Path, wanted: Callable[[bytes], bool]) -> int:
+        """Rewrite a file of lines with those that are wanted; return how many went."""
+        if not path.is_file():
+            return 0
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if wanted(line)]
+        if len(kept) < len(lines):
+            self._write(path, b"".join(kept))
+        return len(lines) - len(kept)
+
+
+def _proof(remains: Remains, settings: Settings) -> list[str]:
+    """What a search after the removal found, and what to do about it."""
+    searched = f"{count(remains.searched, 'file')} of the study and of its state were searched"
+    said = []
+    if remains.names:
+        said.append(f"Still named in {_listed(remains.names, settings)}: delete what is not needed, or rename it.")
+    of_models = {path for path in remains.words if path.is_relative_to(settings.models_dir)}
+    for folder in sorted({path.parent for path in of_models}):
+        said.append(
+            f"The model {folder.name} holds words that only these accounts used: train it again, and delete it."
+        )
+    if others := remains.words.keys() - of_models:
+        said.append(f"Words that only these accounts used stand in {_listed(sorted(others), settings)}: delete them.")
+    if remains.unreadable:
+        said.append(f"Nobody could look into {_listed(remains.unreadable, settings)}.")
+    if remains.mentions:
+        said.append(f"{count(remains.mentions, 'other account')} mention these in captions of their own, which stay.")
+    if not (remains.names or remains.words or remains.unreadable):
+        return [*said, f"{searched}: no name is left, and no word that only these accounts used."]
+    return [*said, f"{searched}."]
+
+
+def _listed(paths: Collection[Path], settings: Settings) -> str:
+    shown = [
+        str(path.relative_to(settings.data_dir) if path.is_relative_to(settings.data_dir) else path)
+        for path in [*paths][:_SHOWN]
+    ]
+    more = f" and {number(len(paths) - _SHOWN)} more" if len(paths) > _SHOWN else ""
+    return ", ".join(shown) + more
 
 
 def _delete_index(settings: Settings) -> str:
@@ -74,36 +320,22 @@ def _delete_index(settings: Settings) -> str:
     return "The index was removed; the dashboard makes it anew."
 
 
-def _delete(path: Path, name: str) -> str:
-    path.unlink()
-    return f"The file of {name} was removed."
+def _table(path: Path) -> tuple[list[str], list[list[str]], int | None]:
+    """A CSV's header, rows, and where its usernames stand; None where it has none, or is no CSV."""
+    if not path.is_file() or path.suffix == ".json":
+        return [], [], None
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        try:
+            header, *rows = [*csv.reader(file)] or [[]]
+        except csv.Error:
+            return [], [], None
+    return header, rows, header.index("username") if "username" in header else None
 
 
-def _drop_rows(path: Path, names: set[str], what: str) -> str:
-    """Remove the rows of a CSV whose ``username`` is one of ``names``."""
-    with path.open(newline="") as file:
-        header, *rows = [*csv.reader(file)] or [[]]
-    if "username" not in header:
-        return ""
-    at = header.index("username")
-    kept = [row for row in rows if canonical_username(plain_name(row[at])) not in names]
-    if len(kept) == len(rows):
-        return ""
+def _as_csv(rows: Iterable[list[str]]) -> bytes:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([header, *kept])
-    write_atomically(path, buffer.getvalue())
-    return f"{len(rows) - len(kept)} rows were removed from {what}."
-
-
-def _keep_lines(path: Path, wanted: Callable[[bytes], bool]) -> int:
-    """Rewrite a file of lines with those that are wanted; return how many went."""
-    if not path.is_file():
-        return 0
-    lines = path.read_bytes().splitlines(keepends=True)
-    kept = [line for line in lines if wanted(line)]
-    if len(kept) < len(lines):
-        write_atomically(path, b"".join(kept))
-    return len(lines) - len(kept)
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue().encode(errors="surrogateescape")
 
 
 def _read(line: bytes) -> dict[str, object]:

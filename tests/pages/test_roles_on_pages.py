@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from core.jobs.job import Job
 from core.maintenance.sample import load_sample
 from core.privacy.action_log import LOG_FILE, latest
 from core.privacy.roles import LOCAL, Action, Person
+from core.privacy.study_settings import read_study
 from core.settings import PROJECT_DIR, Settings, get_settings
 from pages.parts import import_tab, job_widgets, sign_in
 from pages.parts.sign_in import person_of
@@ -214,3 +216,15 @@ def test_without_a_sign_in_whoever_sits_here_is_an_operator_unless_people_are_na
     assert person_of({}, Settings()) == LOCAL
     assert person_of({}, Settings(people="ada@example.org")) is None
     assert person_of({"email": "ada@example.org"}, Settings(people="ada@example.org")) is None
+
+
+def test_what_is_said_of_a_study_is_kept_and_its_end_is_said_on_the_overview(study: Path) -> None:
+    app = run("settings")
+    app.session_state["about"] = True
+    app.run()
+    next(area for area in app.text_area if area.label == "Title of the study").set_value("Captions and age")
+    app.date_input[0].set_value(date.today() - timedelta(days=1))
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert not app.exception and read_study(get_settings()).title == "Captions and age"
+    [warning] = run("overview").warning
+    assert "1 day ago" in warning.value and "420 accounts" in warning.value
