@@ -206,7 +206,8 @@ def choose_limits() -> list[Limit]:
             "seconds": st.column_config.NumberColumn("in … seconds", min_value=1, required=True),
         },
     )
-    return [Limit(int(row.requests), float(row.seconds)) for row in table.dropna().itertuples()]
+    given = table.dropna()
+    return [Limit(int(some), float(long)) for some, long in zip(given["requests"], given["seconds"], strict=True)]
 
 
 def choose_proxies() -> tuple[bool, Path | None]:
@@ -354,7 +355,7 @@ if instagram.open:
             source = st.segmented_control(
                 "Source",
                 SOURCES,
-                format_func=SOURCES.get,
+                format_func=SOURCES.__getitem__,
                 default=CollectArguments.options()["source"].default,
                 key="from",
                 persist_state="session",

@@ -1,8 +1,10 @@
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
 from core.errors import AgeScopeError
-from core.jobs.job import ACTIVE, RESUMABLE, Job, active_jobs, damaged_jobs, list_jobs
+from core.jobs.job import ACTIVE, RESUMABLE, Job, State, active_jobs, damaged_jobs, list_jobs
 from core.maintenance.disk_usage import clear_caches, disk_use
 from core.privacy.roles import Action
 from core.settings import get_settings
@@ -21,7 +23,13 @@ STATE_WORDS = {
     "failed": "failed",
     "interrupted": "interrupted",
 }
-STATE_COLORS = {"running": "blue", "done": "green", "failed": "red", "interrupted": "orange", "unresponsive": "orange"}
+STATE_COLORS: dict[State, Literal["blue", "green", "red", "orange"]] = {
+    "running": "blue",
+    "done": "green",
+    "failed": "red",
+    "interrupted": "orange",
+    "unresponsive": "orange",
+}
 SETTINGS = get_settings()
 JOBS_DIR = SETTINGS.jobs_dir
 SHOWN_ENDED = 20

@@ -152,8 +152,9 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
                 delta_color="off",
                 delta_arrow="off",
             )
-            corrected = {"note": found} if isinstance(found, str) else found[found["recommended"]]
-            is_known = corrected.get("value") is not None
+            unknown: dict[str, Any] = {"value": None, "low": None, "high": None, "note": found}
+            corrected = unknown if isinstance(found, str) else found[found["recommended"]]
+            is_known = corrected["value"] is not None
             st.metric(
                 "Corrected for the model's errors",
                 percent(corrected["value"]) if is_known else "–",

@@ -1,7 +1,7 @@
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import quote
 
 import pandas as pd
@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import InputError
-from core.index import AccountDetail, Answer, Filter, PostSort
+from core.index import AccountDetail, AccountSort, Answer, Filter, LabelState, PostSort
 from core.privacy.exports import Content
 from core.privacy.roles import Action
 from core.reporting import charts
@@ -43,21 +43,22 @@ NO_FILTERS = {
     "label": "any",
     "least": 0,
 }
-LABELS = {
+LABELS: dict[LabelState, str] = {
     "any": "any",
     "labelled": "known",
     "unlabelled": "not known",
     "at_least": "at least 21",
     "under": "under 21",
 }
-ACCOUNT_ORDERS = {
+Order = TypeVar("Order", bound=str)
+ACCOUNT_ORDERS: dict[AccountSort, str] = {
     "username": "name",
     "posts": "number of posts",
     "last_at": "latest post",
     "collected_at": "collected",
     "age": "known age",
 }
-POST_ORDERS = {
+POST_ORDERS: dict[str, tuple[PostSort, bool, str]] = {
     "newest": ("taken_at", True, "newest first"),
     "oldest": ("taken_at", False, "oldest first"),
     "likes": ("likes", True, "most likes"),
@@ -101,7 +102,7 @@ def choose_filter() -> Filter:
             placeholder="any",
             help="What an account mostly writes in, guessed from the beginning of its captions; ISO 639 codes.",
         )
-        label = st.selectbox("Known age", LABELS, format_func=LABELS.get, key="label", bind="query-params")
+        label = st.selectbox("Known age", LABELS, format_func=lambda it: LABELS[it], key="label", bind="query-params")
         least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params")
     chosen = Filter(
         username=username,
@@ -162,14 +163,17 @@ def accounts_table(chosen: Filter) -> None:
     )
 
 
-def heading_of_table(orders: dict[str, str], key: str) -> tuple[DeltaGenerator, str]:
+def heading_of_table(orders: Mapping[Order, str], key: str) -> tuple[DeltaGenerator, Order]:
     """Room for how many were found, and beside it the order that is chosen.
 
     Something stands between this and the table: the tools that hover above a table would cover it.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         how_many = st.container(horizontal=True, vertical_alignment="center", width="stretch")
-        return how_many, st.selectbox("Order", orders, format_func=orders.get, key=key, bind="query-params", width=180)
+        order = st.selectbox(
+            "Order", orders, format_func=lambda order: orders[order], key=key, bind="query-params", width=180
+        )
+        return how_many, order
 
 
 def open_selected(key: str, table: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from core.encoder.devices import devices
 from core.evaluation.evaluate import arrays
 from core.evaluation.holdout import HoldoutSet
-from core.index import PredictionFilter
+from core.index import LabelState, PredictionFilter
 from core.jobs.job import Job, active_jobs
 from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
 from core.prediction.arguments import PredictArguments
@@ -34,7 +34,13 @@ SETTINGS = get_settings()
 PAGE_ROWS = 50
 MOST_POINTS = 5_000
 TABLE_HEIGHT = 420
-LABELS = {"any": "any", "labelled": "known", "unlabelled": "not known", "at_least": "at least", "under": "under"}
+LABELS: dict[LabelState, str] = {
+    "any": "any",
+    "labelled": "known",
+    "unlabelled": "not known",
+    "at_least": "at least",
+    "under": "under",
+}
 store = the_store()
 
 
@@ -121,7 +127,9 @@ def show_figures(view: RunAtThreshold) -> None:
             percent_with_interval(corrected["value"], corrected["low"], corrected["high"], 0) if corrected else "–",
             border=True,
             help=found
-            if isinstance(found, str) or corrected is None
+            if isinstance(found, str)
+            else None
+            if corrected is None
             else plain(corrected["note"] or "The tab Share has all estimates, and says which this is."),
         )
         st.metric(
@@ -134,12 +142,11 @@ def show_figures(view: RunAtThreshold) -> None:
             if view.band and view.judged
             else "No band reaches the accuracy that is asked for, or no labelled account can tell.",
         )
-        right = None if view.judged is None else (view.judged.known.probability >= view.threshold)
-        hits = 0 if view.judged is None else int((right == view.judged.known.at_least).sum())
-        accounts = 0 if view.judged is None else len(view.judged.table)
+        hits, accounts = view.judged.right_at(view.threshold) if view.judged else (0, 0)
+        least, most = accuracy_interval(hits, accounts)
         st.metric(
             "Accuracy",
-            percent_with_interval(hits / accounts if accounts else None, *accuracy_interval(hits, accounts), 0),
+            percent_with_interval(hits / accounts if accounts else None, least, most, 0),
             border=True,
             help=f"{number(hits)} of {number(accounts)} right. {view.judged.basis}"
             if view.judged
@@ -224,7 +231,12 @@ def show_accounts(view: RunAtThreshold) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
         label = st.selectbox(
-            "Known age", LABELS, format_func=LABELS.get, key="result_label", width=150, bind="query-params"
+            "Known age",
+            LABELS,
+            format_func=lambda it: LABELS[it],
+            key="result_label",
+            width=150,
+            bind="query-params",
         )
         low, high = st.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="between", width=260, bind="query-params")
         wrong = st.toggle("Only where known age and prediction differ", key="wrong", bind="query-params")
@@ -427,7 +439,7 @@ def own_threshold(about: pd.Series) -> float:
 
 def begin_at_its_threshold(runs: pd.DataFrame) -> None:
     """Another run begins at the threshold of its own model, and is the one in the address."""
-    st.session_state.threshold = own_threshold(runs.set_index("run").loc[st.session_state.run])
+    st.session_state.threshold = own_threshold(runs[runs["run"] == st.session_state.run].iloc[0])
     st.query_params["run"] = st.session_state.run
 
 
@@ -464,7 +476,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.popover("Predict again", icon=":material/insights:"):
             predict_now(models, busy=bool(predictions_under_way()))
 wait_for_predictions()
-about = runs.set_index("run").loc[run]
+about = runs[runs["run"] == run].iloc[0]
 used_model = model_name(Path(str(about["model"])))
 created = f" · {moment(about['created_at'].to_pydatetime())}" if pd.notna(about["created_at"]) else ""
 st.caption(

@@ -110,8 +110,8 @@ def choose_labels() -> tuple[Path, UserList] | None:
 
 def groups(labels: UserList, cutoff: float) -> bool:
     """Say what there is to learn from, and whether it is enough."""
-    known = the_store().labels()
-    known = set(known.loc[known["captions"] > 0, "username"])
+    listed = the_store().labels()
+    known = set(listed.loc[listed["captions"] > 0, "username"])
     ages = pd.Series({name: age for name, age in labels.ages.items() if name in known}, dtype=float)
     at_least, below = int((ages >= cutoff).sum()), int((ages < cutoff).sum())
     share = percent(at_least / len(ages)) if len(ages) else "–"
@@ -148,7 +148,13 @@ def plan(at_least: int, below: int) -> str:
 def choose_settings(asked: TrainArguments) -> tuple[str, TrainArguments]:
     """How to train: the method, and what was asked with it and with its settings."""
     method = st.segmented_control(
-        "Method", METHODS, format_func=METHODS.get, default="best", key="method", persist_state="session", required=True
+        "Method",
+        METHODS,
+        format_func=METHODS.__getitem__,
+        default="best",
+        key="method",
+        persist_state="session",
+        required=True,
     )
     st.caption(EXPLAINED[method])
     choices = available_encoders()
@@ -419,10 +425,10 @@ trainings = [job for job in list_jobs(SETTINGS.jobs_dir) if job.record.kind == "
 latest = next((job for job in trainings if job.state in ACTIVE), trainings[0] if trainings else None)
 is_active = latest is not None and latest.state in ACTIVE
 was_watched = latest is not None and st.session_state.get("watched") == latest.id
-if is_active:
+if latest and is_active:
     st.subheader("Training")
     running(latest)
-elif was_watched:
+elif latest and was_watched:
     show_outcome(latest, models)
     show_models(models)
     curves(latest)

@@ -51,6 +51,11 @@ class HoldoutSet:
             self.table["at_least"].to_numpy(dtype=bool), self.table["probability"].to_numpy(dtype=float)
         )
 
+    def right_at(self, threshold: float) -> tuple[int, int]:
+        """On how many accounts a threshold is right, and how many there are."""
+        known = self.known
+        return int(((known.probability >= threshold) == known.at_least).sum()), len(known.at_least)
+
 
 def judged_accounts(predictions: pd.DataFrame, model: ModelInfo | None, cutoff: float) -> HoldoutSet | None:
     """The accounts to judge a run by, or None where there are none.

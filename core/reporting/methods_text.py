@@ -53,8 +53,7 @@ def _model(model: ModelInfo | None, cutoff: float) -> str:
 def _errors(view: RunAtThreshold) -> str:
     if view.judged is None:
         return ""
-    known = view.judged.known
-    right, total = int(((known.probability >= view.threshold) == known.at_least).sum()), len(known.at_least)
+    right, total = view.judged.right_at(view.threshold)
     accuracy = f"{percent(right / total, 1)}; 95 % interval {percent_interval(*accuracy_interval(right, total))}"
     return (
         f"At a threshold of {view.threshold:.2f} it was right on {number(right)} of {count(total, 'account')} "

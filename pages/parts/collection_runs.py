@@ -15,7 +15,7 @@ from core.reporting import charts
 from core.settings import Settings, get_settings
 from core.utils.formatting import count, moment, number, plain
 from pages.parts.downloads import choose_content, download_table
-from pages.parts.job_widgets import draw_progress, read_back, resume_job, secret_environment, start_job, stop_job
+from pages.parts.job_widgets import draw_progress, go_on, read_back, secret_environment, start_job, stop_job
 
 SHOWN = 500
 SOURCES = {
@@ -96,7 +96,7 @@ def offer_to_go_on(job: Job, started: CollectArguments | None) -> None:
         return
     reason = unavailable_reason(started.source, with_secrets()) if started else None
     st.button(
-        label, icon=":material/replay:", on_click=resume_job, args=(job,), key="go_on_collecting", disabled=bool(reason)
+        label, icon=":material/replay:", on_click=go_on, args=(job,), key="go_on_collecting", disabled=bool(reason)
     )
     if reason:
         st.caption(plain(reason))

@@ -1,6 +1,7 @@
 """What leaves the dashboard as a file of rows: pseudonyms for names and no captions, unless somebody asks for them."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -46,7 +47,7 @@ def download_table(
     as_file: Callable[[pd.DataFrame], bytes] = safe_csv,
     mime: str = "text/csv",
     icon: str = ":material/table:",
-    type: str = "secondary",
+    type: Literal["primary", "secondary", "tertiary"] = "secondary",
     help: str | None = None,
 ) -> None:
     """A button that gives a table away, for those who may have it; made when it is pressed.

@@ -102,7 +102,12 @@ def what_is_next(job: Job) -> list[str]:
 
 def go_on_button(job: Job) -> None:
     """The button by which an ended job goes on where it was."""
-    st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=resume_job, args=(job,))
+    st.button("Go on", key=f"resume_{job.id}", icon=":material/play_arrow:", on_click=go_on, args=(job,))
+
+
+def go_on(job: Job) -> None:
+    """What a button does that resumes a job."""
+    resume_job(job)
 
 
 def resume_job(job: Job) -> Job | None:

@@ -128,8 +128,8 @@ def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
 
 def as_csv_file(table: pd.DataFrame, threshold: float) -> bytes:
     """The run as the command line writes it, with the predictions at the threshold that is set."""
-    rows = table.itertuples()
-    return as_csv(prediction(row.username, row.probability, threshold, int(row.posts)) for row in rows).encode()
+    rows = zip(table["username"], table["probability"], table["posts"], strict=True)
+    return as_csv(prediction(name, float(p), threshold, int(posts)) for name, p, posts in rows).encode()
 
 
 def as_parquet_file(table: pd.DataFrame) -> bytes:

@@ -167,7 +167,7 @@ def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> 
 
 def test_the_histogram_shows_accounts_new_to_the_model_unless_asked_for_all(view: RunAtThreshold) -> None:
     assert view.run.model is not None
-    model = replace(view.run.model, training={"split": {"train": [f"user_{at}" for at in range(80)]}})
+    model = replace(view.run.model, training=training_record({"train": [f"user_{at}" for at in range(80)]}))
     known = replace(view, run=replace(view.run, model=model))
     assert known.distribution().data["size"].sum() == 299 - 80
     assert known.distribution(everybody=True).data["size"].sum() == 299
