@@ -8,8 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import AgeScopeError, InputError
+from core.index import Counts
 from core.models.folder import TRAINING_FILE, ModelInfo, cutoff_index
 from core.privacy.roles import Action
+from core.privacy.study_settings import read_study
+from core.reporting.checklists import checklists
 from core.reporting.run_results import RunAtThreshold, drift_in_words
 from core.reporting.study_report import report
 from core.settings import get_settings
@@ -145,6 +148,10 @@ def figures_of(view: RunAtThreshold) -> bytes:
     return figures_as_zip([chart for chart in drawn if chart is not None])
 
 
+def checklists_of(view: RunAtThreshold, counts: Counts) -> str:
+    return checklists(view, counts, read_study(get_settings()))
+
+
 def show_row_downloads(view: RunAtThreshold) -> None:
     """The accounts of the run as files."""
     name = view.run.name
@@ -195,5 +202,14 @@ def show_downloads(view: RunAtThreshold, details: dict[str, Any]) -> None:
             mime="text/html",
             icon=":material/description:",
             help="The whole study as one HTML file that needs nothing else and prints well.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download checklists",
+            data=acting(Action.DOWNLOAD_FIGURES, f"checklists of {name}", lambda: checklists_of(view, counts)),
+            file_name=f"checklists-{name}.md",
+            mime="text/markdown",
+            icon=":material/checklist:",
+            help="TRIPOD+AI, REFORMS and CREMLS, filled in as far as the study's files know; the rest is left to you.",
             on_click="ignore",
         )

@@ -113,7 +113,7 @@ def test_a_viewer_sees_shares_and_charts(study: Path, viewer: None) -> None:
 
 def test_a_viewer_can_download_figures_and_the_report_and_no_rows(study: Path, viewer: None) -> None:
     labels = [button.proto.label for button in run("results", view="Download").get("download_button")]
-    assert labels == ["Download the charts' figures", "Download report"]
+    assert labels == ["Download figures", "Download report", "Download checklists"]
 
 
 @pytest.mark.parametrize("page", ["collect", "posts", "train", "jobs"])
