@@ -1,4 +1,5 @@
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,7 +21,9 @@ from core.storage.user_lists import (
     available_name,
     labels_in_list,
     read_labels,
+    read_left_out,
     read_user_list,
+    remove_user_list,
     write_user_list,
 )
 from core.utils.formatting import count, number, plain
@@ -61,7 +64,8 @@ def read_upload(content: bytes, name: str) -> tuple[UserList, UserList | None]:
 
 @st.cache_data(max_entries=8)
 def read_saved(path: Path, changed_ns: int) -> UserList:
-    return read_user_list(path)
+    """A kept list, with what was left out of it when it was kept."""
+    return replace(read_user_list(path), rejected=read_left_out(path))
 
 
 @st.cache_data(max_entries=8)
@@ -73,7 +77,7 @@ def choose_list(busy: bool) -> tuple[Path, UserList] | None:
     """The list to collect: the one that was uploaded last, or an earlier one."""
     upload = st.file_uploader(
         "User list",
-        type=["csv", "txt", "tsv"],
+        type=["csv", "txt", "tsv", "xlsx"],
         max_upload_size=100,
         key=f"user_list_{st.session_state.get('lists_removed', 0)}",
         help="One username per line, or a CSV with a column `username`. "
@@ -97,6 +101,8 @@ def choose_list(busy: bool) -> tuple[Path, UserList] | None:
     is_uploaded = uploaded is not None and uploaded[0] == path
     users = uploaded[1] if uploaded and is_uploaded else read_saved(path, path.stat().st_mtime_ns)
     labels = uploaded[2] if uploaded and is_uploaded else None
+    if labels is None:
+        labels = UserList(rejected=read_left_out(SETTINGS.labels_dir / path.name))
     show_what_was_found(users, known_ages(path, users), labels)
     offer_to_remove(path, users, busy)
     return path, users
@@ -119,7 +125,7 @@ def save_upload(upload: UploadedFile) -> tuple[Path, UserList, UserList | None] 
         st.error(f"{plain(error)} Mend it and upload it again, or choose an earlier list.")
         return None
     if not users.usernames:
-        show_rejected(users)
+        show_rejected(users, key="refused")
         st.error("None of the lines holds a usable username. Upload another list, or choose an earlier one.")
         return None
     if st.session_state.get("saved_list") != upload.file_id:
@@ -144,17 +150,18 @@ def known_ages(path: Path, users: UserList) -> int:
     return 0
 
 
-def show_what_was_found(users: UserList, with_age: int, labels: UserList | None) -> None:
+def show_what_was_found(users: UserList, with_age: int, labels: UserList) -> None:
     """How many accounts a list names, of how many the age is known, and what of it cannot be used."""
     parts = [f"**{count(len(users.usernames), 'usable account')}**"]
     if users.duplicates:
         parts.append(count(users.duplicates, "duplicate"))
-    if with_age or labels:
+    if with_age or labels.rejected:
         parts.append(f"{number(with_age)} with a known age")
     st.markdown(" · ".join(parts))
+    for remark in users.remarks:
+        st.caption(plain(remark))
     show_rejected(users)
-    if labels:
-        show_rejected(labels, "age")
+    show_rejected(labels, "age")
 
 
 def offer_to_remove(path: Path, users: UserList, busy: bool) -> None:
@@ -181,7 +188,7 @@ def remove_list(path: Path) -> None:
     """Delete a list, and begin with an empty uploader, which may still hold it."""
     try:
         act(Action.CHANGE_STUDY, "removed a list")
-        path.unlink(missing_ok=True)
+        remove_user_list(path)
     except AgeScopeError as error:
         st.error(plain(error))
         return

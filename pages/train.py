@@ -18,7 +18,7 @@ from core.reporting import charts
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.statistics.prevalence import FEWEST_PER_CLASS
-from core.storage.user_lists import UserList, available_name, read_labels, write_user_list
+from core.storage.user_lists import UserList, available_name, read_labels, read_left_out, write_user_list
 from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split
 from core.training.splits import PARTS
@@ -73,14 +73,15 @@ def read_upload(content: bytes, name: str) -> UserList:
 
 @st.cache_data(max_entries=8)
 def read_saved(path: Path, changed_ns: int) -> UserList:
-    return read_labels(path)
+    """Kept labels, with what was left out of them when they were kept."""
+    return replace(read_labels(path), rejected=read_left_out(path))
 
 
 def choose_labels() -> tuple[Path, UserList] | None:
     """The labels to learn from: uploaded now, or earlier."""
     upload = st.file_uploader(
         "Labels",
-        type=["csv", "tsv", "txt"],
+        type=["csv", "tsv", "txt", "xlsx"],
         max_upload_size=100,
         help="A CSV with the columns `username` and `age` (years).",
     )
@@ -105,7 +106,9 @@ def choose_labels() -> tuple[Path, UserList] | None:
     if not saved:
         return None
     path = st.selectbox("Or use earlier labels", saved, format_func=lambda path: path.stem, key="labels", width=400)
-    return path, read_saved(path, path.stat().st_mtime_ns)
+    labels = read_saved(path, path.stat().st_mtime_ns)
+    show_rejected(labels)
+    return path, labels
 
 
 def groups(labels: UserList, cutoff: float) -> bool:

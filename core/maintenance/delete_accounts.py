@@ -138,6 +138,8 @@ class _Removal:
         for folder, what in ((self.settings.lists_dir, "list"), (self.settings.labels_dir, "labels")):
             for path in sorted(folder.glob("*.csv")):
                 yield self._rows(path, f"the {what} {path.stem}")
+            for path in sorted(folder.glob("*.left-out.jsonl")):
+                self._lines(path, lambda line: not self.pattern.search(line))
         for path in sorted(self.settings.predictions_dir.glob("*/*.csv*")):
             yield self._rows(path, f"the predictions {path.parent.name}")
         for path in sorted(self.settings.predictions_dir.glob("*/*.json*")):

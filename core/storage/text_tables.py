@@ -31,7 +31,7 @@ _BLANKS = re.compile(r'"[^"]*"( "[^"]*")+')
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _MISSING = frozenset(("NA", "NaN", "nan", "<NA>", "#N/A"))
 _HEADER_AMONG, _SAMPLE_ROWS = 20, 100
-_WASTE = 50_000_000
+_WASTE, _COST_OF_A_LINE = 60_000_000, 20
 _SHOWN = 500
 
 Cell = str | None
@@ -355,7 +355,7 @@ def _record(lines: _Lines, at: int, delimiter: str) -> tuple[list[Cell], int] | 
     cutter = _Cutter(lines, at, delimiter)
     cells = cutter.cells()
     if cells is None:
-        lines.waste(cutter.looked_at)
+        lines.waste(cutter.cost)
         return None
     return cells, cutter.line_at - at + 1
 
@@ -365,7 +365,7 @@ class _Cutter:
 
     def __init__(self, lines: _Lines, at: int, delimiter: str) -> None:
         self.line_at = at
-        self.looked_at = 0
+        self.looked_at = self.cost = 0
         self._lines = lines
         self._delimiter = delimiter
         self._line = lines.ahead(at) or ""
@@ -421,6 +421,7 @@ class _Cutter:
     def _go_on(self) -> bool:
         """Go on to the next line, where there is one and the record is not too long for that."""
         self.looked_at += len(self._line)
+        self.cost += len(self._line) + _COST_OF_A_LINE
         line = self._lines.ahead(self.line_at + 1) if self.looked_at <= MAX_LINE else None
         if line is None:
             return False

@@ -9,12 +9,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
+
 from core.storage.csv_records import ListRows, NoAgeColumn, Row
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.io import write_atomically
 from core.utils.spreadsheets import safe_name
 
 AGE_RANGE = (5, 120)
+MAX_LEFT_OUT = 100_000
+"""Lines that are kept of those which a list leaves out."""
+
+_KEPT_TEXT = 300
 
 
 @dataclass(frozen=True)
@@ -182,9 +188,37 @@ def why_rejected(users: UserList) -> dict[str, int]:
 def write_user_list(path: Path, users: UserList) -> None:
     """Write the usable part of a list as a CSV that :func:`read_user_list` reads back, atomically.
 
-    The names and further columns of labels may be anything; none of them runs as a formula in a spreadsheet.
+    What is left out of it lies beside it with its line numbers, for :func:`read_left_out`. The names and further
+    columns of labels may be anything; none of them runs as a formula in a spreadsheet.
     """
+    lines = [orjson.dumps([each.line, each.text[:_KEPT_TEXT], each.reason]) for each in users.rejected[:MAX_LEFT_OUT]]
+    if lines or left_out_file(path).exists():
+        write_atomically(left_out_file(path), b"\n".join([*lines, b""]))
     write_atomically(path, _as_csv(users))
+
+
+def left_out_file(path: Path) -> Path:
+    """Where the lines that a kept list leaves out are kept."""
+    return path.with_suffix(".left-out.jsonl")
+
+
+def read_left_out(path: Path) -> list[Rejected]:
+    """The lines that were left out when the list at ``path`` was kept; none where that is not known."""
+    try:
+        lines = left_out_file(path).read_bytes().splitlines()
+        return [Rejected(int(line), str(text), str(reason)) for line, text, reason in map(orjson.loads, lines)]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def remove_user_list(path: Path) -> None:
+    """Delete a kept list and what is kept beside it.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    left_out_file(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def available_name(stem: str, *wanted: tuple[Path, UserList]) -> str:

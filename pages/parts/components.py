@@ -7,9 +7,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from core.privacy.exports import Content
 from core.privacy.roles import Action
 from core.storage.user_lists import UserList, why_rejected
 from core.utils.formatting import count, number, plain
+from pages.parts.downloads import download_table
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import may
 
@@ -33,8 +35,11 @@ def safe_stem(upload_name: str, fallback: str) -> str:
     return re.sub(r"[^\w-]+", "_", Path(upload_name).stem).strip("_")[:60] or fallback
 
 
-def show_rejected(users: UserList, noun: str = "line") -> None:
-    """The lines (or what else of them is a ``noun``) that cannot be used, with their reasons, behind a click."""
+def show_rejected(users: UserList, noun: str = "line", key: str = "") -> None:
+    """The lines (or what else of them is a ``noun``) that cannot be used, with their reasons, behind a click.
+
+    ``key`` tells it from another of that noun on the same page.
+    """
     if not users.rejected:
         return
     with st.expander(f"{count(len(users.rejected), noun)} not usable: show why"):
@@ -45,6 +50,15 @@ def show_rejected(users: UserList, noun: str = "line") -> None:
         st.dataframe(table, hide_index=True, alt=f"Each {noun} that cannot be used, with the reason")
         if len(users.rejected) > SHOWN_REJECTED:
             st.caption(f"The first {number(SHOWN_REJECTED)} are shown.")
+        download_left_out(pd.DataFrame(users.rejected, columns=["line", "text", "reason"]), key or noun)
+
+
+def download_left_out(table: pd.DataFrame, key: str) -> None:
+    """A button that gives away what was left out, with line numbers and reasons, and what stands there if asked for."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        is_whole = st.toggle("With what stands there", key=f"left_out_{key}", help="It may be names and captions.")
+        content = Content(names=is_whole, captions=is_whole)
+        download_table("Download what was left out", lambda: table, f"left-out-{key}.csv", content)
 
 
 def empty_state(message: str, page: str, label: str) -> None:

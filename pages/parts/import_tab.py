@@ -10,30 +10,131 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.importers.arguments import ImportArguments
+from core.errors import InputError
+from core.importers.arguments import FIELDS, ColumnChoice, ImportArguments, column_choice
+from core.importers.preview import Preview, preview
 from core.jobs.job import ACTIVE, list_jobs
 from core.privacy.roles import Action
 from core.settings import get_settings
 from core.utils.formatting import count, moment, plain
+from pages.parts.components import download_left_out
 from pages.parts.downloads import choose_content, download_table
 from pages.parts.job_widgets import read_back, start_job
 from pages.parts.sign_in import require
 
+MOST_PREVIEWED = 100_000_000
+"""Bytes of uploads that are read for a look at them."""
+SHOWN_FILES = 20
+
 
 def import_files() -> None:
-    """Choose files, have them taken in, and see what they brought."""
+    """Choose files, see what they would bring, have them taken in, and see what they brought."""
     st.markdown(
         "Posts that you have already: the *Download your information* export that a participant donates, the files "
         "of other collectors, or any table with columns for user and text. The format is recognised by content."
     )
     uploads = st.file_uploader("Files", accept_multiple_files=True, key="imports")
-    username = st.text_input(
-        "Whose posts they are", placeholder="only where the files do not say", max_chars=64, width=320
+    owner, choice = st.columns(2)
+    username = owner.text_input("Whose posts they are", placeholder="only where the files do not say", max_chars=64)
+    written = choice.text_input(
+        "Which column is what",
+        placeholder="only where it is taken wrongly: caption=description, taken_at=date",
+        help=f"The name of a column or field after one of {', '.join(FIELDS)}; several with commas between them.",
     )
-    if st.button("Import", type="primary", icon=":material/upload_file:", disabled=not uploads):
-        asked = ImportArguments(store_uploads(uploads), get_settings().accounts_dir, username.strip() or None)
-        start_job("import", f"Import of {count(len(uploads), 'file')}", asked.to_argv())
+    columns = columns_of(written)
+    if uploads and columns is not None:
+        folder = stored(uploads)
+        asked = ImportArguments(folder, get_settings().accounts_dir, username.strip() or None, columns)
+        if show_preview(asked, sum(upload.size for upload in uploads)) and st.button(
+            "Import", type="primary", icon=":material/upload_file:"
+        ):
+            start_job("import", f"Import of {count(len(uploads), 'file')}", asked.to_argv())
     imported()
+
+
+def columns_of(written: str) -> tuple[ColumnChoice, ...] | None:
+    """What a person says of columns; None, with the reason on the page, where it cannot be understood."""
+    try:
+        return tuple(column_choice(part) for part in written.split(",") if part.strip())
+    except InputError as error:
+        st.warning(plain(error))
+        return None
+
+
+def stored(uploads: Sequence[UploadedFile]) -> Path:
+    """The folder of the uploads, which are laid down once."""
+    key = [upload.file_id for upload in uploads]
+    folder = st.session_state.get("imports_folder")
+    if st.session_state.get("imports_stored") != key or folder is None or not folder.exists():
+        folder = store_uploads(uploads)
+        st.session_state.imports_stored, st.session_state.imports_folder = key, folder
+    return folder
+
+
+@st.cache_data(max_entries=2, show_spinner="Looking at the files …")
+def previewed(asked: ImportArguments) -> Preview:
+    return preview(asked.source_path, asked.username, dict(asked.column))
+
+
+def show_preview(asked: ImportArguments, size: int) -> bool:
+    """What the files are and would bring, of which nothing is kept yet; tells whether there is anything to import."""
+    if size > MOST_PREVIEWED:
+        st.caption(f"More than {MOST_PREVIEWED // 1_000_000:,} MB are looked at by the import itself.")
+        return True
+    seen = previewed(asked)
+    folder = asked.source_path.name
+    parts = [f"**{count(seen.accounts, 'account')}**", f"**{count(seen.posts, 'post')}**"]
+    parts += [count(len(labels.usernames), "known age") for labels in seen.labels.values() if labels.usernames]
+    parts += [f"{count(seen.ignored, 'file')} left unopened"] if seen.ignored else []
+    st.subheader("Before it is kept")
+    st.markdown(" · ".join(parts))
+    for item in seen.recognised[:SHOWN_FILES]:
+        said = f"**{plain(without(folder, item.name))}** ({plain(item.format_name)})"
+        st.markdown(f"- {said}{': ' + plain(item.fields) if item.fields else ''}")
+    if seen.first:
+        st.dataframe(first_posts(seen), hide_index=True, alt="The first posts as they would be kept")
+    show_left_out(seen, folder)
+    if not seen.is_useful:
+        st.warning("There is nothing in these files that could be kept.")
+    return seen.is_useful
+
+
+def first_posts(seen: Preview) -> pd.DataFrame:
+    """The first posts as the study would hold them."""
+    rows = [
+        {"account": username, "time": post.taken_at, "caption": post.caption, "kind": post.kind, "likes": post.likes}
+        for username, post in seen.first
+    ]
+    return pd.DataFrame(rows)
+
+
+def show_left_out(seen: Preview, folder: str) -> None:
+    """What would be left out and why, with the lines themselves to take away."""
+    reasons = [(item.name, item.reason) for item in seen.not_understood]
+    reasons += [(item.name, item.in_words()) for item in seen.left_out]
+    reasons += [
+        (f"{name}, line {rejected.line}", rejected.reason)
+        for name, labels in seen.labels.items()
+        for rejected in labels.rejected[:SHOWN_FILES]
+    ]
+    if not reasons:
+        return
+    with st.expander(f"{count(len(reasons), 'remark')} on what is left out or not understood", expanded=True):
+        table = pd.DataFrame(reasons, columns=["file", "reason"])
+        table["file"] = [without(folder, name) for name in table["file"]]
+        st.dataframe(table, hide_index=True, alt="What is left out of the files, with the reason")
+        lines = [
+            (without(folder, item.name), line.place, item.reason, line.text)
+            for item in seen.left_out
+            for line in item.lines
+        ]
+        if lines:
+            download_left_out(pd.DataFrame(lines, columns=["source", "at", "reason", "text"]), "import")
+
+
+def without(folder: str, name: str) -> str:
+    """The name of a file without the folder in which uploads lie."""
+    return name.removeprefix(f"{folder}/")
 
 
 def store_uploads(uploads: Sequence[UploadedFile]) -> Path:

@@ -322,6 +322,36 @@ def test_ages_of_a_list_that_are_not_used_are_shown_with_their_reasons(study: Pa
     assert (study / "labels" / "people.csv").read_text() == "username,age\nanna,20\n"
 
 
+def test_lines_that_a_list_leaves_out_are_shown_after_the_upload_is_gone(study: Path) -> None:
+    app = run("collect")
+    app.file_uploader[0].set_value(("people.csv", b"username,age\nanna,20\nno name!,3\nbob,150\n", "text/csv")).run()
+    app = run("collect", list="people")
+    assert [box.label for box in app.expander][:2] == ["1 line not usable: show why", "1 age not usable: show why"]
+    assert app.dataframe[0].value[["line", "text"]].to_dict("records") == [{"line": 3, "text": "no name!"}]
+    assert [each.proto.label for each in app.get("download_button")].count("Download what was left out") == 2
+
+
+def test_an_import_shows_what_it_would_bring_before_anything_is_kept(study: Path) -> None:
+    table = b"username,caption,remark,date\nanna,x,so tired,2024-05-01\nbob,y,fine, too,2024-05-02\n"
+    app = run("collect", source="Import files")
+    app.file_uploader[0].set_value(("posts.csv", table, "text/csv")).run()
+    assert not app.exception
+    assert "**1 account** · **1 post**" in words(app) and "caption from 'caption'" in words(app).replace("\\", "")
+    assert app.dataframe[0].value[["account", "caption"]].to_dict("records") == [{"account": "anna", "caption": "x"}]
+    assert "line 3" in app.dataframe[1].value["reason"][0]
+    assert not (study / "accounts").exists() and button(app, "Import")
+    app.text_input[1].set_value("caption=remark").run()
+    assert app.dataframe[0].value["caption"].tolist() == ["so tired"]
+    app.text_input[1].set_value("nonsense").run()
+    assert "which column is what" in words(app) and not button(app, "Import")
+
+
+def test_an_import_of_nothing_that_is_understood_cannot_be_started(study: Path) -> None:
+    app = run("collect", source="Import files")
+    app.file_uploader[0].set_value(("notes.json", b'{"a": 1}', "application/json")).run()
+    assert "nothing in these files" in words(app) and not button(app, "Import")
+
+
 def button(app: AppTest, label: str) -> Button | None:
     return next((button for button in app.button if button.label == label), None)
 

@@ -1,0 +1,188 @@
+"""User lists and labels as Excel, R and people write them: nothing lost, nothing misread."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import InputError
+from core.storage.user_lists import (
+    Rejected,
+    labels_in_list,
+    left_out_file,
+    read_labels,
+    read_left_out,
+    read_user_list,
+    remove_user_list,
+    write_user_list,
+)
+
+
+def workbook(*rows: tuple[object, ...], title: str | None = None) -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    if title:
+        sheet.append((title,))
+    for row in rows:
+        sheet.append(row)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nusername;age\nanna;20\nbob;30\n",
+        '"sep=,"\nusername,age\nanna,20\nbob,30\n',
+        "Participants, wave 2 (exported 1 May)\n\nusername,age\nanna,20\nbob,30\n",
+        "username;age, in years, as told;age\nanna;x;20\nbob;y, z;30\n",
+        'username,note,age\nanna,"a, b",20\nbob, "c, d",30\n',
+        '"","username","age"\n"1","anna",20\n"2","bob",30\n',
+        '"username","age"\n"1","anna",20\n"2","bob",30\n',
+        '"username" "age"\n"1" "anna" 20\n"2" "bob" 30\n',
+        "username\tage\r\nanna\t20\r\nbob\t30\r\n",
+        "username,age\ranna,20\rbob,30\r",
+        "username|age\nanna|20\nbob|30\n",
+        "Username,Age,,\nanna,20,,\nbob,30,,\n",
+        "user,Instagram handle,age\nAnna B.,anna,20\nBob (no posts),bob,30\n",
+        "profile_url,age\nhttps://www.instagram.com/anna/,20\nhttps://www.instagram.com/bob/p/Cx1/,30\n",
+    ],
+)
+def test_a_list_is_read_in_the_form_that_people_have(text: str) -> None:
+    assert read_user_list(text.encode()).usernames == ["anna", "bob"]
+    assert read_labels(text.encode()).ages == {"anna": 20, "bob": 30}
+
+
+def test_what_was_decided_about_a_list_is_said() -> None:
+    users = read_user_list("My list\nsep_is;none\nuser;Instagram handle\nAnna B.;anna\n".encode("utf-16-le"))
+    assert users.usernames == ["anna"]
+    assert users.remarks == [
+        "It is in UTF-16 without a mark.",
+        "The 2 lines above the header, which is line 3, were left out.",
+        "Usernames are taken from the column 'Instagram handle'.",
+    ]
+
+
+def test_line_numbers_are_those_of_an_editor_whatever_stands_above() -> None:
+    users = read_user_list(b'Title\n\nusername,note\nanna,"two\nlines"\nno name!,x\n')
+    assert users.rejected[0].line == 6
+
+
+def test_a_sheet_of_excel_is_a_list_and_labels() -> None:
+    content = workbook(("username", "age", "joined"), ("@Anna", 20, "x"), ("bob", 30.5, None), (None, None, None))
+    assert read_user_list(content).usernames == ["anna", "bob"]
+    assert read_labels(content).ages == {"anna": 20, "bob": 30.5}
+    titled = workbook(("username", "age"), ("anna", 20), ("no name!", 3), title="Participants of wave 2")
+    assert read_user_list(titled).rejected[0].line == 4
+
+
+def test_a_damaged_workbook_is_refused_in_a_sentence() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook")
+    with pytest.raises(InputError, match="damaged Excel file"):
+        read_user_list(buffer.getvalue())
+
+
+def test_rows_with_more_cells_than_the_header_are_rejected_and_take_none_with_them() -> None:
+    users = read_user_list(b"username,city\nanna,Bern\nbob,Bern, Ostermundigen\ncarl,Basel\n")
+    assert users.usernames == ["anna", "carl"]
+    assert users.rejected[0].line == 3
+    assert "3 cells where the header has 2" in users.rejected[0].reason
+
+
+def test_rows_with_fewer_cells_are_used_and_said() -> None:
+    users = read_user_list(b"username,city\nanna\nbob,Bern\n")
+    assert users.usernames == ["anna", "bob"]
+    assert users.remarks[-1] == "1 row has fewer cells than the header; the first is on line 2."
+
+
+def test_missing_values_of_r_are_no_accounts() -> None:
+    users = read_user_list(b'"","username"\n"1","anna"\n"2",NA\n"3","NA"\n')
+    assert users.usernames == ["anna", "na"]  # in quotation marks it is a name
+    assert users.rejected == [Rejected(3, "", "no username on this line")]
+    assert read_user_list(b"anna\nNA\nna\n").usernames == ["anna", "na"]
+
+
+def test_names_that_stand_for_nothing_elsewhere_are_accounts() -> None:
+    assert read_user_list(b"username\nnull\n00123\nnone\n").usernames == ["null", "00123", "none"]
+
+
+def test_a_list_of_names_that_holds_the_name_user_has_no_header_there() -> None:
+    assert read_user_list(b"anna\nuser\nbob\n").usernames == ["anna", "user", "bob"]
+
+
+def test_addresses_of_posts_are_rejected_with_their_reason() -> None:
+    users = read_user_list(b"https://www.instagram.com/p/Cx1/\nhttps://www.instagram.com/anna/p/Cx1/\nexplore\n")
+    assert users.usernames == ["anna"]
+    assert [rejected.line for rejected in users.rejected] == [1, 3]
+    assert "of a post" in users.rejected[0].reason
+
+
+@pytest.mark.parametrize(("text", "age"), [("24,5", 24.5), ("24.5", 24.5), (" 16 ", 16)])
+def test_an_age_may_have_a_comma(text: str, age: float) -> None:
+    assert read_labels(f'username;age\nanna;"{text}"\n'.encode()).ages == {"anna": age}
+
+
+def test_a_year_of_birth_is_asked_about() -> None:
+    (rejected,) = read_labels(b"username,age\nanna,1998\n").rejected
+    assert rejected.reason == "this may be a year of birth; write the age in years"
+
+
+def test_a_list_in_a_weak_encoding_says_how_to_save_it() -> None:
+    with pytest.raises(InputError, match="Save it as UTF-8"):
+        read_labels("username,age\ndzień,20\n".encode("cp1250"))
+
+
+def test_left_out_lines_are_kept_with_the_list_and_go_with_it(tmp_path: Path) -> None:
+    users = read_user_list(b"username\nanna\nno name!\n=1+1\n")
+    path = tmp_path / "people.csv"
+    write_user_list(path, users)
+    assert read_left_out(path) == users.rejected
+    assert [rejected.line for rejected in read_left_out(path)] == [3, 4]
+    write_user_list(path, read_user_list(b"anna\n"))
+    assert read_left_out(path) == []
+    remove_user_list(path)
+    assert not path.exists()
+    assert not left_out_file(path).exists()
+
+
+def test_a_header_of_forty_megabytes_is_refused_in_plain_words() -> None:
+    with pytest.raises(InputError, match="longer than 16,777,216 characters"):
+        read_user_list(b"x" * 40_000_000)
+    with pytest.raises(InputError, match="no header of a table has"):
+        read_user_list(b"username," + b"x" * 2_000_000 + b"\nanna,1\n")
+
+
+def test_broken_quotation_marks_everywhere_end_in_a_sentence() -> None:
+    content = b"username,city\n" + b'x","\n' * 200_000
+    with pytest.raises(InputError, match="quotation marks"):
+        read_user_list(content)
+
+
+TEXTS = st.lists(
+    st.sampled_from(
+        ["username", "age", "anna", "bob", "20", ",", ";", "\t", "|", '"', '""', "\n", "\r", " ", "NA", "é"]
+    )
+    | st.text(max_size=3),
+    max_size=40,
+).map("".join)
+ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "cp1251"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200) | st.builds(lambda text, codec: text.encode(codec, "replace"), TEXTS, ENCODINGS))
+def test_any_bytes_are_a_list_or_a_named_reason(content: bytes) -> None:
+    for reader in (read_user_list, read_labels, labels_in_list):
+        try:
+            users = reader(content)
+        except InputError as error:
+            assert str(error)
+        else:
+            assert users is None or all(rejected.reason and rejected.line > 0 for rejected in users.rejected)
+            assert users is None or len(set(users.usernames)) == len(users.usernames)
