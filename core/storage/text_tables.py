@@ -172,26 +172,27 @@ class _Lines:
         self._name = name
         self._held: list[str] = []
         self._characters = 0
+        self._is_at_too_long_a_line = False
         self._first = 0
         self._dropped = 0
         self.wasted = 0
 
     def ahead(self, by: int) -> str | None:
-        """The line that many lines ahead, without its end; None where there is none.
+        """The line that many lines ahead, without its end; None where there is none that can be read.
 
         Raises:
-            InputError: it is too long.
+            InputError: it is the next one, and too long.
         """
         while len(self._held) - self._first <= by:
-            line = self._stream.readline(MAX_LINE + 1)
-            if not line:
-                return None
-            if len(line) > MAX_LINE:
-                number = self._dropped + len(self._held) - self._first + 1
+            line = "" if self._is_at_too_long_a_line else self._stream.readline(MAX_LINE + 1)
+            self._is_at_too_long_a_line |= len(line) > MAX_LINE
+            if self._is_at_too_long_a_line and by == 0:
                 raise InputError(
-                    f"line {number:,} of {self._name} is longer than {MAX_LINE:,} characters, which no table has; "
-                    "what stands before it is used"
+                    f"line {self.number(0):,} of {self._name} is longer than {MAX_LINE:,} characters, which no table "
+                    "has; what stands before it is used"
                 )
+            if not line or self._is_at_too_long_a_line:
+                return None
             self._characters += len(line)
             self._held.append(line.removesuffix("\n").replace("\x00", "").replace("\ufeff", ""))
         return self._held[self._first + by]

@@ -76,17 +76,8 @@ class SheetTable:
                 if len(values) > _MAX_COLUMNS:
                     raise InputError(f"{self._name} has {len(values):,} columns; save what is needed of it as CSV.")
                 yield line, [_text(value) for value in values]
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            IndexError,
-            SyntaxError,
-            zipfile.BadZipFile,
-            EOFError,
-            OSError,
-        ) as error:
-            raise InputError(f"{self._name} is a damaged Excel file ({error}). Save it anew, or as CSV.") from error
+        except _DAMAGE as error:
+            raise InputError(_damaged(self._name, error)) from error
 
 
 def is_workbook(source: Source) -> bool:
@@ -126,17 +117,8 @@ def open_sheet(source: Source, name: str, is_known: Callable[[str], bool]) -> It
                 read_only=True,
                 data_only=True,
             )
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        SyntaxError,
-        OSError,
-        zipfile.BadZipFile,
-        InvalidFileException,
-    ) as error:
-        raise InputError(f"{name} is a damaged Excel file ({error}). Save it anew, or as CSV.") from error
+    except (*_DAMAGE, InvalidFileException) as error:
+        raise InputError(_damaged(name, error)) from error
     try:
         sheets = [SheetTable(sheet, name, is_known) for sheet in book.worksheets]
         if not sheets:
