@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.importers import export_html
 from core.importers.archives import Piece
 from core.importers.export_posts import FORMAT, LOOKED_FOR, posts_of_export, repaired
-from core.importers.json_values import Damage, json_values
+from core.importers.json_values import Damage, Remark, Value, json_values
 from core.importers.results import Context, Found, Ignored, LeftOutRecords, NotUnderstood, Recognised, account, with_ids
 from core.storage.post_parsing import post_of
 from core.storage.post_records import PostReading
@@ -141,6 +141,8 @@ def _read_posts(piece: Piece, readings: list[PostReading], faults: list[str]) ->
 
 def _of_json(piece: Piece) -> Iterator[tuple[str, PostReading | None, str]]:
     for value in json_values(piece):
+        if isinstance(value, Remark):
+            continue
         if isinstance(value, Damage):
             yield value.place, None, f"because {value.reason}"
             continue
@@ -199,7 +201,7 @@ def _stated_in_html(piece: Piece) -> str | None:
 
 def _stated_in_json(piece: Piece) -> str | None:
     for value in json_values(piece):
-        document = None if isinstance(value, Damage) else value.content
+        document = value.content if isinstance(value, Value) else None
         if isinstance(document, dict) and isinstance(document.get("username"), str):  # until 2021
             return str(document["username"])
         for label, stated in _labelled(document):

@@ -6,28 +6,31 @@ JSON costs the value that it stands in, and is told.
 """
 
 import codecs
+import io
 import json
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 from core.importers.archives import Piece
+from core.utils.encodings import TextEncoding, text_encoding
+from core.utils.formatting import count
 
-MAX_VALUE = 120_000_000
-"""Characters of the largest value that is read."""
+MAX_VALUE = 60_000_000
+"""Bytes in memory of the largest value that is read, before it is understood."""
 
-_MAX_OBJECTS = 220_000_000
+_MAX_OBJECTS = 200_000_000
 _CHUNK = 1 << 18
+_WINDOW = 1 << 15
 _FURTHEST = 50_000_000
+_LONGEST_IDLE = 100_000_000
 _TRIES = 100
-_SCALARS = re.compile(r'(?:[\s,\x1e\ufeff\x00]+|-?\d[\d.eE+-]*|true|false|null|NaN|-?Infinity|"[^"\\\n]*")*')
+_SCALARS = re.compile(r'(?:[\s,\x1e\ufeff\d.eE+-]+|true|false|null|NaN|-?Infinity|"[^"\\\n]*")*')
 _NEXT_SIBLING = re.compile(r"\}\s*,\s*(?=\{)")
 _LINE_OF_OBJECT = re.compile(r"\n([ \t]*)(?:[\[,][ \t]*)?(?=\{)")
-_MARKS = (
-    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
-    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
-)
+_STRAY_BYTES = re.compile("[\udc80-\udcff]")
 _DECODER = json.JSONDecoder()
 
 
@@ -48,43 +51,53 @@ class Damage:
     text: str
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What a person should know of how a file was read, in a sentence."""
+
+    text: str
+
+
 def looks_like_json(head: bytes) -> bool:
     """Whether a text is JSON by its first bytes, be its first line the end of one that was cut."""
-    text = head.decode(_encoding(head), "replace").lstrip("\ufeff \t\r\n\x00")
+    text = head.replace(b"\x00", b"").decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n")
     if text.startswith(("{", "[")):
         return True
     lines = [line for line in text.split("\n")[1:6] if line.strip()]
     return bool(lines) and lines[0].startswith('{"') and all(line.startswith(("{", "[")) for line in lines)
 
 
-def json_values(piece: Piece) -> Iterator[Value | Damage]:
+def json_values(piece: Piece) -> Iterator[Value | Damage | Remark]:
     """The values of a file, in order: the items of a list, or the documents that stand one after another.
 
     Raises:
-        InputError: the file cannot be read or unpacked.
+        InputError: the file cannot be read or unpacked, or nothing tells its encoding.
     """
-    encoding = _encoding(piece.head())
+    encoding = _encoding(piece)
+    yield from map(Remark, encoding.remarks)
     with piece.open() as content:
-        yield from _Scanner(codecs.getreader(encoding)(content, "replace")).values()
+        errors = "surrogateescape" if encoding.codec.startswith("utf-8") else "replace"
+        scanner = _Scanner(io.TextIOWrapper(content, encoding.codec, errors, newline=""))
+        yield from scanner.values()
+    if scanner.stray_bytes and not encoding.remarks:
+        yield Remark(f"It is in UTF-8 with {count(scanner.stray_bytes, 'byte')} that are not; a \ufffd stands there.")
 
 
-def _encoding(head: bytes) -> str:
-    """UTF-8 unless a mark, or a 0 in every other byte, tells otherwise."""
-    for mark, encoding in _MARKS:
-        if head.startswith(mark):
-            return encoding
-    start = head[:64]
-    if len(start) >= 4 and start[1::2].count(0) > 0.4 * len(start) and not start[0::2].count(0):
-        return "utf-16-le"
-    if len(start) >= 4 and start[0::2].count(0) > 0.4 * len(start) and not start[1::2].count(0):
-        return "utf-16-be"
-    return "utf-8"
+def _encoding(piece: Piece) -> TextEncoding:
+    """How a file is written: nearly always in UTF-8, which its beginning tells."""
+    head = piece.head()
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return text_encoding(piece.open, piece.parts[-1])
+    return text_encoding(piece.open, piece.parts[-1]) if b"\x00" in head else TextEncoding("utf-8-sig")
 
 
 class _Scanner:
     """Goes through a text and keeps of it what is not read yet."""
 
-    def __init__(self, source: codecs.StreamReader | IO[str]) -> None:
+    def __init__(self, source: IO[str]) -> None:
+        self.stray_bytes = 0
         self._source = source
         self._text = ""
         self._at = 0
@@ -115,8 +128,11 @@ class _Scanner:
 
     def _to_next_value(self) -> bool:
         """Go to where an object, a list or rubbish begins; single numbers and texts between are passed over."""
-        while True:
+        idle = 0
+        while idle < _LONGEST_IDLE:
+            idle -= self._at
             self._at = _SCALARS.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches anywhere
+            idle += self._at
             if self._at >= len(self._text) - 64 and not self._ended:
                 self._more()
                 continue
@@ -128,6 +144,7 @@ class _Scanner:
                 self._at += 1
                 continue
             return True
+        return False
 
     def _decoded(self) -> tuple[Any, int]:
         """The value at this place and where it ends.
@@ -135,20 +152,25 @@ class _Scanner:
         Raises:
             ValueError: it is no JSON, or too large.
         """
+        if self._text[self._at] not in "{[":
+            raise json.JSONDecodeError("Expecting a value", self._text, self._at)
+        window = _WINDOW
         while True:
+            part = self._text[self._at : self._at + window]
+            if window > _WINDOW and (sys.getsizeof(part) > MAX_VALUE or _memory(part) > _MAX_OBJECTS):
+                raise ValueError(_TOO_LARGE)
             try:
-                if self._text[self._at] not in "{[":
-                    raise json.JSONDecodeError("Expecting a value", self._text, self._at)
-                if _memory(self._text, self._at) > _MAX_OBJECTS:
-                    raise ValueError(_TOO_LARGE)
-                return _DECODER.raw_decode(self._text, self._at)
+                content, end = _DECODER.raw_decode(part)
+                return content, self._at + end
             except json.JSONDecodeError as error:
-                is_cut = error.msg.startswith("Unterminated string") or error.pos > len(self._text) - 16
-                if self._ended or not is_cut:
+                is_cut = error.msg.startswith("Unterminated string") or error.pos > len(part) - 16
+                if not is_cut or (self._ended and self._at + len(part) >= len(self._text)):
                     raise
-                if len(self._text) - self._at > MAX_VALUE:
-                    raise ValueError(_TOO_LARGE) from error
-            self._more()
+            window *= 2
+            if window > 2 * MAX_VALUE:
+                raise ValueError(_TOO_LARGE)
+            while len(self._text) - self._at < window and not self._ended:
+                self._more()
 
     def _skip_damage(self, error: ValueError) -> bool:
         """Go to the next value that is a sibling of the damaged one; False where there is none."""
@@ -191,11 +213,13 @@ class _Scanner:
         return self._text[self._at : self._at + 300].split("\n", 1)[0]
 
     def _more(self) -> None:
-        """Read on: as much again as is in hand, so that a large value is not tried too often."""
+        """Read on, and forget what was read already."""
         self._line += self._text.count("\n", self._counted, self._at)
         kept = self._text[self._at :]
-        chunk = self._source.read(max(_CHUNK, len(kept)))
+        chunk = self._source.read(max(_CHUNK, len(kept) // 4))
         self._ended = not chunk
+        chunk = chunk.replace("\x00", "") if "\x00" in chunk else chunk
+        self.stray_bytes += 0 if chunk.isascii() else len(_STRAY_BYTES.findall(chunk))
         self._text, self._at, self._counted = kept + chunk, 0, 0
 
     def _place(self) -> str:
@@ -214,10 +238,6 @@ def _reason(error: ValueError) -> str:
     return str(error) if str(error) == _TOO_LARGE else "it holds a number that is too large"
 
 
-def _memory(text: str, at: int) -> int:
+def _memory(text: str) -> int:
     """About how many bytes the objects of a text take, so that ``[[],[],[], ...`` is not tried."""
-    length = len(text) - at
-    if length < _CHUNK * 4:
-        return length
-    braces = text.count("{", at) + text.count("[", at)
-    return length + 100 * braces + 75 * text.count(",", at)
+    return len(text) + 100 * (text.count("{") + text.count("[")) + 75 * text.count(",")

@@ -11,6 +11,9 @@ from core.storage.post_parsing import post_of
 from core.storage.post_records import USUAL_NAMES, FieldChoice, PostReading, UntoldCaptions
 from core.storage.usernames import canonical_username, username_error
 
+_ENOUGH = 100_000
+"""How many records without a single post among them are enough to give a file up."""
+
 
 class RecordTally:
     """Counts what is kept and what is left out.
@@ -19,6 +22,7 @@ class RecordTally:
         left_out: what was left out, by reason.
         choice: which field of flat records is what, once that is decided.
         names: the fields of the first flat records.
+        remarks: what a person should know of how the file was read, in sentences.
         is_for_instaloader: whether Instaloader wrote the file, so that its posts come with all of its folder.
     """
 
@@ -26,6 +30,7 @@ class RecordTally:
         self.left_out = LeftOutRecords(context.name)
         self.choice: FieldChoice | None = None
         self.names: list[str] = []
+        self.remarks: list[str] = []
         self.is_for_instaloader = False
         self._context = context
         self._untold = UntoldCaptions()
@@ -38,6 +43,11 @@ class RecordTally:
     def format_name(self) -> str:
         """The format of most of the posts."""
         return self._formats.most_common(1)[0][0] if self._formats else FORMAT
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether so many records gave no post that the rest is not worth reading."""
+        return not self._formats and self.left_out.number > _ENOUGH
 
     @property
     def unread(self) -> str | None:
@@ -76,7 +86,8 @@ class RecordTally:
             yield NotUnderstood(self._context.name, self._why_nothing())
         if self._formats:
             fields = self.choice.in_words() if self.choice and self.format_name == FORMAT else ""
-            yield Recognised(self._context.name, self.format_name, fields)
+            sentences = [*([f"took {fields}."] if fields else ()), *self.remarks]
+            yield Recognised(self._context.name, self.format_name, " ".join(sentences).rstrip("."))
         if said := self._untold.in_words():
             yield NotUnderstood(self._context.name, f"{said}; rename the one with the captions to 'caption'")
         if self._unread_times:
@@ -86,6 +97,8 @@ class RecordTally:
 
     def _why_nothing(self) -> str:
         shown = ", ".join(repr(name[:30]) for name in self.names[:12])
+        if self.is_hopeless and not self._nameless:
+            return f"its first {_ENOUGH:,} records hold no post, and the rest was not read; looked for {LOOKED_FOR}"
         if self._nameless:
             looked_for = ", ".join(USUAL_NAMES["username"][:6])
             there = f"; looked for {looked_for}, found {shown}" if shown else ""

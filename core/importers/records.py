@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from core.importers.by_account import PostsByAccount
 from core.importers.instaloader import InstaloaderFiles
-from core.importers.json_values import Damage, Value
+from core.importers.json_values import Damage, Remark, Value
 from core.importers.record_forms import FORMAT, Item, NoPost, PostRecord, items_of
 from core.importers.record_tally import RecordTally
 from core.importers.results import Context, Found, account, with_ids
@@ -13,7 +13,7 @@ from core.storage.post_records import SAMPLE, Field, FieldChoice, PostReading, c
 
 
 def read_values(
-    values: Iterable[Value | Damage],
+    values: Iterable[Value | Damage | Remark],
     context: Context,
     files: InstaloaderFiles,
     chosen: Mapping[Field, str] | None = None,
@@ -45,10 +45,14 @@ def read_values(
 
 
 def _items(
-    values: Iterable[Value | Damage], context: Context, files: InstaloaderFiles, tally: RecordTally
+    values: Iterable[Value | Damage | Remark], context: Context, files: InstaloaderFiles, tally: RecordTally
 ) -> Iterator[Item]:
     for value in values:
-        if isinstance(value, Damage):
+        if tally.is_hopeless:
+            return
+        if isinstance(value, Remark):
+            tally.remarks.append(value.text)
+        elif isinstance(value, Damage):
             yield tally.damaged(value)
         elif files.take(value.content, context):
             tally.is_for_instaloader = True

@@ -77,6 +77,11 @@ class LeftOutRecords:
         if len(lines) < MAX_LINES:
             lines.append(LeftOutLine(place, text[:_SHOWN_TEXT]))
 
+    @property
+    def number(self) -> int:
+        """How many there are, whatever the reason."""
+        return self._numbers.total()
+
     def found(self) -> Iterator[LeftOut]:
         """All of it, the first reason first."""
         for reason, number in self._numbers.items():
