@@ -82,9 +82,13 @@ def predict(arguments: PredictArguments) -> None:
 def import_(arguments: ImportArguments) -> None:
     """Turn other tools' files, exports and tables of posts into account files."""
     from core.importers.importer import import_files
+    from core.importers.preview import preview
 
+    columns = dict(arguments.column)
+    if arguments.dry_run:
+        print(preview(arguments.source_path, arguments.username, columns))
+        return
     with Progress("accounts") as progress:
-        columns = dict(arguments.column)
         _say(import_files(arguments.source_path, arguments.output_dir, arguments.username, progress, columns))
 
 

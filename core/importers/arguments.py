@@ -55,3 +55,4 @@ class ImportArguments(CommandArguments):
             write="=".join,
         ),
     ] = ()
+    dry_run: Annotated[bool, Option("Only say what would be kept, and write nothing.")] = False

@@ -101,7 +101,7 @@ def import_files(
         AgeScopeError: the folder cannot be written.
         Stopped: ``progress`` was asked to stop; what is written stays.
     """
-    _check_username(username)
+    check_username(username)
     job = _Import(output_dir, progress)
     for found in find(source, username, columns):
         progress.check()
@@ -270,7 +270,12 @@ def _broke_off(account: Account) -> bool:
     return account.outcome == "partial" and account.source.startswith("import:")
 
 
-def _check_username(username: str | None) -> None:
+def check_username(username: str | None) -> None:
+    """Refuse a name that no account can have.
+
+    Raises:
+        InputError: ``username`` cannot be used.
+    """
     if username is not None and (reason := username_error(canonical_username(username))):
         raise InputError(f"The username {username[:70]!r} cannot be used: {reason}.")
 

@@ -1,36 +1,47 @@
-"""What an import would bring, before anything of it is kept."""
+"""What an import would bring, before anything is written."""
 
+import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from core.importers.detect import find
+from core.importers.importer import check_username, merged
 from core.importers.results import FoundLabels, Ignored, LeftOut, NotUnderstood, Recognised
 from core.storage.models import Account, Post
 from core.storage.post_records import Field
 from core.storage.user_lists import UserList
+from core.utils.formatting import count
+from core.utils.spreadsheets import safe_name
 
 SHOWN_POSTS = 10
+
+_SHOWN = 20
+_SHOWN_TEXT = 80
 
 
 @dataclass
 class Preview:
-    """What was found, nothing of which is kept.
+    """What a source holds, as an import would take it; nothing of it is kept.
 
     Attributes:
-        accounts: different accounts.
-        posts: all their posts, those that the study has already included.
-        first: the first posts, each with its account.
-        recognised: what each file was taken for.
+        usernames: the accounts.
+        posts: their posts, those that the study has already included; one that stands in two files counts in each.
+        with_caption: how many of them have a caption.
+        without_time: how many of them have no time.
+        first: the first posts as they would be kept, each with its account.
+        recognised: what each file was taken for, and which of its columns or fields for what.
         labels: known ages that stand among the posts, by file.
-        left_out: records that would be left out, by file and reason.
+        left_out: records that would be left out of files which are used otherwise.
         not_understood: files, or parts of files, that cannot be used, and why.
         ignored: files left unopened.
     """
 
-    accounts: int = 0
+    usernames: set[str] = field(default_factory=set)
     posts: int = 0
+    with_caption: int = 0
+    without_time: int = 0
     first: list[tuple[str, Post]] = field(default_factory=list)
     recognised: list[Recognised] = field(default_factory=list)
     labels: dict[str, UserList] = field(default_factory=dict)
@@ -39,9 +50,41 @@ class Preview:
     ignored: int = 0
 
     @property
+    def accounts(self) -> int:
+        """How many accounts there are."""
+        return len(self.usernames)
+
+    @property
     def is_useful(self) -> bool:
         """Whether an import would keep anything."""
-        return bool(self.accounts or any(labels.usernames for labels in self.labels.values()))
+        return bool(self.usernames or any(labels.usernames for labels in self.labels.values()))
+
+    def left_out_csv(self) -> str:
+        """The records that would be left out and the files that cannot be used, safe to open in a spreadsheet."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["file", "place", "reason", "text"])
+        for item in self.left_out:
+            writer.writerows(map(safe_name, (item.name, line.place, item.reason, line.text)) for line in item.lines)
+        writer.writerows(map(safe_name, (item.name, "", item.reason, "")) for item in self.not_understood)
+        return text.getvalue()
+
+    def __str__(self) -> str:
+        known = sum(len(labels.usernames) for labels in self.labels.values())
+        lines = [
+            f"{count(self.accounts, 'account')} with {count(self.posts, 'post')}, {self.with_caption:,} of them "
+            f"with a caption and {self.without_time:,} without a time. Nothing was written.",
+            *([f"{count(known, 'account')} with an age."] if known else ()),
+            *(
+                f"{item.name}: {item.format_name}. {item.fields}".rstrip(". ") + "."
+                for item in self.recognised[:_SHOWN]
+            ),
+            *(f"{item.name}: {item.in_words()}." for item in self.left_out[:_SHOWN]),
+            *(f"{item.name}: {item.reason}." for item in self.not_understood[:_SHOWN]),
+            *([f"{count(self.ignored, 'file')} without posts left unopened."] if self.ignored else ()),
+            *(_line_of_post(username, post) for username, post in self.first),
+        ]
+        return "\n".join(lines)
 
 
 def preview(source: Path, username: str | None = None, columns: Mapping[Field, str] | None = None) -> Preview:
@@ -53,25 +96,37 @@ def preview(source: Path, username: str | None = None, columns: Mapping[Field, s
         columns: which column or field is what, where a person has said so.
 
     Raises:
-        InputError: ``source`` is not there.
+        InputError: ``source`` is not there, or ``username`` cannot be used.
     """
+    check_username(username)
     seen = Preview()
-    names: set[str] = set()
     for found in find(source, username, columns):
         if isinstance(found, Account):
-            names.add(found.username)
-            seen.posts += len(found.posts)
-            room = SHOWN_POSTS - len(seen.first)
-            seen.first += [(found.username, post) for post in islice(found.posts, max(room, 0))]
-        elif isinstance(found, Recognised):
-            seen.recognised.append(found)
+            _add_account(seen, merged(found))
         elif isinstance(found, FoundLabels):
             seen.labels[found.name] = found.labels
-        elif isinstance(found, LeftOut):
-            seen.left_out.append(found)
         elif isinstance(found, NotUnderstood):
             seen.not_understood.append(found)
+        elif isinstance(found, LeftOut):
+            seen.left_out.append(found)
+        elif isinstance(found, Recognised):
+            seen.recognised.append(found)
         elif isinstance(found, Ignored):
             seen.ignored += 1
-    seen.accounts = len(names)
     return seen
+
+
+def _add_account(seen: Preview, account: Account) -> None:
+    seen.usernames.add(account.username)
+    seen.posts += len(account.posts)
+    seen.with_caption += len(account.captions)
+    seen.without_time += sum(post.taken_at is None for post in account.posts)
+    room = SHOWN_POSTS - len(seen.first)
+    seen.first += [(account.username, post) for post in account.posts[: max(room, 0)]]
+
+
+def _line_of_post(username: str, post: Post) -> str:
+    moment = f"{post.taken_at:%Y-%m-%d}" if post.taken_at else "no time"
+    caption = " ".join((post.caption or "no caption").split())[:_SHOWN_TEXT]
+    caption = "".join(sign if sign.isprintable() else "\ufffd" for sign in caption)  # a terminal obeys control signs
+    return f"  {username}, {moment}: {caption}"

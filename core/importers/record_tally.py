@@ -89,7 +89,7 @@ class RecordTally:
             sentences = [*([f"took {fields}."] if fields else ()), *self.remarks]
             yield Recognised(self._context.name, self.format_name, " ".join(sentences).rstrip("."))
         if said := self._untold.in_words():
-            yield NotUnderstood(self._context.name, f"{said}; rename the one with the captions to 'caption'")
+            yield NotUnderstood(self._context.name, f"{said}; say which one it is with --column caption=NAME")
         if self._unread_times:
             number, example = sum(self._unread_times.values()), next(iter(self._unread_times))
             said = f"{number:,} times are in an unknown form (such as {example!r}) and left empty"
