@@ -141,7 +141,9 @@ def read_sheet(piece: Piece, context: Context) -> Iterator[Found]:
 
 def _read_table(table: Table | SheetTable, piece: Piece, context: Context, format_name: str) -> Iterator[Found]:
     header = table.header or [cell or "" for cell in next((row.cells for row in table.sample()), [])]
-    samples = [dict(zip(header, row.cells, strict=False)) for row in table.sample() if not row.fault]
+    rows = [row.cells for row in table.sample() if not row.fault]
+    header = table.header = _filled_first(header, rows)
+    samples = [dict(zip(header, cells, strict=False)) for cells in rows]
     choice = choose_fields(header, samples, context.columns)
     if choice.names["username"] and choice.names["age"] and not choice.names["caption"]:
         yield from _labels(piece, context)
@@ -159,6 +161,21 @@ def _read_table(table: Table | SheetTable, piece: Piece, context: Context, forma
             yield NotUnderstood(
                 context.name, f"{rows_are} {table.first_short:,}; what is missing at the end was left empty"
             )
+
+
+def _filled_first(header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[str]:
+    """The names of columns, where of two with one name the first that holds anything bears it."""
+    names = list(header)
+
+    def is_filled(at: int) -> bool:
+        return any(at < len(cells) and cells[at] for cells in rows)
+
+    for at, name in enumerate(header):
+        repeated = re.fullmatch(r"(.*) \(\d+\)", name)
+        first = names.index(repeated[1]) if repeated and repeated[1] in names else at
+        if first != at and is_filled(at) and not is_filled(first):
+            names[first], names[at] = names[at], names[first]
+    return names
 
 
 def _table_rows(table: Table | SheetTable, choice: FieldChoice, tally: _Tally) -> Iterator[Placed]:

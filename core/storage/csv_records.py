@@ -22,21 +22,14 @@ _USERS = dict.fromkeys(
     (
         *map(plain_column, USER_COLUMNS),
         *("instagram", "instagram_username", "instagram_handle", "instagram_account", "instagram_name"),
-        *(
-            "instagram_url",
-            "ig",
-            "ig_username",
-            "ig_handle",
-            "ig_account",
-            "insta",
-            "instagram_profile",
-            "benutzername",
-            "profil",
-        ),
+        *("instagram_url", "instagram_profile", "ig", "ig_username", "ig_handle", "ig_account", "insta"),
+        *("benutzername", "profil"),
         *(name for name in USUAL_NAMES["username"] if not name.endswith("id")),
+        *("usernames", "users", "handles", "accounts", "profiles", "instagram_accounts", "instagram_usernames"),
+        *("profile_link", "url", "urls", "link", "links"),
     )
 )
-_MISSING = "NA stands for a missing name; write the account 'na' in small letters"
+"""What a column of accounts may be called, the best name first, as :func:`core.storage.post_records.plain_name` has it."""
 _MISSING = "NA stands for a missing name; write the account 'na' in small letters"
 _AGES = tuple(dict.fromkeys(map(plain_column, AGE_COLUMNS)))
 

@@ -27,7 +27,7 @@ MAX_COLUMNS = 10_000
 NOT_CLOSED = "a quotation mark is not closed"
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_BLANKS = re.compile(r'"[^"]*"( "[^"]*")+')
+_BLANKS = re.compile(r'"[^"]*"( "[^"]*")*')
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _MISSING = frozenset(("NA", "NaN", "nan", "<NA>", "#N/A"))
 _HEADER_AMONG, _SAMPLE_ROWS = 20, 100
@@ -242,7 +242,7 @@ def _laid_out(lines: _Lines, name: str, is_known: Callable[[str], bool]) -> Tabl
         delimiters = (separator[1],)
         lines.drop(1)
     best = max(_candidates(lines, delimiters, is_known), key=lambda candidate: candidate.worth, default=None)
-    if best is None or not best.worth[0]:
+    if best is None or not (best.worth[0] or best.has_row_names):
         return Table([], remarks, lines, best.delimiter if best and best.worth[1] else "")
     if len(best.header) > MAX_COLUMNS:
         raise InputError(f"{name} has {len(best.header):,} columns, which no table of posts has; leave out the others.")

@@ -193,7 +193,7 @@ def _utf16_without_mark(head: bytes) -> str | None:
     """The name of UTF-16 where every other byte of a text's beginning is mostly 0; None where it is not."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
     few, many, codec = (even, odd, "utf-16-le") if odd > even else (odd, even, "utf-16-be")
-    if many < 4 or many < 10 * few or many * 20 < len(head):
+    if many < 4 or many < 3 * few or many * 20 < len(head):
         return None
     text = head[: len(head) // 2 * 2].decode(codec, "replace")
     return codec if "\x00" not in text and text.count("\ufffd") <= 1 else None

@@ -351,3 +351,10 @@ def test_a_workbook_with_spoilt_bytes_is_posts_or_a_named_reason(tmp_path: Path,
         list(read(put(tmp_path / "t.xlsx", bytes(content))))
     except InputError as error:
         assert "t.xlsx" in str(error)
+
+
+def test_of_two_columns_of_one_name_the_filled_one_counts(tmp_path: Path) -> None:
+    assert captions(put(tmp_path / "t.csv", "username,caption,caption\nanna,,hi\nbob,,ho\n")) == {
+        "anna": ["hi"],
+        "bob": ["ho"],
+    }

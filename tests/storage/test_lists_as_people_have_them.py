@@ -186,3 +186,14 @@ def test_any_bytes_are_a_list_or_a_named_reason(content: bytes) -> None:
         else:
             assert users is None or all(rejected.reason and rejected.line > 0 for rejected in users.rejected)
             assert users is None or len(set(users.usernames)) == len(users.usernames)
+
+
+@pytest.mark.parametrize("header", ["url", "usernames", "Links", "Accounts"])
+def test_the_header_of_a_single_column_is_no_account(header: str) -> None:
+    assert read_user_list(f"{header}\nhttps://www.instagram.com/anna/\nbob\n".encode()).usernames == ["anna", "bob"]
+
+
+@pytest.mark.parametrize("text", ['"x"\n"1" "anna"\n"2" "bob"\n', '"","x"\n"1","anna"\n"2","bob"\n'])
+def test_row_names_of_r_are_no_accounts(text: str) -> None:
+    with pytest.raises(InputError, match="no username column"):
+        read_user_list(text.encode())

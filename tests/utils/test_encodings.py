@@ -12,7 +12,7 @@ RUSSIAN = "username,caption\nanna,Привет всем! Сегодня хоро
 JAPANESE = "username,caption\n" + "anna,今日はとても天気がいいです。学校に行きました\n" * 20
 
 
-@pytest.mark.parametrize("text", [GERMAN, FRENCH, POLISH, RUSSIAN, JAPANESE, "a,b\nc,🙂\n"])
+@pytest.mark.parametrize("text", [GERMAN, FRENCH, POLISH, RUSSIAN, JAPANESE, "a,b,d\nc,🙂 😀😀\n"])
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_every_form_of_unicode_is_read_with_and_without_a_mark(text: str, codec: str) -> None:
     assert decoded(text.encode(codec), "it")[0].lstrip("\ufeff") == text
