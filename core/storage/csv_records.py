@@ -29,7 +29,7 @@ _USERS = dict.fromkeys(
         *("profile_link", "url", "urls", "link", "links"),
     )
 )
-"""What a column of accounts may be called, the best name first, as :func:`core.storage.post_records.plain_name` has it."""
+"""What a column of accounts may be called, the best name first, in lower case with ``_`` between words."""
 _MISSING = "NA stands for a missing name; write the account 'na' in small letters"
 _AGES = tuple(dict.fromkeys(map(plain_column, AGE_COLUMNS)))
 

@@ -102,7 +102,13 @@ def show_preview(asked: ImportArguments, size: int) -> bool:
 def first_posts(seen: Preview) -> pd.DataFrame:
     """The first posts as the study would hold them."""
     rows = [
-        {"account": username, "time": post.taken_at, "caption": post.caption, "kind": post.kind, "likes": post.likes}
+        {
+            "account": username,
+            "time": post.taken_at and moment(post.taken_at),
+            "caption": post.caption,
+            "kind": post.kind,
+            "likes": post.likes,
+        }
         for username, post in seen.first
     ]
     return pd.DataFrame(rows)
@@ -120,9 +126,10 @@ def show_left_out(seen: Preview, folder: str) -> None:
     if not reasons:
         return
     with st.expander(f"{count(len(reasons), 'remark')} on what is left out or not understood", expanded=True):
-        table = pd.DataFrame(reasons, columns=["file", "reason"])
-        table["file"] = [without(folder, name) for name in table["file"]]
-        st.dataframe(table, hide_index=True, alt="What is left out of the files, with the reason")
+        for name, reason in reasons[:SHOWN_FILES]:
+            st.markdown(f"- **{plain(without(folder, name))}**: {plain(reason)}")
+        if len(reasons) > SHOWN_FILES:
+            st.caption(f"The first {SHOWN_FILES} are shown.")
         lines = [
             (without(folder, item.name), line.place, item.reason, line.text)
             for item in seen.left_out
