@@ -141,9 +141,9 @@ def read_sheet(piece: Piece, context: Context) -> Iterator[Found]:
 
 def _read_table(table: Table | SheetTable, piece: Piece, context: Context, format_name: str) -> Iterator[Found]:
     header = table.header or [cell or "" for cell in next((row.cells for row in table.sample()), [])]
-    rows = [row.cells for row in table.sample() if not row.fault]
-    header = table.header = _filled_first(header, rows)
-    samples = [dict(zip(header, cells, strict=False)) for cells in rows]
+    first = [row.cells for row in table.sample() if not row.fault]
+    header = table.header = _filled_first(header, first)
+    samples = [dict(zip(header, cells, strict=False)) for cells in first]
     choice = choose_fields(header, samples, context.columns)
     if choice.names["username"] and choice.names["age"] and not choice.names["caption"]:
         yield from _labels(piece, context)
