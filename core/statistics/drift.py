@@ -65,7 +65,10 @@ _MIN_USERS_OF_A_WORD = 5
 _LARGEST_VOCABULARY = 20_000
 _RARE = 0.02
 _OTHER = "other"
-_WORD = re.compile(r"[^\W\d_]+")
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese put no space between words: each character counts as one."""
+
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
 
 _Floats = npt.NDArray[np.float64]
 _Counts = npt.NDArray[np.int64]

@@ -31,8 +31,8 @@ from core.statistics.metrics import LEVEL, share_interval
 FEWEST_PER_CLASS = 20
 """With fewer labelled accounts in a class, the corrections come with a warning."""
 
-FOLDS_NOISE = 1.4
-"""``noise`` of accounts told by the models of cross-fitting; see ``bench/prevalence.py --folds``."""
+FOLDS_NOISE = 1.6
+"""``noise`` of accounts told by the models of cross-fitting; see ``bench/cross_fit.py``."""
 
 MIXTURE_LIMIT = 1e-4
 """A smaller :func:`mixture_p_value` forbids a corrected share; see ``bench/kinds.py``."""

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 BUCKETS = 2048
+_FEWEST_WORDS = 10
 _SHARES = np.linspace(0, 1, 101)
 
 
@@ -39,10 +40,7 @@ class WordCloud:
     def of(cls, vectors: csr_array) -> Self:
         """Sum up (accounts, BUCKETS) vectors; at least one."""
         mean = vectors.mean(0)
-        rows = (
-            vectors.indices[start:end].tobytes() + vectors.data[start:end].tobytes() for start, end in _rows(vectors)
-        )
-        copies = np.array([*Counter(rows).values()])
+        copies = np.array([*Counter(_told_apart(vectors)).values()])
         distinct = max(float(vectors.shape[0] ** 2 / (copies @ copies)), 1.0)
         spread = float(vectors.power(2).mean(0).sum() - mean @ mean) * distinct / max(distinct - 1, 1)
         return cls(distinct, tuple(mean.astype(np.float16).astype(np.float64).tolist()), spread)  # as it is kept
@@ -86,6 +84,9 @@ def word_distance(predicted: WordCloud, under: WordCloud, at_least: WordCloud) -
     return float((squared - noise).min() / ((under.spread + at_least.spread) / 2))
 
 
-def _rows(vectors: csr_array) -> Iterator[tuple[int, int]]:
-    """Where each row's entries begin and end."""
-    return pairwise(vectors.indptr.tolist())
+def _told_apart(vectors: csr_array) -> Iterator[bytes | int]:
+    """What copies of an account have in common; accounts of a few words are alike by chance, and no copies."""
+    for row, (start, end) in enumerate(pairwise(vectors.indptr.tolist())):
+        words = slice(start, end)
+        is_long = end - start >= _FEWEST_WORDS
+        yield vectors.indices[words].tobytes() + vectors.data[words].tobytes() if is_long else row

@@ -139,9 +139,23 @@ def test_other_words_or_a_language_never_met_forbid_a_corrected_share(training: 
 
 
 def test_copies_of_an_account_count_once() -> None:
-    one, other = (word_vectors([Counter({at: 1})]) for at in (1, 2))
+    one, other = (word_vectors([Counter(range(at, at + 20))]) for at in (1, 100))
     assert WordCloud.of(vstack([one] * 10)).accounts == 1
     assert WordCloud.of(vstack([one, other])).accounts == 2
+    short = word_vectors([Counter({1: 1})] * 10)
+    assert WordCloud.of(short).accounts == 10
+
+
+def test_chinese_of_another_kind_is_noticed_though_it_has_no_spaces() -> None:
+    rng = np.random.default_rng(3)
+
+    def drawn(characters: str, number: int) -> list[list[str]]:
+        return [["".join(rng.choice([*characters], 12)) for _ in range(20)] for _ in range(number)]
+
+    everyday, news = "我你他的是了不在有人这中大来上国个到说们", "国家经济市场公司发展政府银行投资企业增长"
+    profile = training_profile(drawn(everyday, 60), {21.0: [True, False] * 30})
+    assert forbidding(as_json(compare(profile, drawn(everyday, 50), 21))) == []
+    assert "words that these accounts use" in forbidding(as_json(compare(profile, drawn(news, 50), 21)))[0]
 
 
 def test_a_profile_of_an_older_version_forbids_by_lengths_alone(training: list[list[str]]) -> None:
