@@ -6,7 +6,8 @@
 Every draw takes labelled accounts of each class and predicted accounts of a population with a known
 share, and asks for the 95 % intervals of that share. The tables give how often they held it, how
 wide they were, and on which side they missed. A second table shows what happens when the labelled
-accounts have also chosen the model's epoch and threshold.
+accounts have also chosen the model's epoch and threshold. ``bench/cross_fit.py`` does the same with real texts
+and cross-fitted models, beside other people's quantifiers.
 """
 
 import argparse
