@@ -46,6 +46,7 @@ FIELDS = {
     "legal_basis": "Legal basis",
     "review_board": "Review board and number",
 }
+AT_LENGTH = ("purpose", "legal_basis")
 
 
 def edit_study() -> None:
@@ -53,7 +54,7 @@ def edit_study() -> None:
     study = read_study(SETTINGS)
     with st.form("study", border=False):
         said = {
-            name: st.text_area(label, getattr(study, name), max_chars=2_000, height="content")
+            name: (st.text_area if name in AT_LENGTH else st.text_input)(label, getattr(study, name), max_chars=2_000)
             for name, label in FIELDS.items()
         }
         until = st.date_input(

@@ -86,6 +86,13 @@ def downloaded(page: Page, button: str) -> bytes:
     return Path(started.value.path()).read_bytes()
 
 
+def switch_on(page: Page, *toggles: str) -> None:
+    """Have downloads hold what they leave out unless asked."""
+    for toggle in toggles:
+        page.get_by_text(toggle, exact=True).click()
+        expect(page.get_by_role("switch", name=toggle)).to_be_checked()
+
+
 def test_every_page_is_accessible_and_fits(tab: Page, predicted: Dashboard) -> None:
     problems = []
     for address, heading in PLACES.items():
@@ -153,6 +160,10 @@ def test_the_posts_that_were_found_are_downloaded_and_no_cell_of_them_is_a_formu
     if more.is_visible():
         more.click()
     expect(tab.get_by_text("1 post found")).to_be_visible()
+    tab.get_by_role("button", name="Download", exact=True).click()
+    shared = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV")))
+    assert "caption" not in shared and shared["username"][0].startswith("p-")
+    switch_on(tab, "With names", "With captions")
     table = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV")))
     assert table[["username", "caption"]].to_numpy().tolist() == [["yva", "'=1+1 qwertz"]]
     path.unlink()
@@ -254,6 +265,8 @@ def test_a_query_is_typed_and_its_answer_downloaded(tab: Page, predicted: Dashbo
     tab.get_by_role("textbox", name="Query").fill("SELECT '=1+1' AS cell FROM accounts LIMIT 2")
     tab.get_by_role("button", name="Run", exact=True).click()
     expect(tab.get_by_text("2 rows")).to_be_visible()
+    assert b"=1+1" not in downloaded(tab, "Answer as CSV")
+    switch_on(tab, "With captions")
     assert b"'=1+1" in downloaded(tab, "Answer as CSV")
 
 

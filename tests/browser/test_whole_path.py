@@ -96,6 +96,8 @@ def test_files_are_imported_and_what_is_not_understood_is_named(page: Page, dash
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("2 accounts with 2 new posts")).to_be_visible(timeout=MINUTES)
     expect(page.get_by_text("1 account with a name that cannot be an Instagram username")).to_be_visible()
+    page.get_by_text("With names", exact=True).click()
+    expect(page.get_by_role("switch", name="With names")).to_be_checked()
     with page.expect_download() as started:
         page.get_by_role("button", name="Download this list").click()
     rows = Path(started.value.path()).read_text(encoding="utf-8-sig").splitlines()

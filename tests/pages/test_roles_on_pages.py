@@ -222,7 +222,7 @@ def test_what_is_said_of_a_study_is_kept_and_its_end_is_said_on_the_overview(stu
     app = run("settings")
     app.session_state["about"] = True
     app.run()
-    next(area for area in app.text_area if area.label == "Title of the study").set_value("Captions and age")
+    next(field for field in app.text_input if field.label == "Title of the study").set_value("Captions and age")
     app.date_input[0].set_value(date.today() - timedelta(days=1))
     next(button for button in app.button if button.label == "Save").click().run()
     assert not app.exception and read_study(get_settings()).title == "Captions and age"
