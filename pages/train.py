@@ -92,7 +92,7 @@ def choose_labels() -> tuple[Path, UserList] | None:
             st.error(plain(error))
             return None
         show_rejected(labels)
-        if not labels.usernames:
+        if not (labels.usernames or labels.ranges):
             st.error("None of the lines holds a usable username and age.")
             return None
         if st.session_state.get("saved_labels") != upload.file_id:
@@ -113,13 +113,13 @@ def choose_labels() -> tuple[Path, UserList] | None:
 
 def groups(labels: UserList, cutoff: float) -> bool:
     """Say what there is to learn from, and whether it is enough."""
-    listed = the_store().labels()
-    known = set(listed.loc[listed["captions"] > 0, "username"])
-    ages = pd.Series({name: age for name, age in labels.ages.items() if name in known}, dtype=float)
+    told = labels.ages_for((cutoff,))
+    known = the_store().with_captions([*told])
+    ages = pd.Series({name: age for name, age in told.items() if name in known}, dtype=float)
     at_least, below = int((ages >= cutoff).sum()), int((ages < cutoff).sum())
     share = percent(at_least / len(ages)) if len(ages) else "–"
     st.markdown(
-        f"**{number(len(labels.usernames))} labelled** · {number(len(ages))} with captions · "
+        f"**{number(len(told))} labelled** · {number(len(ages))} with captions · "
         f"{number(at_least)} at least {cutoff:g}, {number(below)} under ({share} at least {cutoff:g})"
     )
     if at_least and below:

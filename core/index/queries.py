@@ -1,6 +1,7 @@
 """Every question the pages ask the index."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -298,6 +299,33 @@ class Queries:
             "SELECT g.username, age, extra, coalesce(captions, 0) AS captions "
             "FROM ages g LEFT JOIN accounts a USING (username) ORDER BY g.username"
         )
+
+    def with_captions(self, usernames: Sequence[str]) -> set[str]:
+        """Those of ``usernames`` of whom captions are stored."""
+        frame = self._database.frame(
+            "SELECT username FROM accounts SEMI JOIN (SELECT unnest(?) AS username) USING (username) "
+            "WHERE captions > 0",
+            [list(usernames)],
+        )
+        return set(frame["username"])
+
+    def random_accounts(self, limit: int, seed: int) -> list[str]:
+        """Accounts with captions and without a known age, drawn at random; the same ones for the same seed."""
+        frame = self._database.frame(
+            "SELECT username FROM accounts ANTI JOIN ages USING (username) WHERE captions > 0 "
+            "ORDER BY md5(concat(username, chr(10), ?)) LIMIT ?",
+            [str(seed), limit],
+        )
+        return list(frame["username"])
+
+    def least_sure(self, run: str, threshold: float, limit: int) -> list[str]:
+        """Accounts of a run without a known age, those nearest to the threshold first."""
+        frame = self._database.frame(
+            "SELECT username FROM predictions ANTI JOIN ages USING (username) "
+            "WHERE run = ? AND probability IS NOT NULL ORDER BY abs(probability - ?), username LIMIT ?",
+            [run, threshold, limit],
+        )
+        return list(frame["username"])
 
     def label_conflicts(self) -> pd.DataFrame:
         """Accounts that several labels files give different ages; the newest file counts: username, ages, used."""

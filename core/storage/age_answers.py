@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from core.storage.user_lists import age_error
+AGE_RANGE = (5, 120)
 
 UNTOLD = "cannot tell"
 """How AgeScope writes that an age cannot be told."""
@@ -38,6 +38,14 @@ class AgeAnswer:
             return True
         return False if self.high <= cutoff else None
 
+    def __str__(self) -> str:
+        """In the words of :data:`FORMS`."""
+        if self.low == self.high:
+            return f"{self.low:g}"
+        if math.isinf(self.high):
+            return f"at least {self.low:g}" if self.low else UNTOLD
+        return f"{self.low:g}-{self.high - 1:g}" if self.low else f"under {self.high:g}"
+
 
 def read_age_answer(cell: str) -> AgeAnswer | None:
     """Read a cell as people and spreadsheets leave it: ``24,5`` is 24.5, ``?`` says that it cannot be told.
@@ -61,6 +69,28 @@ def read_age_answer(cell: str) -> AgeAnswer | None:
         return _range(_years(found[1]), _years(found[2]))
     age = _years(text)
     return AgeAnswer(age, age)
+
+
+def age_of(text: str) -> float:
+    """An age in years, with a point or a comma before its decimals.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return float(re.sub(r"^(\d{1,3}),(\d{1,2})$", r"\1.\2", text.strip()))
+
+
+def age_error(text: str) -> str | None:
+    """Why ``text`` cannot be an age in years, or None if it can; does not repeat it, as it may be anything."""
+    try:
+        age = age_of(text)
+    except ValueError:
+        return "the age is not a number" if text.strip() else "no age on this line"
+    if 1900 <= age <= 2030:
+        return "this may be a year of birth; write the age in years"
+    if not AGE_RANGE[0] <= age <= AGE_RANGE[1]:
+        return f"the age is outside {AGE_RANGE[0]} to {AGE_RANGE[1]}"
+    return None
 
 
 def _years(text: str) -> float:

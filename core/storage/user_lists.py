@@ -3,20 +3,19 @@
 import csv
 import io
 import itertools
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
+from core.storage.age_answers import AgeAnswer, age_error, age_of, read_age_answer
 from core.storage.csv_records import ListRows, NoAgeColumn, Row
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.io import write_atomically
 from core.utils.spreadsheets import safe_name
 
-AGE_RANGE = (5, 120)
 MAX_LEFT_OUT = 100_000
 """Lines that are kept of those which a list leaves out."""
 
@@ -41,6 +40,7 @@ class UserList:
         rejected: the lines that cannot be used.
         duplicates: how many further lines name an account that is already there.
         ages: age in years by username, where the file has an age column; see :func:`read_labels`.
+        ranges: by username, where the age cell says "under 21", "at least 21" or "18-24" instead of an age.
         extra: further columns of a labels file by username (for example gender or language).
         remarks: what was decided about the file (its encoding, its columns), in sentences.
     """
@@ -49,8 +49,21 @@ class UserList:
     rejected: list[Rejected] = field(default_factory=list)
     duplicates: int = 0
     ages: dict[str, float] = field(default_factory=dict)
+    ranges: dict[str, AgeAnswer] = field(default_factory=dict)
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+
+    def ages_for(self, cutoffs: Sequence[float]) -> dict[str, float]:
+        """The ages, and of the ranges that lie on one side of every cutoff an age that stands for them.
+
+        That age is on the right side of these cutoffs, and says nothing else.
+        """
+        decided = {
+            username: answer.low or answer.high - 1
+            for username, answer in self.ranges.items()
+            if all(answer.at_least(cutoff) is not None for cutoff in cutoffs)
+        }
+        return self.ages | decided
 
 
 def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
@@ -82,8 +95,8 @@ def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
 def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
     """Read labels: a CSV with a username and an age column; further columns are kept.
 
-    An age may have decimals after a point or a comma. A line whose age is no number from 5 to 120 is rejected; of
-    one that may be a year of birth, it is asked. An account that stands twice with
+    An age may have decimals after a point or a comma. A line whose age is no number from 5 to 120, nor a range such as
+    "under 21", is rejected; of one that may be a year of birth, it is asked. An account that stands twice with
     different ages is rejected whole, on each of its lines, because nobody can know which is right.
 
     Raises:
@@ -98,30 +111,44 @@ def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
 def _labels(rows: Iterable[Row], name_error: Callable[[str], str | None]) -> UserList:
     """The labels of ``rows``, whose names ``name_error`` judges; see :func:`read_labels`."""
     users = UserList()
+    told: dict[str, AgeAnswer] = {}
     lines: dict[str, list[Row]] = {}
+    contradicted: set[str] = set()
     for row in rows:
         username = "" if row.fault else canonical_username(row.cells["username"])
-        if reason := row.fault or name_error(username) or age_error(row.cells["age"]):
+        answer = None if row.fault else _age_or_range(row.cells["age"])
+        if reason := row.fault or name_error(username) or (age_error(row.cells["age"]) if answer is None else None):
             users.rejected.append(Rejected(row.line, _as_written(row), reason))
             continue
-        age = age_of(row.cells["age"])
+        assert answer is not None
         lines.setdefault(username, []).append(row)
-        if username not in users.ages:
-            users.usernames.append(username)
-            users.ages[username] = age
+        if username not in told:
+            told[username] = answer
             users.extra[username] = {k: v for k, v in row.cells.items() if k not in ("username", "age", "")}
-        elif users.ages[username] == age:
-            users.duplicates += 1
+        elif told[username] != answer or username in contradicted:
+            contradicted.add(username)
         else:
-            users.ages[username] = float("nan")
-    contradictory = {username for username, age in users.ages.items() if age != age}
-    users.usernames = [username for username in users.usernames if username not in contradictory]
-    for username in contradictory:
+            users.duplicates += 1
+    for username in contradicted:
         for row in lines[username]:
             users.rejected.append(Rejected(row.line, _as_written(row), "this account is labelled with different ages"))
-        del users.ages[username], users.extra[username]
+        del told[username], users.extra[username]
+    users.ages = {username: answer.low for username, answer in told.items() if answer.low == answer.high}
+    users.ranges = {username: answer for username, answer in told.items() if username not in users.ages}
+    users.usernames = [*users.ages]
     users.rejected.sort(key=lambda rejected: rejected.line)
     return users
+
+
+def _age_or_range(cell: str) -> AgeAnswer | None:
+    """What a cell of ages tells; None where that is nothing that can be used."""
+    if age_error(cell) is None:
+        return AgeAnswer(age_of(cell), age_of(cell))
+    try:
+        answer = read_age_answer(cell)
+    except ValueError:
+        return None
+    return None if answer in (None, AgeAnswer()) or answer.low == answer.high else answer
 
 
 def _as_written(row: Row) -> str:
@@ -144,7 +171,7 @@ def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | N
         labels = _labels(_aged(ListRows(source, name, need_age=True)), instagram_username_error)
     except NoAgeColumn:
         return None
-    return labels if labels.usernames or labels.rejected else None
+    return labels if labels.usernames or labels.ranges or labels.rejected else None
 
 
 def _aged(rows: Iterable[Row]) -> Iterator[Row]:
@@ -156,28 +183,6 @@ def _aged(rows: Iterable[Row]) -> Iterator[Row]:
             and not instagram_username_error(canonical_username(row.cells["username"]))
         ):
             yield row
-
-
-def age_of(text: str) -> float:
-    """An age in years, with a point or a comma before its decimals.
-
-    Raises:
-        ValueError: it is none.
-    """
-    return float(re.sub(r"^(\d{1,3}),(\d{1,2})$", r"\1.\2", text.strip()))
-
-
-def age_error(text: str) -> str | None:
-    """Why ``text`` cannot be an age in years, or None if it can; does not repeat it, as it may be anything."""
-    try:
-        age = age_of(text)
-    except ValueError:
-        return "the age is not a number" if text.strip() else "no age on this line"
-    if 1900 <= age <= 2030:
-        return "this may be a year of birth; write the age in years"
-    if not AGE_RANGE[0] <= age <= AGE_RANGE[1]:
-        return f"the age is outside {AGE_RANGE[0]} to {AGE_RANGE[1]}"
-    return None
 
 
 def why_rejected(users: UserList) -> dict[str, int]:
@@ -237,12 +242,14 @@ def _is_free(path: Path, users: UserList) -> bool:
 def _as_csv(users: UserList) -> str:
     buffer = io.StringIO()
     columns = sorted({key for extra in users.extra.values() for key in extra})
-    header = ["username"] + (["age", *columns] if users.ages else [])
+    header = ["username"] + (["age", *columns] if users.ages or users.ranges else [])
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(map(safe_name, header))
-    for username in users.usernames:
+    told = {username: f"{age:g}" for username, age in users.ages.items()}
+    told |= {username: str(answer) for username, answer in users.ranges.items()}
+    for username in [*users.usernames, *users.ranges]:
         row = [username]
-        if users.ages:
-            row += [f"{users.ages[username]:g}", *(users.extra[username].get(column, "") for column in columns)]
+        if told:
+            row += [told[username], *(users.extra[username].get(column, "") for column in columns)]
         writer.writerow(map(safe_name, row))
     return buffer.getvalue()

@@ -112,7 +112,8 @@ def read_labelled_accounts(
         Stopped: asked to stop.
     """
     users = read_labels(labels)
-    files = _files_by_name(input_dir, users.usernames)
+    ages_told = users.ages_for(cutoffs)
+    files = _files_by_name(input_dir, [*ages_told])
     known = sorted(files)
     usable, without_captions, unreadable = [], 0, 0
     progress.update(0, len(known), message="reading labelled accounts")
@@ -128,11 +129,15 @@ def read_labelled_accounts(
             usable.append(username)
         else:
             without_captions += 1
-    ages = np.array([users.ages[username] for username in usable])
+    ages = np.array([ages_told[username] for username in usable])
+    undecided = len(users.ages) + len(users.ranges) - len(ages_told)
+    rejected = why_rejected(users) | (
+        {"the range of ages lies on both sides of a cutoff": undecided} if undecided else {}
+    )
     report = LabelReport(
-        labelled=len(users.usernames),
-        rejected=why_rejected(users),
-        not_collected=len(users.usernames) - len(known),
+        labelled=len(ages_told),
+        rejected=rejected,
+        not_collected=len(ages_told) - len(known),
         without_captions=without_captions,
         unreadable=unreadable,
         usable=len(usable),

@@ -116,6 +116,18 @@ def test_labels_keep_ages_and_further_columns() -> None:
     assert labels.extra["anna"] == {"gender": "f"}
 
 
+def test_a_label_that_tells_only_a_side_counts_for_the_cutoffs_that_it_decides(tmp_path: Path) -> None:
+    labels = read_labels(b"username,age\nann,24\nbob,under 21\ncat,at least 30\ndan,18-24\neve,cannot tell\n")
+    assert labels.ages == {"ann": 24} and list(labels.ranges) == ["bob", "cat", "dan"]
+    assert [rejected.text for rejected in labels.rejected] == ["eve, cannot tell"]
+    for cutoff, names in ((21, {"ann", "bob", "cat"}), (18, {"ann", "cat", "dan"}), (35, {"ann", "bob", "dan"})):
+        ages = labels.ages_for((cutoff,))
+        assert ages.keys() == names
+        assert all(labels.ranges[name].at_least(cutoff) == (ages[name] >= cutoff) for name in names - {"ann"})
+    write_user_list(tmp_path / "labels.csv", labels)
+    assert read_labels(tmp_path / "labels.csv").ranges == labels.ranges
+
+
 def test_labels_that_make_no_sense_are_rejected_with_a_reason() -> None:
     labels = read_labels(b"username,age\nanna,24\nbob,four\ncarla,3\ndan,\nanna,25\nanna,24\neve,30\neve,30\n")
     assert labels.ages == {"eve": 30}
