@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         return self.data_dir / "labels"
 
     @property
+    def coding_dir(self) -> Path:
+        """One folder per batch of accounts that people label, with what each coder said."""
+        return self.data_dir / "coding"
+
+    @property
     def models_dir(self) -> Path:
         """One folder per trained model."""
         return self.data_dir / "models"

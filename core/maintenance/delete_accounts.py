@@ -14,10 +14,13 @@ from typing import Any
 
 import duckdb
 import orjson
+from filelock import FileLock
 
 from core.collection.outcome_log import LEDGER_NAME
 from core.errors import AgeScopeError, InputError
 from core.jobs.job import ACTIVE, list_jobs
+from core.labelling.batches import list_batches, save_batch
+from core.labelling.records import LOCK_FILE, RECORDS_FILE
 from core.maintenance.arguments import ForgetArguments
 from core.maintenance.disk_usage import clear_caches
 from core.maintenance.prove_forgotten import ENCODER_FILES, Remains, name_pattern, search, words_of
@@ -146,6 +149,7 @@ class _Removal:
             self._json(path, drop=True)
         for folder in sorted(self.settings.jobs_dir.glob("*/")):  # those of damaged jobs too
             yield self._job(folder)
+        yield from self._batches()
         yield from self._models()
         yield from self._account_files()
 
@@ -181,6 +185,18 @@ class _Removal:
 
     def _is_theirs(self, row: list[str], at: int) -> bool:
         return len(row) > at and canonical_username(plain_name(row[at])) in self.names
+
+    def _batches(self) -> Iterator[str]:
+        """Take the accounts out of the batches that people label, and what coders said of them."""
+        for batch in list_batches(self.settings.coding_dir):
+            folder = self.settings.coding_dir / batch.name
+            with FileLock(folder / LOCK_FILE):
+                gone = self._lines(folder / RECORDS_FILE, lambda line: _read(line).get("username") not in self.names)
+            if self.really and self.names & {*batch.usernames}:
+                save_batch(self.settings.coding_dir, batch.without(self.names))
+            yield self._rows(folder / "audit.csv", f"the audit sample of the batch {batch.name}")
+            if gone:
+                yield f"{count(gone, 'answer')} of the batch {batch.name} {self._went('were')} removed."
 
     def _models(self) -> Iterator[str]:
         """Put other names where models name the accounts, so that figures stay; say which models learnt from them."""

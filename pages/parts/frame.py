@@ -68,6 +68,12 @@ def all_pages() -> list[Any]:
             help="Browse and search the collected accounts and their posts.",
         ),
         st.Page(
+            "pages/label.py",
+            title="Label",
+            icon=":material/edit_note:",
+            help="Read accounts one at a time and say their ages, alone or with others.",
+        ),
+        st.Page(
             "pages/train.py",
             title="Train",
             icon=":material/model_training:",

@@ -35,6 +35,7 @@ PLACES = {
     "posts?show=Posts&words=school": "Posts",
     "posts?account=sample_dov_04": "Posts",
     "posts?show=SQL": "Posts",
+    "label": "Label",
     "train": "Train",
     "results": "Results",
     "results?view=How+good": "Results",

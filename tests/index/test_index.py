@@ -98,6 +98,24 @@ def test_the_overview_counts_each_station(store: Store, settings: Settings) -> N
     assert store.missing() == ["yan", "zoe"]
 
 
+def test_accounts_to_label_are_drawn_from_those_with_captions_and_without_a_known_age(
+    store: Store, settings: Settings
+) -> None:
+    for at in range(20):
+        collect(settings, f"user{at}", "hello")
+    collect(settings, "silent", None)
+    put(settings.labels_dir / "ages.csv", "username,age\nuser0,30\n")
+    rows = "".join(f"user{at},{at / 20},1,1\n" for at in range(20)) + "silent,,,0\n"
+    predict(settings, "run", rows)
+    store.refresh()
+    drawn = store.random_accounts(10, 1)
+    assert len(set(drawn)) == 10 and not {"silent", "user0"} & {*drawn} and drawn == store.random_accounts(10, 1)
+    assert drawn != store.random_accounts(10, 2)
+    assert len(store.random_accounts(100, 1)) == 19
+    assert store.least_sure("run", 0.5, 3) == ["user10", "user11", "user9"]
+    assert store.with_captions(["user1", "silent", "nobody"]) == {"user1"}
+
+
 def test_new_changed_and_removed_files_are_followed_and_the_rest_is_left_alone(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

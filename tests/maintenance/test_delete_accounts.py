@@ -7,6 +7,8 @@ from pathlib import Path
 
 from core.collection.outcome_log import LEDGER_NAME
 from core.index import Store
+from core.labelling.batches import Batch, create_batch
+from core.labelling.records import Record, add_record
 from core.maintenance.delete_accounts import forget
 from core.settings import PROJECT_DIR, Settings
 from core.storage.account_files import file_name, write_account
@@ -30,6 +32,11 @@ def study(folder: Path) -> Settings:
     }.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    accounts = ("anna", "bob", "=cmd")
+    batch = Batch(name="b", purpose="random", cutoff=21, usernames=accounts)
+    create_batch(settings.coding_dir, batch)
+    for name in ("anna", "bob"):
+        add_record(settings.coding_dir / "b", Record(username=name, coder="kim", answer="30"))
     return settings
 
 
@@ -42,7 +49,7 @@ def test_nothing_names_a_forgotten_account_any_more(tmp_path: Path) -> None:
     said = forget(["@Anna"], settings)
     assert "anna" not in everything(tmp_path)
     assert everything(tmp_path).count("bob") >= 4
-    assert said[-1].endswith("no name is left, and no word that only these accounts used.") and len(said) == 6
+    assert said[-1].endswith("no name is left, and no word that only these accounts used.") and len(said) == 7
 
 
 def test_names_that_look_like_formulas_are_found(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from tests.made_model import comparison_record
 from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
 
 GRAPH_SECRETS = ("AGESCOPE_GRAPH_USER_ID", "AGESCOPE_GRAPH_TOKEN")
-PAGES = ["overview", "collect", "posts", "train", "results", "jobs", "settings"]
+PAGES = ["overview", "collect", "posts", "label", "train", "results", "jobs", "settings"]
 
 
 @pytest.fixture(autouse=True)

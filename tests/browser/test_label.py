@@ -1,0 +1,115 @@
+"""Ten accounts labelled with keys alone, by two coders who do not see each other, and what comes of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core.labelling.batches import Batch, create_batch
+from core.labelling.records import read_records
+from core.settings import Settings
+from core.storage.account_files import write_account
+from core.storage.models import Account, Post
+from tests.browser.conftest import Dashboard, start_dashboard, stop_dashboard
+from tests.browser.test_pages import drawn
+
+pytestmark = pytest.mark.browser
+
+NAMES = tuple(f"user{at}" for at in range(10))
+FIRST = ("24\n", "19\n", "u", "a", "t", "1990\n", "a", "u", "a", "u")
+SECOND = ("y", "18\n", "u", "u", "t", "a", "a", "u", "a", "u")
+
+
+@pytest.fixture
+def labelling(tmp_path: Path) -> Iterator[Dashboard]:
+    """Ten accounts in a batch; the first one says its age."""
+    study = Settings(data_dir=tmp_path / "data")
+    for at, name in enumerate(NAMES):
+        caption = "I just turned 24" if at == 0 else f"coffee number {at}"
+        post = Post(id="1", caption=caption, taken_at="2026-11-01T10:00:00Z")  # type: ignore[arg-type]
+        write_account(study.accounts_dir, Account(username=name, posts=[post]))
+    create_batch(study.coding_dir, Batch(name="ten", purpose="random", cutoff=21, usernames=NAMES))
+    running = start_dashboard(study.data_dir, "http://127.0.0.1:9", tmp_path / "streamlit.log")
+    yield running
+    stop_dashboard(running)
+
+
+@pytest.fixture
+def tab(browser: Browser, labelling: Dashboard) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
+
+
+def label_with_keys(tab: Page, answers: tuple[str, ...], already: int = 0) -> None:
+    """Press the keys of each answer; nothing is clicked."""
+    for at, keys in enumerate(answers, start=already + 1):
+        for key in keys:
+            tab.keyboard.press("Enter" if key == "\n" else key)
+        expect(tab.get_by_text(f"{at} of 10 labelled by you")).to_be_visible()
+        drawn(tab, "Label")
+
+
+def test_two_coders_label_ten_accounts_with_keys_and_see_how_far_they_agree(tab: Page, labelling: Dashboard) -> None:
+    tab.goto(f"{labelling.url}/label?batch=ten&coder=kim")
+    expect(tab.get_by_role("heading", name="user0", exact=True)).to_be_visible()
+    label_with_keys(tab, FIRST[:5])
+    tab.goto("about:blank")  # the browser is closed half way, and opened again
+    tab.goto(f"{labelling.url}/label?batch=ten&coder=kim")
+    expect(tab.get_by_role("heading", name="user5", exact=True)).to_be_visible()
+    label_with_keys(tab, FIRST[5:], already=5)
+    expect(tab.get_by_text("You have labelled every account")).to_be_visible()
+
+    tab.goto(f"{labelling.url}/label?batch=ten&coder=lee")
+    expect(tab.get_by_text("0 of 10 labelled by you")).to_be_visible()
+    expect(tab.get_by_role("heading", name="user0", exact=True)).to_be_visible()
+    expect(tab.get_by_text("You said")).to_have_count(0)
+    label_with_keys(tab, SECOND)
+
+    records = read_records(labelling.data_dir / "coding" / "ten")
+    said = {coder: [r.answer for r in records if r.coder == coder] for coder in ("kim", "lee")}
+    assert said["kim"] == [
+        "24",
+        "19",
+        "under 21",
+        "at least 21",
+        "cannot tell",
+        "35-36",
+        *["at least 21", "under 21"] * 2,
+    ]
+    assert said["lee"][:2] == ["24", "18"] and records[10].evidence == "self-report"
+
+    tab.get_by_role("tab", name="Agreement").click()
+    expect(tab.get_by_text("90 %")).to_be_visible()
+    expect(tab.get_by_text("1 account to settle")).to_be_visible()
+    tab.get_by_role("textbox", name="Settled answer").fill("22")
+    tab.get_by_role("button", name="Settle", exact=True).click()
+    expect(tab.get_by_text("1 account to settle")).to_have_count(0)
+    tab.get_by_role("button", name="Keep as labels").click()
+    expect(tab.get_by_text("Train finds them as ten")).to_be_visible()
+    assert (labelling.data_dir / "labels" / "ten.csv").read_text().count("\n") == 10
+
+
+def test_a_note_is_written_with_keys_and_one_can_go_back(tab: Page, labelling: Dashboard) -> None:
+    tab.goto(f"{labelling.url}/label?batch=ten&coder=kim")
+    expect(tab.get_by_role("heading", name="user0", exact=True)).to_be_visible()
+    drawn(tab, "Label")
+    tab.keyboard.press("n")
+    tab.keyboard.type("a student, u and 7")
+    tab.keyboard.press("Enter")
+    drawn(tab, "Label")
+    tab.keyboard.press("u")
+    expect(tab.get_by_text("1 of 10 labelled by you")).to_be_visible()
+    drawn(tab, "Label")
+    tab.keyboard.press("s")
+    expect(tab.get_by_role("heading", name="user2", exact=True)).to_be_visible()
+    drawn(tab, "Label")
+    tab.keyboard.press("b")
+    expect(tab.get_by_role("heading", name="user1", exact=True)).to_be_visible()
+    records = read_records(labelling.data_dir / "coding" / "ten")
+    assert [(r.username, r.answer, r.note) for r in records] == [
+        ("user0", "under 21", "a student, u and 7"),
+        ("user1", "", ""),
+    ]
