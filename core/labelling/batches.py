@@ -27,7 +27,7 @@ GOOD_FOR: dict[Purpose, str] = {
     ),
     "random": (
         "Collected accounts drawn at random. For a **first model**, and to see how often a model is right on accounts "
-        "like these. For a share take an audit sample: it needs fewer labels."
+        "like these. For a share take an audit sample."
     ),
 }
 """What the labels of a batch are good for, as Markdown."""
