@@ -13,6 +13,7 @@ from core.labelling.evidence import Found, find_evidence, suggested_answer
 from core.labelling.records import RECORDS_FILE, SKIPPED, Evidence, Record, add_record, answers_of, read_records
 from core.labelling.records import typed_answer as read_typed
 from core.labelling.verdicts import Agreement, agreement, audit_csv, disagreements, labels_csv, sides_counted, verdicts
+from core.privacy.roles import Action
 from core.settings import get_settings
 from core.statistics.metrics import Estimate, share_interval
 from core.storage.age_answers import UNTOLD
@@ -21,6 +22,7 @@ from core.utils.io import write_atomically
 from pages.parts.captions import captions_of, show_captions
 from pages.parts.components import empty_state, in_frame
 from pages.parts.index_access import the_store
+from pages.parts.sign_in import act, note_account, require
 
 in_frame()
 
@@ -33,6 +35,7 @@ PURPOSES: dict[Purpose, str] = {
 }
 CAPTIONS_LOOKED_AT = 2_000
 FEWEST_AUDITED = 20
+AUDIT_FILE = "audit.csv"
 KEYS = """<script>
 if (!window.ageScopeKeys) {
   window.ageScopeKeys = true;
@@ -89,6 +92,7 @@ def label_accounts(batch: Batch, coder: str) -> None:
         st.success("You have labelled every account of this batch. The tab Agreement shows what comes of it.")
         st.button("Back to the last one", icon=":material/undo:", on_click=go_back, args=(None, [*answers]))
         return
+    note_account(username)
     posts = store.posts(Filter(account=username), limit=CAPTIONS_LOOKED_AT)
     found = find_evidence(captions_of(posts))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -169,6 +173,7 @@ def take_typed(batch: str, coder: str, username: str, place: int) -> None:
 
 def take(batch: str, coder: str, username: str, place: int, answer: str, evidence: Evidence = "captions") -> None:
     """Keep an answer, on the disk; the next account follows."""
+    require(Action.CHANGE_STUDY)  # who said what, and when, is written down by itself
     note = st.session_state.get(f"note_{place}", "")
     add_record(CODING / batch, Record(username=username, coder=coder, answer=answer, evidence=evidence, note=note))
     st.session_state.pop("label_back", None)
@@ -237,6 +242,7 @@ def draw_estimate(label: str, estimate: Estimate) -> None:
 
 def settle(batch: Batch, coder: str, username: str, answers: dict[str, Record]) -> None:
     """One account on which coders differ: what each said, its captions, and the answer that they settle on."""
+    note_account(username)
     posts = store.posts(Filter(account=username), limit=CAPTIONS_LOOKED_AT)
     st.markdown(f"**{plain(username)}**")
     for name, record in answers.items():
@@ -267,6 +273,7 @@ def take_settled(batch: str, coder: str, username: str, place: int) -> None:
     except ValueError as error:
         st.session_state.label_refused = str(error)
         return
+    require(Action.CHANGE_STUDY)
     add_record(CODING / batch, Record(username=username, coder=coder, answer=answer, evidence="settled"))
 
 
@@ -278,39 +285,47 @@ def offer_files(batch: Batch, found: list[Any]) -> None:
         f"{number(counted['at least'])} at least {batch.cutoff:g} · {number(counted['under'])} under · "
         f"{number(counted['cannot tell'])} cannot tell · {number(len(batch.usernames) - sum(counted.values()))} open"
     )
-    with st.container(horizontal=True):
-        if st.button("Keep as labels", icon=":material/label:", type="primary", disabled=not sum(counted.values())):
-            write_atomically(SETTINGS.labels_dir / f"{batch.name}.csv", labels_csv(found))
-            store.refresh()
-            st.toast(f"Train finds them as {batch.name}.")
-        st.download_button(
-            "Labels as CSV",
-            labels_csv(found),
-            f"{batch.name}.csv",
-            "text/csv",
-            icon=":material/table:",
-            on_click="ignore",
-        )
-        if batch.purpose == "audit":
-            st.download_button(
-                "Audit sample, filled in",
-                audit_csv(batch, found),
-                f"{batch.name}-audit.csv",
-                "text/csv",
-                icon=":material/fact_check:",
-                on_click="ignore",
-            )
+    if st.button("Keep as labels", icon=":material/label:", type="primary", disabled=not sum(counted.values())):
+        act(Action.CHANGE_STUDY, f"kept the labels of the batch {batch.name}")
+        write_atomically(SETTINGS.labels_dir / f"{batch.name}.csv", labels_csv(found))
+        store.refresh()
+        st.toast(f"Train finds them as {batch.name}.")
     st.page_link("pages/train.py", label="Train with them", icon=":material/arrow_forward:")
     if batch.purpose == "audit":
-        audit = CODING / batch.name / "audit.csv"
-        write_if_new(audit, audit_csv(batch, found))
-        predictions = SETTINGS.predictions_dir / (batch.run or "") / "predictions.csv"
-        st.caption("The share that this sample tells, in a shell:")
-        st.code(
-            f"python -m core prevalence --predictions {predictions} --audit {audit} --age-cutoff {batch.cutoff:g}",
-            language=None,
-            wrap_lines=True,
-        )
+        show_share(batch, audit_csv(batch, found))
+
+
+def show_share(batch: Batch, filled_in: str) -> None:
+    """The share of the list that an audit sample was drawn from, and the command that tells it."""
+    audit = CODING / batch.name / AUDIT_FILE
+    write_if_new(audit, filled_in)
+    predictions = SETTINGS.predictions_dir / str(batch.run) / "predictions.csv"
+    st.subheader(f"Share at least {batch.cutoff:g}")
+    try:
+        share = audited_share(str(predictions), predictions.stat().st_mtime_ns, filled_in, batch.cutoff)
+    except (InputError, OSError) as error:
+        st.info(plain(error) if isinstance(error, InputError) else "The predictions that it was drawn from are gone.")
+        return
+    st.metric(
+        f"of all {number(share['population'])} accounts of {plain(batch.run)}",
+        percent(share["value"], 1),
+        f"{percent(share['low'], 1)} to {percent(share['high'], 1)}",
+        delta_color="off",
+        delta_arrow="off",
+        help=plain(share["method"]),
+    )
+    st.caption(" ".join([f"From {count(share['accounts']['told'], 'account')} told.", *map(plain, share["notes"])]))
+    st.caption("The same in a shell:")
+    command = f"--predictions {predictions} --audit {audit} --age-cutoff {batch.cutoff:g}"
+    st.code(f"python -m core prevalence {command}", language=None, wrap_lines=True)
+
+
+@st.cache_data(max_entries=8, show_spinner="Estimating …")
+def audited_share(predictions: str, changed_ns: int, filled_in: str, cutoff: float) -> dict[str, Any]:
+    from core.evaluation.audit import audited  # with SciPy and its seconds, which no other view needs
+    from core.evaluation.evaluate import read_predictions
+
+    return audited(read_predictions(Path(predictions)), filled_in.encode(), cutoff)
 
 
 def write_if_new(path: Path, text: str) -> None:
@@ -323,7 +338,7 @@ def new_batch() -> None:
     runs = store.runs()
     known = [purpose for purpose in PURPOSES if purpose == "random" or len(runs)]
     purpose: Purpose = st.segmented_control(
-        "Label", known, format_func=PURPOSES.get, default=known[0], key="purpose", required=True
+        "What to label", known, format_func=PURPOSES.get, default=known[0], key="purpose", required=True
     )
     st.markdown(GOOD_FOR[purpose])
     if not len(runs):
@@ -355,6 +370,7 @@ def new_batch() -> None:
 def make_batch(purpose: Purpose) -> None:
     """Draw the accounts, keep the batch, and open it."""
     chosen = st.session_state
+    act(Action.CHANGE_STUDY, "made a batch to label")
     try:
         usernames, draw = drawn(purpose, chosen.get("batch_run"), chosen.batch_size, chosen.batch_seed)
         batch = create_batch(

@@ -143,6 +143,18 @@ def test_two_coders_agree_settle_and_their_labels_are_taken_by_train(batch: Batc
     assert labels.ages == {"ann": 24, "bob": 20} and str(labels.ranges["cat"]) == "30-31"
 
 
+def test_an_audit_sample_tells_the_share_and_the_command_that_does(predicted: Path) -> None:
+    press(run("label"), "Make the batch")
+    [made] = list_batches(get_settings().coding_dir)
+    for at, name in enumerate(made.usernames):
+        answer = "30" if at % 2 else "under 21"
+        add_record(get_settings().coding_dir / made.name, Record(username=name, coder="kim", answer=answer))
+    app = run("label", batch=made.name, coder="kim", show="Agreement")
+    share = next(metric for metric in app.metric if "accounts of run" in metric.label)
+    low, high = (float(end) for end in share.delta.replace("%", "").split(" to "))
+    assert low < 50 < high and f"--audit {get_settings().coding_dir}" in app.code[0].value
+
+
 def test_nothing_is_labelled_without_a_name(batch: Batch) -> None:
     app = run("label", batch="b")
     assert "Type your name" in app.info[0].value
