@@ -15,7 +15,8 @@ from core.labelling.records import typed_answer as read_typed
 from core.labelling.verdicts import Agreement, agreement, audit_csv, disagreements, labels_csv, sides_counted, verdicts
 from core.privacy.roles import Action
 from core.settings import get_settings
-from core.statistics.metrics import Estimate, share_interval
+from core.statistics.estimate import Estimate
+from core.statistics.metrics import share_interval
 from core.storage.age_answers import UNTOLD
 from core.utils.formatting import count, day, number, percent, plain
 from core.utils.io import write_atomically

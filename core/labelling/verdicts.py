@@ -13,7 +13,7 @@ import numpy as np
 from core.labelling.batches import Batch
 from core.labelling.records import SKIPPED, Record, answers_of, coders_of
 from core.statistics.agreement import MISSING, Codes, cohens_kappa, krippendorffs_alpha
-from core.statistics.metrics import Estimate
+from core.statistics.estimate import Estimate
 from core.storage.age_answers import AgeAnswer
 from core.storage.audit_file import HEADER
 from core.utils.spreadsheets import safe_name

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from core.statistics.metrics import LEVEL, SEED, Estimate
+from core.statistics.estimate import Estimate
+from core.statistics.metrics import LEVEL, SEED
 
 Codes = npt.NDArray[np.int64]
 
