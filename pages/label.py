@@ -10,7 +10,16 @@ from core.errors import InputError
 from core.index import Filter
 from core.labelling.batches import GOOD_FOR, Batch, Purpose, create_batch, list_batches
 from core.labelling.evidence import Found, find_evidence, suggested_answer
-from core.labelling.records import RECORDS_FILE, SKIPPED, Evidence, Record, add_record, answers_of, read_records
+from core.labelling.records import (
+    RECORDS_FILE,
+    SKIPPED,
+    Evidence,
+    Record,
+    add_record,
+    answered_times,
+    answers_of,
+    read_records,
+)
 from core.labelling.records import typed_answer as read_typed
 from core.labelling.verdicts import Agreement, agreement, audit_csv, disagreements, labels_csv, sides_counted, verdicts
 from core.privacy.roles import Action
@@ -34,6 +43,8 @@ PURPOSES: dict[Purpose, str] = {
     "uncertain": "the least sure",
     "random": "a random batch",
 }
+Said = tuple[str, str, str, int, int]
+"""Which batch, who says it, of whom, at which place in the batch, and how often this coder had answered before."""
 CAPTIONS_LOOKED_AT = 2_000
 FEWEST_AUDITED = 20
 AUDIT_FILE = "audit.csv"
@@ -85,7 +96,8 @@ def in_words(batch: Batch) -> str:
 @st.fragment
 def label_accounts(batch: Batch, coder: str) -> None:
     """One account after the other, until all have an answer of this coder."""
-    answers = answers_of(read_records(CODING / batch.name), coder)
+    records = read_records(CODING / batch.name)
+    answers, turn = answers_of(records, coder), answered_times(records, coder)
     done, back = batch.done(answers), st.session_state.get("label_back")
     username = back if back in batch.usernames else batch.next_account(answers)
     st.progress(done / len(batch.usernames), text=f"{number(done)} of {number(len(batch.usernames))} labelled by you")
@@ -99,9 +111,8 @@ def label_accounts(batch: Batch, coder: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(username), width="stretch")
         st.markdown(f":gray[{about(posts)}]", width="content")
-    answer_controls(batch, coder, username, answers, found)
+    answer_controls(batch, (batch.name, coder, username, batch.usernames.index(username), turn), answers, found)
     show_captions(posts, found)
-    st.html(KEYS, unsafe_allow_javascript=True)
 
 
 def about(posts: pd.DataFrame) -> str:
@@ -112,10 +123,10 @@ def about(posts: pd.DataFrame) -> str:
     return plain(f"{count(int(posts['caption'].notna().sum()), 'caption')}{span}")
 
 
-def answer_controls(batch: Batch, coder: str, username: str, answers: dict[str, Record], found: list[Found]) -> None:
+def answer_controls(batch: Batch, said: Said, answers: dict[str, Record], found: list[Found]) -> None:
     """The field and the buttons by which an answer is given; each has its key."""
-    place, own = batch.usernames.index(username), answers.get(username)
-    said: tuple[Any, ...] = (batch.name, coder, username, place)
+    _, _, username, place, _ = said
+    own = answers.get(username)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with (
             st.form(f"ages_{place}", clear_on_submit=True, border=False, width=330),
@@ -162,18 +173,26 @@ def answer_controls(batch: Batch, coder: str, username: str, answers: dict[str, 
         st.caption(f"You said: {plain(own.answer) or 'later'}. Another answer takes its place.")
 
 
-def take_typed(batch: str, coder: str, username: str, place: int) -> None:
+def take_typed(batch: str, coder: str, username: str, place: int, turn: int) -> None:
     """Keep the age that was typed, or say why it is none."""
     try:
         answer = read_typed(st.session_state[f"age_{place}"], date.today())
     except ValueError as error:
         st.session_state.label_refused = str(error)
         return
-    take(batch, coder, username, place, answer)
+    take(batch, coder, username, place, turn, answer)
 
 
-def take(batch: str, coder: str, username: str, place: int, answer: str, evidence: Evidence = "captions") -> None:
-    """Keep an answer, on the disk; the next account follows."""
+def take(
+    batch: str, coder: str, username: str, place: int, turn: int, answer: str, evidence: Evidence = "captions"
+) -> None:
+    """Keep an answer, on the disk; the next account follows.
+
+    ``turn`` is how often this coder had answered when the account was drawn: a key that arrives twice,
+    or from a page that is older than the last answer, says nothing a second time.
+    """
+    if answered_times(read_records(CODING / batch), coder) != turn:
+        return
     require(Action.CHANGE_STUDY)  # who said what, and when, is written down by itself
     note = st.session_state.get(f"note_{place}", "")
     add_record(CODING / batch, Record(username=username, coder=coder, answer=answer, evidence=evidence, note=note))
@@ -409,6 +428,7 @@ if not store.counts().with_posts:
     empty_state("Nothing is collected yet.", "pages/collect.py", "Collect or import posts")
     st.stop()
 
+st.html(KEYS, unsafe_allow_javascript=True)
 chosen = choose_batch() if list_batches(CODING) else None
 label, outcome, new = st.tabs(["Label", "Agreement", "New batch"], key="show", on_change="rerun", bind="query-params")
 if label.open:

@@ -470,3 +470,15 @@ RULES: list[Rule] = [
     ),
 ]  # fmt: skip
 """In the order of their precedence: of two that overlap, the first one counts, own ages before others'."""
+
+TRIGGERS: dict[str, re.Pattern[str]] = {
+    language: re.compile(words, re.IGNORECASE)
+    for language, words in {
+        "es": r"tengo|cumpl|acabo|feli|hoy|nac[íi]|generaci|promo|tiene|añ|anos|mis",
+        "pt": r"tenho|fiz|faço|complet|acabei|estou|vou|farei|feliz|comemora|celebra|nasci|turma|formatura|formand|"
+        r"terceir|parab|anos|aninhos",
+        "de": r"\bbin\b|werd|wird|wirst|wurde|\bist\b|\bbist\b|mein|unser|\bzum\b|jahr|jähr|geburtstag|abi",
+        "fr": r"\bans\b|anniv|\bn[ée]e?\b|bac|promo",
+    }.items()
+}
+"""What a caption holds that any rule of a language could match; most captions are done with four looks."""

@@ -7,6 +7,7 @@ a lost power cut off costs that line alone. The last line of a coder about an ac
 import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,7 @@ Evidence = Literal["captions", "self-report", "settled"]
 
 _LOCK_TIMEOUT_S = 20
 _OLDEST_BIRTH_YEAR = 1900
+_LINES_REMEMBERED = 100_000
 
 
 class Record(BaseModel):
@@ -92,13 +94,18 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def _whole(lines: Iterable[bytes]) -> Iterator[Record]:
-    for line in lines:
-        try:
-            record = Record.model_validate_json(line)
-            read_age_answer(record.answer)
-        except (ValidationError, ValueError):
-            continue
-        yield record
+    return filter(None, map(_record, lines))
+
+
+@lru_cache(maxsize=_LINES_REMEMBERED)
+def _record(line: bytes) -> Record | None:
+    """The answer of a line, or None where it was cut off; remembered, since every account shown reads them all."""
+    try:
+        record = Record.model_validate_json(line)
+        read_age_answer(record.answer)
+    except (ValidationError, ValueError):
+        return None
+    return record
 
 
 def answers_of(records: Iterable[Record], coder: str) -> dict[str, Record]:
@@ -109,6 +116,11 @@ def answers_of(records: Iterable[Record], coder: str) -> dict[str, Record]:
             found.pop(record.username, None)
             found[record.username] = record
     return found
+
+
+def answered_times(records: Iterable[Record], coder: str) -> int:
+    """How often ``coder`` has answered so far, put-offs and second thoughts included."""
+    return sum(record.coder == coder and record.evidence != "settled" for record in records)
 
 
 def coders_of(records: Iterable[Record]) -> list[str]:

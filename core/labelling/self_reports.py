@@ -9,7 +9,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from core.labelling.age_patterns import NUMBER_WORDS, RULES, Language, Moment, Pattern, Rule, Whose
+from core.labelling.age_patterns import NUMBER_WORDS, RULES, TRIGGERS, Language, Moment, Pattern, Rule, Whose
 
 AGES = (10, 99)
 """An own age outside of these is a slip or a joke."""
@@ -68,7 +68,10 @@ def find_self_reports(caption: str, taken_at: date | None = None) -> list[SelfRe
     context = _Context(caption)
     taken = bytearray(len(caption))
     found = []
+    absent = {language for language, words in TRIGGERS.items() if not words.search(caption)}
     for rule in RULES:
+        if rule.language in absent:
+            continue
         for match in rule.expression.finditer(caption):
             if any(taken[match.start() : match.end()]):
                 continue

@@ -45,6 +45,7 @@ def tab(browser: Browser, labelling: Dashboard) -> Iterator[Page]:
 
 def label_with_keys(tab: Page, answers: tuple[str, ...], already: int = 0) -> None:
     """Press the keys of each answer; nothing is clicked."""
+    drawn(tab, "Label")
     for at, keys in enumerate(answers, start=already + 1):
         for key in keys:
             tab.keyboard.press("Enter" if key == "\n" else key)
