@@ -357,9 +357,10 @@ def new_batch() -> None:
     """What to label next, and what each choice is good for."""
     runs = store.runs()
     known = [purpose for purpose in PURPOSES if purpose == "random" or len(runs)]
-    purpose: Purpose = st.segmented_control(
-        "What to label", known, format_func=PURPOSES.get, default=known[0], key="purpose", required=True
+    chosen_purpose = st.segmented_control(
+        "What to label", known, format_func=PURPOSES.__getitem__, default=known[0], key="purpose", required=True
     )
+    purpose: Purpose = chosen_purpose or known[0]
     st.markdown(GOOD_FOR[purpose])
     if not len(runs):
         st.caption(
@@ -414,9 +415,9 @@ def drawn(purpose: Purpose, run: str | None, size: int, seed: int) -> tuple[list
     """The accounts of a new batch, and how an audit sample was drawn."""
     if purpose == "random":
         return store.random_accounts(size, seed), None
-    runs = store.runs().set_index("run")
     if purpose == "uncertain":
-        return store.least_sure(str(run), float(runs.loc[run, "threshold"]), size), None
+        threshold = store.runs().set_index("run")["threshold"].dropna().to_dict().get(run, 0.5)
+        return store.least_sure(str(run), float(threshold), size), None
     from core.evaluation.audit import draw_sample  # with SciPy and its seconds, which no other view needs
     from core.evaluation.evaluate import read_predictions
 

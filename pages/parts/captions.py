@@ -17,9 +17,13 @@ COLOURS = {"own": "orange", "other": "gray", "unclear": "gray"}
 
 
 def captions_of(posts: pd.DataFrame) -> list[tuple[str | None, datetime | None]]:
-    columns = posts[["caption", "taken_at"]].itertuples(index=False)
+    """(caption, time) of each post, None where there is none."""
     return [
-        (post.caption or None, None if pd.isna(post.taken_at) else post.taken_at.to_pydatetime()) for post in columns
+        (
+            post["caption"] if isinstance(post["caption"], str) else None,
+            None if pd.isna(post["taken_at"]) else post["taken_at"].to_pydatetime(),
+        )
+        for post in posts[["caption", "taken_at"]].to_dict("records")
     ]
 
 
