@@ -27,6 +27,7 @@ class _Folder:
     context: Context
     names: dict[str, str] = field(default_factory=dict)
     posts: dict[str, list[Post]] = field(default_factory=dict)
+    unread: int = 0
 
 
 class InstaloaderFiles:
@@ -51,9 +52,12 @@ class InstaloaderFiles:
         owner = _owner_number(node, is_post) or (f"@{name}" if name else "")
         if name:
             folder.names[owner] = name
-        if is_post and (post := parse_post(node)):
+        post = parse_post(node) if is_post else None
+        if post:
             folder.posts.setdefault(owner, []).append(post)
             self._in_hand += 1
+        elif is_post:
+            folder.unread += 1
         return True
 
     @property
@@ -78,11 +82,14 @@ def _accounts(folder: _Folder) -> Iterator[Found]:
     nameless = {owner: posts for owner, posts in folder.posts.items() if owner not in folder.names}
     by_folder = folder.context.username or _name_by_folder(folder, nameless)
     largest = max(nameless, key=lambda owner: len(nameless[owner]), default="")
+    unread = f"{count(folder.unread, 'post')} without id and short code" if folder.unread else None
+    if unread:
+        yield NotUnderstood(folder.context.name, f"{unread} left out; fetch them again")
     left_out = 0
     for owner, posts in folder.posts.items():
         name = folder.names.get(owner) or (by_folder if folder.context.username or owner == largest else None)
         if name:
-            yield account(FORMAT, name, posts, folder.context)
+            yield account(FORMAT, name, posts, folder.context, unread)
         else:
             left_out += len(posts)
     if left_out:
