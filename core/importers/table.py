@@ -7,7 +7,7 @@ they are sorted by account first, on the disk where there are many.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
@@ -182,7 +182,7 @@ def _table_rows(table: Table | SheetTable, choice: FieldChoice, tally: _Tally) -
     at = {name: place for place, name in enumerate(table.header)}
     single = [at[name] for wanted in _ONE_LINE for name in choice.names[wanted][:1] if name in at]
     users = choice.names["username"]
-    for row in table.rows(at[users[0]] if users else None, single):
+    for row in table.rows(at[users[0]] if users else None, single, _row_check(table.header, choice)):
         place = f"line {row.line:,}"
         record = dict(zip(table.header, row.cells, strict=False))
         if row.fault:
@@ -191,6 +191,20 @@ def _table_rows(table: Table | SheetTable, choice: FieldChoice, tally: _Tally) -
             tally.cannot_read(place, row.text, "because a line break without quotation marks has cut them in two")
         else:
             yield place, record
+
+
+def _row_check(header: Sequence[str], choice: FieldChoice) -> Callable[[list[str]], bool] | None:
+    """Whether cells have a time and numbers where the table has them; None where it has neither."""
+    if not any(choice.names[wanted] for wanted in ("taken_at", "likes", "comments")):
+        return None
+
+    def is_row(cells: list[str]) -> bool:
+        reading = read_record(dict(zip(header, cells, strict=False)), choice)
+        return not reading.unread_time and any(
+            found is not None for found in (reading.taken_at, reading.likes, reading.comments)
+        )
+
+    return is_row
 
 
 def _is_shifted(reading: PostReading, choice: FieldChoice) -> bool:

@@ -91,7 +91,8 @@ class ListRows:
             yield from (_name_alone(row.line, row.text.strip()) for row in table.rows())
             return
         user_at, age_at = self._columns(table)
-        self.remarks.append(f"Usernames are taken from the column {table.header[user_at][:40]!r}.")
+        if plain_column(table.header[user_at]) != "username":
+            self.remarks.append(f"Usernames are taken from the column {table.header[user_at][:40]!r}.")
         one_line = [user_at] if age_at is None else [user_at, age_at]
         for row in table.rows(user_at, one_line):
             cells = {} if row.fault else _by_column(table.header, row.cells, user_at, age_at)

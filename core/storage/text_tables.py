@@ -70,6 +70,7 @@ class Table:
     first_short: int = 0
     _one_line: Collection[int] = field(default_factory=tuple)
     _user_at: int | None = None
+    _is_row: Callable[[list[str]], bool] | None = None
 
     def sample(self) -> list[Row]:
         """Its first rows, which :meth:`rows` gives again."""
@@ -81,17 +82,24 @@ class Table:
             at += taken
         return [row for row in rows if row.fault or any(row.cells)]
 
-    def rows(self, user_at: int | None = None, one_line: Collection[int] = ()) -> Iterator[Row]:
+    def rows(
+        self,
+        user_at: int | None = None,
+        one_line: Collection[int] = (),
+        is_row: Callable[[list[str]], bool] | None = None,
+    ) -> Iterator[Row]:
         """All rows that are not blank.
 
         Args:
             user_at: the column of the account, by which a row is known where quotation marks are broken.
             one_line: columns whose cells never have several lines.
+            is_row: whether cells are those of a row for certain, by a time or a number where the table has them.
+                Without it, lines within quotation marks are rows of others only where all of them look so.
 
         Raises:
             InputError: a line is too long for anything, or nearly all quotation marks are broken.
         """
-        self._user_at, self._one_line = user_at, one_line
+        self._user_at, self._one_line, self._is_row = user_at, one_line, is_row
         while found := self._row(0):
             row, taken = found
             self._lines.drop(taken)
@@ -118,9 +126,21 @@ class Table:
             return True
         if self._user_at is None or not self.header:
             return False
-        inner = [line for ahead in range(at + 1, at + taken) if (line := self._lines.ahead(ahead) or "").strip()]
-        alike = [_is_like_row(line, self._delimiter, len(self.header), self._user_at) for line in inner]
-        return any(alike) if len(self.header) > 3 else bool(alike) and all(alike)
+        first, *middle, last = [self._is_like_row(self._lines.ahead(ahead) or "") for ahead in range(at, at + taken)]
+        if self._is_row is None:
+            alike = [is_like for is_like in (*middle, last) if is_like is not None]
+            return len(alike) > 1 and all(alike)
+        return any(middle) or bool(first and last)  # the last line has the record's own last cells in any case
+
+    def _is_like_row(self, line: str) -> bool | None:
+        """Whether a line within quotation marks looks like a row of its own; None where it is blank."""
+        if not line.strip() or self._user_at is None:
+            return None
+        cells = line.split(self._delimiter)
+        if len(cells) != len(self.header) or any(cell.startswith(" ") for cell in cells):
+            return False
+        is_named = INSTAGRAM_USERNAME.fullmatch(cells[self._user_at].strip('"@ ').lower()) is not None
+        return is_named and (self._is_row is None or self._is_row(cells))
 
     def _fitted(self, row: Row) -> Row:
         """A row with as many cells as the header has, or with the fault of having more."""
@@ -334,14 +354,6 @@ def _each_once(header: Sequence[str]) -> list[str]:
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return names
-
-
-def _is_like_row(line: str, delimiter: str, width: int, user_at: int) -> bool:
-    """Whether a line within quotation marks looks like a row of the table it stands in."""
-    cells = line.split(delimiter)
-    if len(cells) != width or (width <= 3 and any(cell.startswith(" ") for cell in cells)):
-        return False
-    return bool(INSTAGRAM_USERNAME.fullmatch(cells[user_at].strip('"@ ').lower()))
 
 
 def _record(lines: _Lines, at: int, delimiter: str) -> tuple[list[Cell], int] | None:

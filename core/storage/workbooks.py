@@ -61,7 +61,12 @@ class SheetTable:
         """Its first rows."""
         return list(islice(self.rows(), _SAMPLE_ROWS))
 
-    def rows(self, user_at: int | None = None, one_line: Collection[int] = ()) -> Iterator[Row]:
+    def rows(
+        self,
+        user_at: int | None = None,
+        one_line: Collection[int] = (),
+        is_row: Callable[[list[str]], bool] | None = None,
+    ) -> Iterator[Row]:
         """All rows that are not blank; cells of a sheet need no rules about quotation marks."""
         for line, texts in self._texts(self._from):
             if any(texts):

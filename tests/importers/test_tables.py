@@ -139,6 +139,14 @@ def test_captions_of_several_lines_are_whole_when_their_quotation_marks_are(tmp_
     assert captions(put(tmp_path / "t.csv", text)) == {"anna": [caption], "bob": ["hi"]}
 
 
+def test_a_line_of_a_caption_that_only_has_as_many_commas_is_no_row(tmp_path: Path) -> None:
+    caption = "shopping\nrice,beans,corn,salt\nlikes,these"
+    text = f'username,caption,likes,date\nanna,"{caption}",3,2024-05-01\nbob,hi,4,2024-05-02\n'
+    assert captions(put(tmp_path / "t.csv", text)) == {"anna": [caption], "bob": ["hi"]}
+    text = f'username,place,mood,caption\nanna,x,y,"{caption}"\nbob,x,y,hi\n'
+    assert captions(put(tmp_path / "t.csv", text)) == {"anna": [caption], "bob": ["hi"]}
+
+
 def test_a_row_with_too_many_cells_is_left_out_with_its_line_and_never_cut(tmp_path: Path) -> None:
     text = "username,caption,date\nanna,hello, world,2024-05-01\nbob,fine\ncarl,ok,2024-05-01,,\n"
     found = list(find(put(tmp_path / "t.csv", text)))
