@@ -103,7 +103,7 @@ class Table:
         while found := self._row(0):
             row, taken = found
             self._lines.drop(taken)
-            if row.fault or any(cell and cell.strip() for cell in row.cells):
+            if row.fault or any(cell is None or cell.strip() for cell in row.cells):
                 yield self._fitted(row)
 
     def _row(self, at: int) -> tuple[Row, int] | None:
