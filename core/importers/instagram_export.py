@@ -16,6 +16,7 @@ from core.importers.json_values import Damage, Remark, Value, json_values
 from core.importers.results import Context, Found, Ignored, LeftOutRecords, NotUnderstood, Recognised, account, with_ids
 from core.storage.post_parsing import post_of
 from core.storage.post_records import PostReading
+from core.utils.formatting import count
 
 _POSTS = re.compile(r"(posts|reels|igtv_videos|media)(_\d+)?\.(json|html)")
 _INNER_FOLDERS = {"your_instagram_activity", "content", "media", "posts"}
@@ -131,7 +132,7 @@ def _read_posts(piece: Piece, readings: list[PostReading], faults: list[str]) ->
         faults.append(str(error))
         yield NotUnderstood(piece.name, str(error))
     missing = list(left_out.found())
-    faults += [f"{item.number:,} records of {piece.parts[-1]} could not be read" for item in missing]
+    faults += [f"{count(item.number, 'record')} of {piece.parts[-1]} could not be read" for item in missing]
     yield from missing
     if len(readings) > before:
         yield Recognised(piece.name, FORMAT)

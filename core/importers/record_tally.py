@@ -14,6 +14,8 @@ from core.storage.usernames import canonical_username, username_error
 _ENOUGH = 100_000
 """How many records without a single post among them are enough to give a file up."""
 
+_UNUSABLE = "because the name of their account cannot be used"
+
 
 class RecordTally:
     """Counts what is kept and what is left out.
@@ -71,7 +73,7 @@ class RecordTally:
             self._nameless += 1
             self.left_out.add("that do not say whose posts they are", item.place, reading.caption or "")
         elif error := username_error(name):
-            self.left_out.add(f"because their name cannot be used ({error})", item.place, name)
+            self.left_out.add(f"{_UNUSABLE} ({error})", item.place, name)
         else:
             self._formats[item.format_name] += 1
             if reading.unread_time:
@@ -106,8 +108,8 @@ class RecordTally:
         if self._first_damage:
             return f"{self._first_damage.place}: {self._first_damage.reason}; fetch it again"
         reasons = [left_out.reason for left_out in self.left_out.found()]
+        if unusable := next((reason for reason in reasons if reason.startswith(_UNUSABLE)), None):
+            return f"all its posts were left out {unusable}"
         if OF_OTHERS in reasons:
             return "it is a part of an export that holds no posts, and was left alone"
-        if reasons and not shown:
-            return f"it is JSON of an unknown form; looked for {LOOKED_FOR}"
         return f"it is JSON of an unknown form; looked for {LOOKED_FOR}" + (f"; found {shown}" if shown else "")
