@@ -152,7 +152,7 @@ def show_accounts(job: Job) -> None:
         st.caption(f"The latest {number(SHOWN)} of {number(len(shown))}; the file holds them all.")
     with st.container(horizontal=True, vertical_alignment="center"):
         content = choose_content("run_accounts")
-        download_table("Download these", lambda: shown, "accounts.csv", content)
+        download_table("Download these", lambda: shown, "accounts.csv", content, at_once=True)
 
 
 @st.fragment(run_every=2.0)

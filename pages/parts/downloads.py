@@ -1,6 +1,7 @@
 """What leaves the dashboard as a file of rows: pseudonyms for names and no captions, unless somebody asks for them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import pandas as pd
@@ -13,7 +14,7 @@ from core.settings import get_settings
 from core.utils.formatting import count
 from core.utils.tables import safe_csv
 from pages.parts.index_access import the_store
-from pages.parts.sign_in import acting, may
+from pages.parts.sign_in import act, acting, may
 
 HELP = (
     "Pseudonyms are the same in every file of the study; `python -m core pseudonyms` tells whoever has the study's key "
@@ -49,6 +50,7 @@ def download_table(
     icon: str = ":material/table:",
     type: Literal["primary", "secondary", "tertiary"] = "secondary",
     help: str | None = None,
+    at_once: bool = False,
 ) -> None:
     """A button that gives a table away, for those who may have it; made when it is pressed.
 
@@ -62,6 +64,8 @@ def download_table(
         icon: of the button.
         type: of the button.
         help: of the button.
+        at_once: make it when the button is drawn. In a fragment that is drawn anew by itself, Streamlit may throw
+            away what it makes later before the browser has fetched it.
     """
     if not may(Action.DOWNLOAD_ROWS):
         return
@@ -69,15 +73,16 @@ def download_table(
     def file() -> bytes:
         return as_file(allowed_of(make(), content))
 
+    about = f"{label.lower()}, {in_words(content)}"
     st.download_button(
         label,
-        acting(Action.DOWNLOAD_ROWS, f"{label.lower()}, {in_words(content)}", file),
+        file() if at_once else acting(Action.DOWNLOAD_ROWS, about, file),
         file_name,
         mime,
         icon=icon,
         type=type,
         help=help,
-        on_click="ignore",
+        on_click=partial(act, Action.DOWNLOAD_ROWS, about) if at_once else "ignore",
     )
 
 

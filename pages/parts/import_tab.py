@@ -182,4 +182,4 @@ def imported() -> None:
         st.dataframe(refused, hide_index=True, alt="Files that were not understood, with the reason")
         with st.container(horizontal=True, vertical_alignment="center"):
             content = choose_content("refused")
-            download_table("Download this list", lambda: refused, "not-understood.csv", content)
+            download_table("Download this list", lambda: refused, "not-understood.csv", content, at_once=True)

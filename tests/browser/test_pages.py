@@ -165,6 +165,7 @@ def test_the_posts_that_were_found_are_downloaded_and_no_cell_of_them_is_a_formu
     shared = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV")))
     assert "caption" not in shared and shared["username"][0].startswith("p-")
     switch_on(tab, "With names", "With captions")
+    drawn(tab, "Posts")
     table = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV")))
     assert table[["username", "caption"]].to_numpy().tolist() == [["yva", "'=1+1 qwertz"]]
     path.unlink()
@@ -268,6 +269,7 @@ def test_a_query_is_typed_and_its_answer_downloaded(tab: Page, predicted: Dashbo
     expect(tab.get_by_text("2 rows")).to_be_visible()
     assert b"=1+1" not in downloaded(tab, "Answer as CSV")
     switch_on(tab, "With captions")
+    drawn(tab, "Posts")
     assert b"'=1+1" in downloaded(tab, "Answer as CSV")
 
 
