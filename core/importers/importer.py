@@ -170,10 +170,11 @@ class _Posts:
             if not same and self._with_id[said] > 0:
                 self._with_id[said] -= 1
                 return
-        elif not same and self._made_up.get(said):
-            same = [self._made_up[said].pop(0)]
-        elif not same:
-            self._with_id[said] += 1
+        elif all((self._kept[at].taken_at, self._kept[at].caption) != said for at in same):
+            if self._made_up.get(said):
+                same = sorted({*same, self._made_up[said].pop(0)})
+            else:
+                self._with_id[said] += 1
         self._keep([*(self._kept.pop(at) for at in same), post], min(same, default=len(self._at)))
 
     def _keep(self, same: Sequence[Post], at: int) -> None:
