@@ -155,12 +155,13 @@ def show_figures(view: RunAtThreshold) -> None:
     st.caption(plain(f"Shares: {decapitalize(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
     for warning in [] if isinstance(found, str) else found["warnings"]:
         st.warning(plain(warning))
-    if view.withheld:
+    if view.withheld and may(Action.SEE_ACCOUNTS):  # a viewer has no such pages
         show_ways_out()
 
 
 def show_ways_out() -> None:
     """Where labels of the accounts that the share is about are made and used."""
+    st.page_link("pages/label.py", label="Label a random sample of these accounts", icon=":material/edit_note:")
     st.page_link("pages/train.py", label="Train on labelled accounts of this kind", icon=":material/model_training:")
 
 
