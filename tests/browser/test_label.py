@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from core.index import Store
 from core.labelling.batches import Batch, create_batch
 from core.labelling.records import read_records
 from core.settings import Settings
@@ -30,6 +31,8 @@ def labelling(tmp_path: Path) -> Iterator[Dashboard]:
         post = Post(id="1", caption=caption, taken_at="2026-11-01T10:00:00Z")  # type: ignore[arg-type]
         write_account(study.accounts_dir, Account(username=name, posts=[post]))
     create_batch(study.coding_dir, Batch(name="ten", purpose="random", cutoff=21, usernames=NAMES))
+    with Store(study) as store:
+        store.refresh()
     running = start_dashboard(study.data_dir, "http://127.0.0.1:9", tmp_path / "streamlit.log")
     yield running
     stop_dashboard(running)
