@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from core.encoder.devices import devices
+from core.errors import InputError
+from core.evaluation.audit import AUDIT_FILE
 from core.evaluation.evaluate import arrays
 from core.evaluation.holdout import HoldoutSet
 from core.index import LabelState, PredictionFilter
@@ -21,7 +24,9 @@ from core.reporting.run_results import Chart, Run, RunAtThreshold, baselines
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import accuracy_interval, compare_predictions, metrics, share_interval
+from core.storage.listed import read_named_list
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
+from pages.parts.audit import show_audit
 from pages.parts.components import clicked_row, empty_state, in_frame, table_key
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
@@ -49,11 +54,14 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Model", models, format_func=lambda model: model.name, key="model", width=320)
         usable = [device.name for device in devices() if device.available]
+        lists = choose_lists("predict_for")
         device = st.segmented_control("Device", usable, default=usable[-1], key="predict_device", required=True)
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         name = re.sub(r"^\d{8}-\d{6}-", "", model.name)  # when it was made says nothing of these predictions
         output = SETTINGS.predictions_dir / f"{stamp}-{name}"[:100] / "predictions.csv"
-        arguments = PredictArguments(SETTINGS.accounts_dir, model.folder, output, device=device)
+        arguments = PredictArguments(
+            SETTINGS.accounts_dir, model.folder, output, user_file=list_files(lists), device=device
+        )
         if st.button("Predict now", type="primary", icon=":material/insights:", disabled=busy):
             start_job("predict", f"Prediction with {model.name}", arguments.to_argv(), [output])
             st.rerun()
@@ -87,10 +95,41 @@ def show_the_latest() -> None:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the predictions …")
 def read_run(
-    name: str, version: int, cutoff: float, _model: ModelInfo | None, made_at: str, _details: dict[str, Any]
+    name: str,
+    version: int,
+    cutoff: float,
+    _model: ModelInfo | None,
+    made_at: str,
+    audit: bytes | None,
+    lists: tuple[str, ...],
+    _details: dict[str, Any],
 ) -> Run:
     """What does not depend on the threshold: shared by all who look at the run, and changed by nobody."""
-    return Run(name, store.all_predictions(name), _model, cutoff, _details.get("drift"))
+    run = Run(name, store.all_predictions(name), _model, cutoff, _details.get("drift"), audit)
+    return run.of_list(read_named_list(list_files(lists)), SETTINGS.accounts_dir) if lists else run
+
+
+def list_files(lists: Iterable[str]) -> tuple[Path, ...]:
+    """The files of lists, by their names."""
+    return tuple(SETTINGS.lists_dir / f"{name}.csv" for name in lists)
+
+
+def choose_lists(key: str) -> tuple[str, ...]:
+    """Of whom a share is meant: of lists of the study, put together, or of everybody."""
+    saved = sorted(path.stem for path in SETTINGS.lists_dir.glob("*.csv"))
+    if not saved:
+        return ()
+    return tuple(
+        st.multiselect(
+            "Of whom",
+            saved,
+            key=key,
+            placeholder="all accounts",
+            width=320,
+            help="A share is of the accounts of a list, or of several put together. Without one it is of everybody "
+            "that was collected or imported.",
+        )
+    )
 
 
 @st.cache_data(max_entries=8, show_spinner="Computing intervals …")
@@ -148,6 +187,9 @@ def show_figures(view: RunAtThreshold) -> None:
             "Accuracy",
             percent_with_interval(hits / accounts if accounts else None, least, most, 0),
             border=True,
+            delta="threshold chosen by these accounts" if view.judged and view.is_moved else None,
+            delta_color="off",
+            delta_arrow="off",
             help=f"{number(hits)} of {number(accounts)} right. {view.judged.basis}"
             if view.judged
             else "No labelled account was kept from training, so nobody knows.",
@@ -248,20 +290,19 @@ def show_accounts(view: RunAtThreshold) -> None:
         min_probability=low if low > 0 else None,
         max_probability=high if high < 1 else None,
         wrong=wrong,
+        usernames=None if view.run.flow is None else tuple(view.run.predictions["username"]),
     )
     found = store.count_predictions(view.run.name, chosen)
     if st.query_params.get("why"):
         show_account(st.query_params["why"], view)
+    if few := view.too_few_in_words:
+        st.caption(plain(few))
     st.markdown(f"**{count(found, 'account')}** · click one to see which of its captions moved its probability")
     pages = max(1, -(-found // PAGE_ROWS))
     page = st.pagination(pages, key="results_page") if pages > 1 else 1
     rows = store.predictions(view.run.name, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
-    below, at_least, _ = charts.group_names(view.cutoff)
-    rows["prediction"] = (rows["probability"] >= view.threshold).map({True: at_least, False: below})
-    if view.band:
-        inside = (rows["probability"] > view.band.low) & (rows["probability"] < view.band.high)
-        rows["prediction"] = rows["prediction"].where(~inside, "uncertain")
-    rows["prediction"] = rows["prediction"].where(rows["probability"].notna(), "no captions")
+    called = dict(zip(view.run.predictions["username"], view.called, strict=True))
+    rows["prediction"] = rows["username"].map(called)
     rows.insert(len(rows.columns), "part", rows["username"].map(view.run.parts))
     key = table_key(f"predictions_{view.run.name}_{page}")
     st.dataframe(
@@ -377,7 +418,7 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
 
 
 @st.fragment
-def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str]) -> None:
+def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str], lists: tuple[str, ...]) -> None:
     """Everything that the threshold moves; in a fragment, so that only this is drawn anew."""
     cutoff = float(about["cutoff"]) if pd.notna(about["cutoff"]) else 21.0
     with st.container(horizontal=True, gap="large"):
@@ -403,9 +444,26 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
             help="Accounts too near to the threshold for this accuracy are called uncertain.",
             width=360,
         )
+        fewest = st.number_input(
+            "Least captions",
+            1,
+            100,
+            3,
+            key="fewest",
+            bind="query-params",
+            help="With fewer captions an account is called by neither side: one caption tells little.",
+            width=130,
+        )
     made_at = str(model.training.created_at) if model else "gone"
     details = orjson.loads(about["details"] or "{}")
-    view = RunAtThreshold(read_run(run, store.version, cutoff, model, made_at, details), threshold, wanted)
+    kept_at = audit_file(run, lists)
+    audit = kept_at.read_bytes() if kept_at.is_file() else None
+    try:
+        read = read_run(run, store.version, cutoff, model, made_at, audit, lists, details)
+    except InputError as error:
+        st.warning(plain(error))
+        return
+    view = RunAtThreshold(read, threshold, wanted, int(fewest))
     show_figures(view)
     show_distribution(view)
     tabs = st.tabs(
@@ -424,6 +482,7 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
     if share.open:
         with share:
             show_shares(view)
+            show_audit(view, kept_at)
             show_drift(view, details)
     if compare.open:
         with compare:
@@ -431,6 +490,12 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
     if download.open:
         with download:
             show_downloads(view, details)
+
+
+def audit_file(run: str, lists: tuple[str, ...]) -> Path:
+    """Where the filled-in audit sample of a run is kept; each choice of lists has one of its own."""
+    names = "+".join(sorted(lists))
+    return SETTINGS.predictions_dir / run / (f"audit-{names[:150]}.csv" if names else AUDIT_FILE)
 
 
 def own_threshold(about: pd.Series) -> float:
@@ -473,6 +538,7 @@ if runs.empty:
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     run = choose_run(runs)
+    lists = choose_lists("of")
     if models and may(Action.PREDICT):
         with st.popover("Predict again", icon=":material/insights:"):
             predict_now(models, busy=bool(predictions_under_way()))
@@ -484,4 +550,4 @@ st.caption(
     f"{count(int(about['predicted']), 'account')} predicted, "
     f"{number(int(about['accounts'] - about['predicted']))} without captions · model {plain(used_model)}{created}"
 )
-results(run, about, next((model for model in models if model.name == used_model), None), runs["run"].tolist())
+results(run, about, next((model for model in models if model.name == used_model), None), runs["run"].tolist(), lists)

@@ -1,5 +1,6 @@
 """What an evaluation and an estimate of the share are asked to do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -28,6 +29,10 @@ class PrevalenceArguments(CommandArguments):
 
     predictions: Annotated[Path, Option("The CSV that predict wrote.", exists=True)]
     model: Annotated[Path | None, Option("The folder of the model that made it.", path="folder", exists=True)] = None
+    user_file: Annotated[
+        Sequence[Path], Option("A list whose share is meant; several are put together.", path="file", exists=True)
+    ] = ()
+    by: Annotated[str | None, Option("A column of the list: its groups side by side. 'list': each list.")] = None
     audit: Annotated[Path | None, Option("What audit-sample wrote, with ages filled in.", exists=True)] = None
     age_cutoff: Annotated[float | None, Option("One of the model's cutoffs; any without. Default: 21.")] = None
     threshold: Annotated[float | None, Option("Count from here on. Default: the model's.")] = None
@@ -44,3 +49,6 @@ class AuditSampleArguments(CommandArguments):
     output: Annotated[Path, Option("The CSV to write.", path="file")]
     design: Annotated[Design, Option("Each with the same chance, or evenly over all probabilities.")] = "simple"
     seed: Annotated[int, Option("Of the draw; the same one draws the same accounts.")] = 2021
+    user_file: Annotated[
+        Sequence[Path], Option("A list to draw from; several are put together.", path="file", exists=True)
+    ] = ()

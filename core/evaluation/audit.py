@@ -29,8 +29,12 @@ from core.storage.audit_file import (
     read_filled_sample,
     sample_as_csv,
 )
+from core.storage.listed import NamedList, read_named_list
 from core.utils.formatting import count, number
 from core.utils.io import write_atomically
+
+AUDIT_FILE = "audit.csv"
+"""Beside a run's predictions: the audit sample that was filled in."""
 
 FEWEST_DRAWN: dict[Design, int] = {"simple": 2, "stratified": 2 * STRATA}
 
@@ -45,6 +49,8 @@ def audit_sample(arguments: AuditSampleArguments) -> str:
         InputError: the predictions cannot be used, or the output holds a person's work.
     """
     table = read_predictions(arguments.predictions)
+    if arguments.user_file:
+        table = members_of(table, read_named_list(arguments.user_file))
     draw, drawn = draw_sample(table, arguments.size, arguments.seed, arguments.design)
     _refuse_to_overwrite(arguments.output)
     write_atomically(arguments.output, sample_as_csv(drawn, draw))
@@ -55,6 +61,18 @@ def audit_sample(arguments: AuditSampleArguments) -> str:
         "Write each one's age into the column age ('cannot tell' where it cannot be told), then ask "
         "prevalence for the share with --audit."
     )
+
+
+def members_of(table: pd.DataFrame, of: NamedList) -> pd.DataFrame:
+    """The rows of ``table`` whose accounts are on a list.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = table[table["username"].isin(of.usernames)].reset_index(drop=True)
+    if found.empty:
+        raise InputError(f"No account of {' and '.join(of.names)} is among the predictions. Predict for them first.")
+    return found
 
 
 def draw_sample(table: pd.DataFrame, size: int, seed: int, design: Design = "simple") -> tuple[Draw, list[str]]:
@@ -82,7 +100,7 @@ def draw_sample(table: pd.DataFrame, size: int, seed: int, design: Design = "sim
     return draw, table["username"].iloc[_drawn(table, draw)].tolist()
 
 
-def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float) -> dict[str, Any]:
+def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float, name: str = "the audit sample") -> dict[str, Any]:
     """The share of all accounts of ``table`` that is at least ``cutoff`` years, from a filled-in audit sample.
 
     Accounts whose age the file leaves open may be of either side: the interval reaches from where
@@ -92,6 +110,7 @@ def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float) -> dict[str
         table: ``username`` and ``probability`` of the accounts that the sample was drawn from.
         audit: the file, or an upload.
         cutoff: in years.
+        name: what messages call an upload.
 
     Returns:
         Ready for JSON: ``value``, ``low``, ``high``, ``method``, ``sample`` and ``population`` (accounts),
@@ -100,7 +119,7 @@ def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float) -> dict[str
     Raises:
         InputError: the file is no audit sample of these accounts, or tells no age.
     """
-    sample = read_filled_sample(audit)
+    sample = read_filled_sample(audit, name)
     _refuse_others(table, sample)
     places = np.array(_drawn(table, sample.draw), dtype=np.intp)
     names = table["username"].iloc[places].tolist()
@@ -121,6 +140,17 @@ def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float) -> dict[str
         "accounts": counts | {"population_without_captions": int(np.isnan(probability).sum())},
         "notes": _notes(counts),
     }
+
+
+def keep_audit(table: pd.DataFrame, upload: bytes, name: str, cutoff: float, path: Path) -> dict[str, Any]:
+    """Estimate from an upload, and keep it at ``path`` if that can be done.
+
+    Raises:
+        InputError: as :func:`audited`; nothing is kept then.
+    """
+    found = audited(table, upload, cutoff, name)
+    write_atomically(path, read_filled_sample(upload, name).as_csv())
+    return found
 
 
 def _side(answer: AgeAnswer | None, cutoff: float) -> float | None:

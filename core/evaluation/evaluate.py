@@ -146,12 +146,14 @@ class Run:
         threshold: from which probability on "at least" was predicted; None where that is not known.
         age_cutoff: in years; None where that is not known.
         unknown: why it is not known which accounts made the model, as a sentence; None where it is.
+        input_dir: the folder of the accounts' files; None where that is not known, or gone.
     """
 
     made_from: frozenset[str] = frozenset()
     threshold: float | None = None
     age_cutoff: float | None = None
     unknown: str | None = None
+    input_dir: Path | None = None
 
 
 def read_run(predictions: Path) -> Run:
@@ -160,6 +162,8 @@ def read_run(predictions: Path) -> Run:
     try:
         details = orjson.loads(path.read_bytes())
         known = {name: details.get(name) for name in ("threshold", "age_cutoff")}
+        accounts = Path(str(details.get("input_dir") or ""))
+        known["input_dir"] = accounts if details.get("input_dir") and accounts.is_dir() else None
         model = Path(str(details["model"]))
     except (OSError, orjson.JSONDecodeError, AttributeError, KeyError):
         return Run(unknown=f"{path.name} is not beside the predictions, or damaged.")

@@ -1,5 +1,6 @@
 """Everything that ``prevalence`` says of a share: counted, corrected for the model's errors, audited."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,15 @@ import pandas as pd
 
 from core.errors import InputError
 from core.evaluation.arguments import PrevalenceArguments
-from core.evaluation.audit import audited
+from core.evaluation.audit import audited, members_of
 from core.evaluation.evaluate import read_predictions, read_run
-from core.evaluation.prevalence import prevalence_of, read_drift
+from core.evaluation.groups import compare_groups, groups_of
+from core.evaluation.prevalence import CORRECTED, prevalence_of, read_drift
 from core.models.folder import read_model_info
 from core.statistics.metrics import share_interval
+from core.storage.listed import NamedList, flow_of, read_named_list
+
+SHARES = ("raw", *CORRECTED)
 
 DEFAULT_CUTOFF = 21.0
 DEFAULT_THRESHOLD = 0.5
@@ -25,17 +30,41 @@ def shares(arguments: PrevalenceArguments) -> dict[str, Any]:
     """
     if arguments.model is None and arguments.audit is None:
         raise InputError("Give --model to correct for its errors, or --audit, a filled-in audit sample, or both.")
-    table = read_predictions(arguments.predictions)
+    if arguments.by is not None and not arguments.user_file:
+        raise InputError("--by compares groups of a list: give --user-file as well.")
+    table = everybody = read_predictions(arguments.predictions)
+    of = read_named_list(arguments.user_file) if arguments.user_file else None
+    if of is not None:
+        table = members_of(everybody, of)
     found: dict[str, Any] = {}
+    known: set[str] = set()
+    drift, info = read_drift(arguments.predictions), None
     if arguments.model is not None:
-        drift = read_drift(arguments.predictions)
         info = read_model_info(arguments.model)
+        known = set(info.training.known_accounts)
         found = prevalence_of(table, info, arguments.age_cutoff, arguments.threshold, drift)
     else:
         found = _counted(table, arguments)
     if arguments.audit is not None:
         found["audited"] = audited(table, arguments.audit, found["age_cutoff"])
-    return found
+    if of is not None and arguments.by is not None:
+        groups = groups_of(arguments.user_file, arguments.by)
+        found["groups"] = {"by": arguments.by, **compare_groups(groups, table, found, info, drift)}
+    return found if of is None else {**found, **_of_the_list(found, of, table, known, arguments.predictions)}
+
+
+def _of_the_list(
+    found: dict[str, Any], of: NamedList, table: pd.DataFrame, known: set[str], predictions: Path
+) -> dict[str, Any]:
+    """The list's flow from listed to estimated, and each share with what the missing accounts may make of it."""
+    predicted = dict(zip(table["username"], table["probability"].notna(), strict=True))
+    flow = flow_of(of, predicted, known, read_run(predictions).input_dir)
+    shares = {name: found[name] for name in (*SHARES, "audited") if name in found}
+    missing = {"audited": flow.listed - len(table)}  # whoever has a row may be drawn, without captions too
+    return {
+        "of": flow.as_json(),
+        **{name: {**share, "whole_list": flow.bounds(share, missing.get(name))} for name, share in shares.items()},
+    }
 
 
 def _counted(table: pd.DataFrame, arguments: PrevalenceArguments) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class PredictionFilter:
         label: whether the account's age is known, and on which side of ``cutoff`` it lies.
         min_posts: at least so many captions were used.
         wrong: only labelled accounts whose prediction differs from the label at ``cutoff``.
+        usernames: only these accounts; None for all.
     """
 
     username: str = ""
@@ -86,6 +87,7 @@ class PredictionFilter:
     cutoff: float = 21
     min_posts: int | None = None
     wrong: bool = False
+    usernames: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -149,6 +151,8 @@ def prediction_conditions(run: str, chosen: PredictionFilter) -> Conditions:
     _add_label(conditions, chosen.label, chosen.cutoff)
     if chosen.wrong:
         conditions.add("r.prediction <> (g.age >= ?)::INTEGER", chosen.cutoff)
+    if chosen.usernames is not None:
+        conditions.add("r.username IN (SELECT unnest(?))", list(chosen.usernames))
     return conditions
 
 

@@ -1,5 +1,6 @@
 """What a prediction is asked to do."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -29,6 +30,9 @@ class PredictArguments(CommandArguments):
     input_dir: Annotated[Path, Option("The folder of the accounts' files.", path="folder", exists=True)]
     finetuned_model_path: Annotated[Path, Option("A model's folder, or its weights file.", exists=True)]
     prediction_output_file: Annotated[Path, Option("The CSV to write.", path="file")]
+    user_file: Annotated[
+        Sequence[Path], Option("A list whose accounts alone to predict for.", path="file", exists=True)
+    ] = ()
     max_seq_len: Annotated[int | None, Option("Tokens of a caption. Default: the model's, or 18.")] = None
     device: Annotated[str, Option("Where to compute.", choices=DEVICES)] = "cpu"
     age_cutoff: Annotated[float | None, Option("One of the model's cutoffs. Default: 21, or its lowest.")] = None

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,8 @@ from core.prediction.arguments import PredictArguments
 from core.privacy.pseudonyms import open_pseudonyms
 from core.settings import get_settings
 from core.statistics.drift import as_json, compare, forbidding, read_profile
-from core.storage.account_files import account_files, read_account
+from core.storage.account_files import account_files, file_name, read_account
+from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list
 from core.storage.models import Account
 from core.storage.predictions_file import PartialPredictions, Prediction, prediction, run_file
 from core.storage.usernames import username_error
@@ -43,6 +44,7 @@ class PredictSummary:
         warnings: in what the accounts do not look like those that the model learnt from.
         no_estimate: whether they look so different that their share cannot be told from the predictions.
         unreadable: files that hold no account: name -> reason.
+        flow: what became of the accounts of the list; None where there was none.
         age_cutoff: in years.
         threshold: from which probability on "at least" is predicted.
     """
@@ -58,6 +60,7 @@ class PredictSummary:
     age_cutoff: float
     threshold: float
     no_estimate: bool = False
+    flow: ListFlow | None = None
 
     def __str__(self) -> str:
         share = f" ({100 * self.at_least / self.predicted:.1f} %)" if self.predicted else ""
@@ -72,7 +75,7 @@ class PredictSummary:
                 "This count is no estimate of the share: the accounts are too unlike those that the model learnt from. "
                 "Label a random sample of them."
             )
-        return "\n".join([*lines, *self.warnings])
+        return "\n".join([*([self.flow.in_words()] if self.flow else []), *lines, *self.warnings])
 
 
 def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
@@ -86,7 +89,10 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
         InputError: the folder, the model or a setting cannot be used, or no file holds an account.
         Stopped: asked to stop.
     """
-    files = [*account_files(arguments.input_dir)]
+    of = read_named_list(arguments.user_file) if arguments.user_file else None
+    files = [*_wanted(account_files(arguments.input_dir), of)]
+    if of is not None and not files:
+        raise InputError(f"No account of {' and '.join(of.names)} is in {arguments.input_dir}. Collect them first.")
     output = arguments.prediction_output_file.resolve()
     if arguments.pseudonymise and output.is_relative_to(get_settings().predictions_dir):
         raise InputError(
@@ -102,7 +108,7 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
             arguments.precision,
             cache,
         )
-        run = _Run(arguments, predictor)
+        run = _Run(arguments, predictor, of)
         with PartialPredictions(arguments.prediction_output_file, run.identity()) as written:
             run.predict_files(files, written, progress)
             if not written.usernames:
@@ -111,9 +117,17 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
     return run.summary(rows)
 
 
+def _wanted(files: Iterable[Path], of: NamedList | None) -> Iterable[Path]:
+    """The files of a list's accounts; all where there is no list."""
+    if of is None:
+        return files
+    names = {file_name(username) for username in of.usernames}
+    return (path for path in files if path.name in names or path.name.lower() in names)
+
+
 class _Run:
-    def __init__(self, arguments: PredictArguments, predictor: Predictor) -> None:
-        self.arguments, self.predictor = arguments, predictor
+    def __init__(self, arguments: PredictArguments, predictor: Predictor, of: NamedList | None) -> None:
+        self.arguments, self.predictor, self.of = arguments, predictor, of
         self.column = cutoff_index(predictor.settings, arguments.age_cutoff)
         self.cutoff = predictor.settings.age_cutoffs[self.column]
         self.threshold = predictor.settings.thresholds[self.column]
@@ -181,6 +195,7 @@ class _Run:
             "arguments": self.arguments.as_dict(),
             "settings": self.predictor.settings.as_dict(),
             "weights": [weights.st_size, weights.st_mtime_ns],
+            "listed": None if self.of is None else sorted(self.of.usernames),
         }
 
     def summary(self, rows: Sequence[Prediction]) -> PredictSummary:
@@ -200,9 +215,17 @@ class _Run:
             no_estimate=bool(drift and forbidding(drift)),
             age_cutoff=self.cutoff,
             threshold=self.threshold,
+            flow=self._flow(rows),
         )
-        write_json(summary.run_file, {**self._record(summary), "drift": drift})
+        of = {} if summary.flow is None else {"of": summary.flow.as_json()}
+        write_json(summary.run_file, {**self._record(summary), **of, "drift": drift})
         return summary
+
+    def _flow(self, rows: Sequence[Prediction]) -> ListFlow | None:
+        if self.of is None:
+            return None
+        predicted = {row.username: row.probability is not None for row in rows}
+        return flow_of(self.of, predicted, folder=self.arguments.input_dir)
 
     def _drift(self) -> dict[str, Any] | None:
         """A sample of the accounts against those that the model learnt from; None where nothing is known of them."""

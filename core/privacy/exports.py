@@ -9,7 +9,9 @@ import pandas as pd
 from core.privacy.pseudonyms import Pseudonyms
 from core.privacy.redaction import without_names
 
-HARMLESS_TEXTS = frozenset({"language", "outcome", "source", "kind", "part", "prediction", "run", "reason", "at"})
+HARMLESS_TEXTS = frozenset(
+    {"language", "outcome", "source", "kind", "part", "prediction", "called", "run", "reason", "at"}
+)
 """Columns of AgeScope's own words."""
 NAMES = ("username", "name")
 POINTERS = frozenset({"id", "post_id", "shortcode", "user_id", "account_id"})

@@ -6,7 +6,7 @@ from core import __version__
 from core.evaluation.holdout import Source
 from core.models.card import method_in_words
 from core.models.folder import ModelInfo
-from core.reporting.run_results import RunAtThreshold
+from core.reporting.run_results import RunAtThreshold, audited_in_words
 from core.statistics.metrics import accuracy_interval, share_interval
 from core.utils.formatting import count, number, percent, percent_interval
 
@@ -33,7 +33,7 @@ _JUDGED_ON: dict[Source, str] = {
 
 def methods_section(view: RunAtThreshold) -> str:
     """Sentences to copy into a paper: the model, how it was tested, and the share that it gives."""
-    parts = [_model(view.run.model, view.cutoff), _errors(view), _share(view)]
+    parts = [_model(view.run.model, view.cutoff), _errors(view), _share(view), _audited(view), _whole_list(view)]
     return " ".join(part for part in parts if part)
 
 
@@ -55,8 +55,9 @@ def _errors(view: RunAtThreshold) -> str:
         return ""
     right, total = view.judged.right_at(view.threshold)
     accuracy = f"{percent(right / total, 1)}; 95 % interval {percent_interval(*accuracy_interval(right, total))}"
+    chosen = ", chosen in view of these very accounts, which flatters the accuracy," if view.is_moved else ""
     return (
-        f"At a threshold of {view.threshold:.2f} it was right on {number(right)} of {count(total, 'account')} "
+        f"At a threshold of {view.threshold:.2f}{chosen} it was right on {number(right)} of {count(total, 'account')} "
         f"{_JUDGED_ON[view.judged.source]} ({accuracy})."
     )
 
@@ -81,27 +82,52 @@ def _share(view: RunAtThreshold) -> str:
         return (
             f"{text} Corrected for its sensitivity ({sensitivity}) and specificity ({specificity}) after Rogan and "
             f"Gladen, the share is {percent(corrected['value'], 1)} (95 % interval of Lang and Reiczigel: {interval})."
-            f"{_whole_list(view)}"
+            f"{_known_and_corrected(view)}"
         )
     return (
         f"{text} Its sensitivity is {sensitivity}, its specificity {specificity}. Estimated from the whole "
         "probabilities by expectation maximisation (Saerens, Latinne and Decaestecker), corrected by what labelled "
         f"accounts of each class got, the share is {percent(corrected['value'], 1)} (95 % interval of Fieller: "
-        f"{interval}).{_whole_list(view)}"
+        f"{interval}).{_known_and_corrected(view)}"
+    )
+
+
+def _known_and_corrected(view: RunAtThreshold) -> str:
+    found = view.known_and_corrected
+    if found is None:
+        return ""
+    table = view.run.predictions
+    accounts = int((table["age"].notna() | table["probability"].notna()).sum())
+    return (
+        f" Of the {count(accounts, 'account')} of known age or with captions, known ages taken as known and the others "
+        f"corrected, the share is {percent(found['value'], 1)} (95 % interval "
+        f"{percent_interval(found['low'], found['high'])})."
     )
 
 
 def _whole_list(view: RunAtThreshold) -> str:
-    whole = view.whole_list
-    if whole is None:
+    """What the missing accounts of the list may make of it; nothing where the run as a whole is meant."""
+    if view.run.flow is None:
         return ""
-    return (
-        f" Of the whole list, known ages taken as known and the others corrected, the share is "
-        f"{percent(whole['value'], 1)} (95 % interval {percent_interval(whole['low'], whole['high'])})."
-    )
+    listed = count(view.run.flow.listed, "account")
+    sentences = [
+        f"Of all {listed} of the list, {percent(bounds['none_at_least'], 1)} are at least {view.cutoff:g} if none of "
+        f"the {number(missing)} missing is, and {percent(bounds['all_at_least'], 1)} if all are ({name}; with the "
+        f"95 % interval, {percent_interval(bounds['low'], bounds['high'])})."
+        for name, (bounds, missing) in view.whole_list.items()
+        if missing
+    ]
+    return " ".join(sentences) if view.whole_list else f"The share of all {listed} of the list is not known."
+
+
+def _audited(view: RunAtThreshold) -> str:
+    found = view.run.audited
+    return audited_in_words(found) if isinstance(found, dict) else ""
 
 
 def _silent(view: RunAtThreshold) -> str:
+    if view.run.flow is not None:
+        return f"{view.run.flow.in_words()} "
     silent = int(view.run.predictions["probability"].isna().sum())
     total = count(len(view.run.predictions), "account")
     return f"Of {total}, {number(silent)} without captions could not be predicted. " if silent else ""

@@ -1,26 +1,34 @@
 """One prediction run seen at one threshold: every figure and chart of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from core.errors import InputError
+from core.evaluation.audit import audited, members_of
 from core.evaluation.evaluate import by_age_group, tables
 from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
 from core.evaluation.prevalence import PrevalenceSample, prevalence_sample
 from core.models.comparison_record import ComparisonRecord
-from core.models.folder import COMPARISON_FILE, ModelInfo
+from core.models.folder import COMPARISON_FILE, ModelInfo, cutoff_index
 from core.models.method_names import method_name
 from core.reporting import charts
 from core.statistics.calibration import Floats
 from core.statistics.curves import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve
 from core.statistics.thresholds import Band, abstention_band
+from core.storage.listed import ListFlow, NamedList, flow_of
 from core.utils.formatting import count, number, percent, percent_interval
 from core.utils.records import find_record
+
+UNCERTAIN, TOO_FEW, SILENT = "uncertain", "too few captions", "no captions"
+"""What an account is called that is called neither under nor at least."""
+
+AUDITED = "From the audit sample"
 
 ESTIMATES = {
     "raw": "Counted",
@@ -39,6 +47,7 @@ _NOTES = {
 
 _PARTS = {"train": "learnt from", "validation": "chose by", "test": "tested with"}
 _SHARE_COLUMNS = ["share", "95 % interval", "estimate", "note"]
+_NOT_MOVED = 0.005  # half a step of the slider
 _FEWEST_SHOWN = 5  # accounts of an age or a number of posts; fewer could be told apart by those who know them
 
 COMPARED = ("auc", "accuracy", "average_precision", "calibration_error")
@@ -65,6 +74,9 @@ class Run:
         model: what made them, or None where it is gone.
         cutoff: the age in years.
         drift: how the accounts differ from the training ones, as the run's record has it; None where it does not.
+        audit: the filled-in audit sample of these accounts; None where there is none.
+        everybody: the whole run, where ``predictions`` are those of a list; it tells how good the model is.
+        flow: what became of the accounts of that list; None where the run as a whole is meant.
     """
 
     name: str
@@ -72,11 +84,36 @@ class Run:
     model: ModelInfo | None
     cutoff: float
     drift: dict[str, Any] | None = None
+    audit: bytes | None = None
+    everybody: pd.DataFrame | None = None
+    flow: ListFlow | None = None
+
+    def of_list(self, of: NamedList, folder: Path) -> "Run":
+        """The run for the accounts of a list; ``folder`` has the accounts' files, which say why some are missing.
+
+        Raises:
+            InputError: none of them is among the predictions.
+        """
+        members = members_of(self.predictions, of)
+        predicted = dict(zip(members["username"], members["probability"].notna(), strict=True))
+        flow = flow_of(of, predicted, set(self.parts), folder)
+        return replace(self, predictions=members, everybody=self.predictions, flow=flow)
+
+    @cached_property
+    def audited(self) -> dict[str, Any] | str | None:
+        """The share by the run's audit sample, or why it gives none; None where the run has no sample."""
+        if self.audit is None:
+            return None
+        try:
+            return audited(self.predictions, self.audit, self.cutoff)
+        except InputError as error:
+            return str(error)
 
     @cached_property
     def judged(self) -> HoldoutSet | None:
         """The labelled accounts that say how good the model is."""
-        return judged_accounts(self.predictions, self.model, self.cutoff)
+        everybody = self.predictions if self.everybody is None else self.everybody
+        return judged_accounts(everybody, self.model, self.cutoff)
 
     @cached_property
     def parts(self) -> dict[str, str]:
@@ -109,11 +146,12 @@ class Run:
     @property
     def counted_in_words(self) -> str:
         """Which accounts these are, as a sentence."""
+        listed = f"{self.flow.in_words()} " if self.flow else ""
         if isinstance(self.sample, str):
-            return f"Of all {count(len(self.counted), 'predicted account')}."
+            return f"{listed}Of all {count(len(self.counted), 'predicted account')}."
         left_out = self.sample.about["accounts"]["left_out_known_to_the_model"]
         known = f"; {number(left_out)} that made it or tell its errors are left out" if left_out else ""
-        return f"Of the {count(len(self.counted), 'account')} that the model had not seen{known}."
+        return f"{listed}Of the {count(len(self.counted), 'account')} that the model had not seen{known}."
 
     @cached_property
     def sample(self) -> PrevalenceSample | str:
@@ -134,11 +172,13 @@ class RunAtThreshold:
         run: what does not depend on the threshold.
         threshold: from which probability on "at least" is predicted.
         wanted: the accuracy below which an account is called uncertain; None calls none so.
+        fewest: with fewer captions an account is called by none of both sides, whatever its probability.
     """
 
     run: Run
     threshold: float
     wanted: float | None = None
+    fewest: int = 1
 
     @property
     def cutoff(self) -> float:
@@ -149,6 +189,14 @@ class RunAtThreshold:
     def judged(self) -> HoldoutSet | None:
         """The labelled accounts that say how good the model is."""
         return self.run.judged
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the threshold is another than the model's own, so that the accounts that test it chose it."""
+        if self.run.model is None:
+            return False
+        settings = self.run.model.settings
+        return abs(self.threshold - settings.thresholds[cutoff_index(settings, self.cutoff)]) > _NOT_MOVED
 
     @cached_property
     def band(self) -> Band | None:
@@ -164,6 +212,33 @@ class RunAtThreshold:
         if self.band is None:
             return pd.Series(False, index=probability.index)
         return (probability > self.band.low) & (probability < self.band.high)
+
+    @cached_property
+    def called(self) -> "pd.Series[str]":
+        """What each account is called, in the same words on every page and in every download."""
+        probability, posts = self.run.predictions["probability"], self.run.predictions["posts"]
+        below, at_least, _ = charts.group_names(self.cutoff)
+        called = (probability >= self.threshold).map({True: at_least, False: below})
+        called = called.where(~self.uncertain, UNCERTAIN)
+        called = called.where(posts >= self.fewest, TOO_FEW)
+        return called.where(probability.notna(), SILENT)
+
+    @property
+    def too_few_in_words(self) -> str:
+        """How many accounts have too few captions, and what the counted share is without them."""
+        has_probability = self.run.predictions["probability"].notna()
+        enough = self.run.predictions["probability"][has_probability & (self.run.predictions["posts"] >= self.fewest)]
+        few = int(has_probability.sum()) - len(enough)
+        if not few:
+            return ""
+        whole = self.run.predictions["probability"][has_probability]
+        with_them = percent(float((whole >= self.threshold).mean()), 1)
+        without = percent(float((enough >= self.threshold).mean()), 1) if len(enough) else "–"
+        return (
+            f"{count(few, 'account')} with fewer than {count(self.fewest, 'caption')} are called by neither side. They "
+            f"stay in every share; {with_them} of all predicted accounts are at or above the threshold, {without} "
+            "without them."
+        )
 
     @property
     def counted(self) -> tuple[int, int]:
@@ -198,25 +273,35 @@ class RunAtThreshold:
     def shares(self) -> pd.DataFrame:
         """Each estimate of the share with its interval, in words: estimate, share, interval, note."""
         found = self.prevalence
-        if isinstance(found, str):
-            return pd.DataFrame(columns=_SHARE_COLUMNS)
-        notes = {**_NOTES, found["recommended"]: "the one to report"}
-        rows = [
-            _figures(name, {**found[key], "note": found[key]["note"] or notes.get(key)})
-            for key, name in ESTIMATES.items()
+        rows = []
+        if isinstance(self.run.audited, dict):
+            rows.append(_figures(AUDITED, {**self.run.audited, "note": _audit_note(self.run.audited)}))
+        if not isinstance(found, str):
+            notes = {**_NOTES, found["recommended"]: "the one to report"}
+            rows += [
+                _figures(name, {**found[key], "note": found[key]["note"] or notes.get(key)})
+                for key, name in ESTIMATES.items()
+            ]
+        if self.known_and_corrected is not None:
+            rows.append(_figures("Known ages as known, the others corrected", self.known_and_corrected))
+        rows += [
+            (f"{percent(low, 1)} to {percent(high, 1)}", percent_interval(*ends), f"Of the whole list: {name}", note)
+            for name, low, high, ends, note in self._whole_list_rows()
         ]
-        if self.whole_list is not None:
-            rows.append(_figures("Of the whole list: known ages as known, the others corrected", self.whole_list))
         return pd.DataFrame(rows, columns=_SHARE_COLUMNS)
 
     def shares_chart(self) -> Chart | None:
         """Every estimate of the share as a point with its interval; None where there are none."""
         found = self.prevalence
-        if isinstance(found, str):
+        estimates = {}
+        if not isinstance(found, str):
+            estimates = {name: found[key] for key, name in _SHORT_NAMES.items() if found[key]["low"] is not None}
+        if isinstance(self.run.audited, dict):
+            estimates["From the audit sample"] = self.run.audited
+        if not estimates:
             return None
-        estimates = {name: found[key] for key, name in _SHORT_NAMES.items() if found[key]["low"] is not None}
-        if self.whole_list is not None:
-            estimates["Of the whole list, corrected"] = self.whole_list
+        if self.known_and_corrected is not None:
+            estimates["Known ages as known, the others corrected"] = self.known_and_corrected
         data = pd.DataFrame(
             [
                 {"estimate": name} | {key: share[key] for key in ("value", "low", "high")}
@@ -227,8 +312,29 @@ class RunAtThreshold:
         text = "; ".join(f"{name} {percent(share['value'], 1)}" for name, share in estimates.items())
         return Chart(title, charts.estimates(data, title.lower()), f"{title} with 95 % intervals: {text}", data)
 
+    def _whole_list_rows(self) -> Iterator[tuple[str, float, float, tuple[float, float], str]]:
+        for name, (bounds, missing) in self.whole_list.items():
+            note = f"from none to all of the {number(missing)} missing at least {self.cutoff:g}"
+            yield name, bounds["none_at_least"], bounds["all_at_least"], (bounds["low"], bounds["high"]), note
+
     @cached_property
-    def whole_list(self) -> dict[str, Any] | None:
+    def whole_list(self) -> dict[str, tuple[dict[str, Any], int]]:
+        """The share of everybody on the list by estimate: its bounds, and how many accounts no estimate is about."""
+        flow, table = self.run.flow, self.run.predictions
+        if flow is None:
+            return {}
+        found: dict[str, tuple[dict[str, Any], int]] = {}
+        if isinstance(self.run.audited, dict):
+            found["audited"] = flow.bounds(self.run.audited, missing := flow.listed - len(table)), missing
+        if self.known_and_corrected is not None:
+            missing = flow.listed - int((table["age"].notna() | table["probability"].notna()).sum())
+            found["corrected"] = flow.bounds(self.known_and_corrected, missing), missing
+        elif self.corrected is not None and self.corrected["value"] is not None:
+            found["corrected"] = flow.bounds(self.corrected), flow.missing
+        return found
+
+    @cached_property
+    def known_and_corrected(self) -> dict[str, Any] | None:
         """The share among all accounts with a known age or a probability; None where no age is known.
 
         A known age is counted as it is; the share of the others is corrected by the recommended method.
@@ -336,7 +442,7 @@ class RunAtThreshold:
         """A row an account, with what the threshold and the band make of it."""
         probability = self.run.predictions["probability"]
         predicted = (probability >= self.threshold).astype("Int8").where(probability.notna())
-        return self.run.predictions.assign(prediction=predicted, uncertain=self.uncertain)
+        return self.run.predictions.assign(prediction=predicted, uncertain=self.uncertain, called=self.called)
 
 
 def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
@@ -354,6 +460,24 @@ def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
 
 def _figures(name: str, share: dict[str, Any]) -> tuple[str, str, str, str | None]:
     return percent(share["value"], 1), percent_interval(share["low"], share["high"]), name, share["note"]
+
+
+def audited_in_words(found: dict[str, Any]) -> str:
+    """The audited share with what it rests on, as a sentence for a paper."""
+    silent = found["accounts"]["population_without_captions"]
+    without = f" ({number(silent)} of them without captions)" if silent else ""
+    untold = found["sample"] - found["accounts"]["told"]
+    bounds = f"; the ages of {number(untold)} could not be told, for which the interval allows" if untold else ""
+    return (
+        f"By a random sample of {count(found['sample'], 'account')} whose ages a person found out{bounds}, "
+        f"{percent(found['value'], 1)} of all {count(found['population'], 'account')}{without} are at least "
+        f"{found['age_cutoff']:g} (95 % interval {percent_interval(found['low'], found['high'])}; {found['method']})."
+    )
+
+
+def _audit_note(found: dict[str, Any]) -> str:
+    told = count(found["accounts"]["told"], "account")
+    return f"needs no belief in the model; {told} told of {number(found['population'])}, those without captions too"
 
 
 def drift_in_words(found: dict[str, Any]) -> list[str]:

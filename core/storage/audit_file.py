@@ -10,7 +10,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -63,10 +63,16 @@ class FilledSample:
     Attributes:
         draw: how it was drawn.
         answers: what is written of each account that the file names; None where nothing is.
+        written: the same in the words of the file.
     """
 
     draw: Draw
     answers: dict[str, AgeAnswer | None] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+
+    def as_csv(self) -> str:
+        """The file again, in the form that :func:`sample_as_csv` gives it."""
+        return _as_csv(self.written, self.draw)
 
 
 def fingerprint(usernames: Iterable[str], probabilities: Iterable[float | None]) -> str:
@@ -94,10 +100,14 @@ def drawing_order(usernames: Sequence[str], seed: int) -> list[int]:
 
 def sample_as_csv(usernames: Iterable[str], draw: Draw) -> str:
     """The file to fill in."""
+    return _as_csv(dict.fromkeys(usernames, ""), draw)
+
+
+def _as_csv(written: Mapping[str, str], draw: Draw) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(HEADER)
-    writer.writerows((safe_name(username), "", str(draw)) for username in usernames)
+    writer.writerows((safe_name(username), safe_name(text), str(draw)) for username, text in written.items())
     return buffer.getvalue()
 
 
@@ -123,7 +133,8 @@ def read_filled_sample(source: Path | bytes, name: str = "the audit sample") -> 
         raise InputError(
             f"{name} holds accounts of {len(draws)} different audit samples. Give each in a file of its own."
         )
-    return FilledSample(draws.pop(), _answers(rows, name))
+    written = {canonical_username(row.cells["username"]): row.cells["age"] for row in rows if not row.fault}
+    return FilledSample(draws.pop(), _answers(rows, name), written)
 
 
 def _draw_of(row: Row) -> Draw | None:

@@ -130,9 +130,11 @@ def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
 
 
 def as_csv_file(table: pd.DataFrame, threshold: float) -> bytes:
-    """The run as the command line writes it, with the predictions at the threshold that is set."""
+    """The run as the command line writes it, at the threshold that is set, and what each account is called."""
     rows = zip(table["username"], table["probability"], table["posts"], strict=True)
-    return as_csv(prediction(name, float(p), threshold, int(posts)) for name, p, posts in rows).encode()
+    text = as_csv(prediction(name, float(p), threshold, int(posts)) for name, p, posts in rows)
+    own = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    return own.assign(called=table["called"].to_numpy()).to_csv(index=False, lineterminator="\n").encode()
 
 
 def as_parquet_file(table: pd.DataFrame) -> bytes:

@@ -201,3 +201,49 @@ def test_another_cutoff_than_the_predictions_is_as_right(predictions: Path) -> N
     found = audited(predictions, fill_in(drawn(predictions)), cutoff=15)
     assert found["value"] == 1
     assert found["high"] == 1
+
+
+def a_list(predictions: Path) -> Path:
+    """Thirty accounts with captions, two without, four that nobody predicted."""
+    names = [f"u{i}" for i in range(31) if i % 20] + ["u60", "u80", "U399"] + [f"ghost{i}" for i in range(4)]
+    path = predictions.with_name("cohort.csv")
+    path.write_text("\n".join(["username", *names, ""]))
+    return path
+
+
+def test_a_share_is_of_the_named_list_with_a_flow_that_adds_up_and_bounds(predictions: Path) -> None:
+    cohort = a_list(predictions)
+    sample = predictions.with_name("s.csv")
+    audit_sample(AuditSampleArguments(predictions, 20, sample, user_file=(cohort,)))
+    arguments = PrevalenceArguments(predictions, user_file=(cohort,), audit=fill_in(sample), age_cutoff=21)
+    found = json.loads(json.dumps(shares(arguments), allow_nan=False))
+    of = found["of"]
+    assert (of["lists"], of["listed"], of["missing"]) == (["cohort.csv"], 36, 6)
+    assert {step: at for step, at in of["flow"].items() if at} == {
+        "not_predicted": 4,
+        "without_captions": 2,
+        "estimated": 30,
+    }
+    assert found["accounts"] == {"predicted": 30, "without_captions": 2}
+    assert found["audited"]["population"] == 32
+    raw, audit = found["raw"], found["audited"]
+    assert raw["whole_list"]["none_at_least"] == pytest.approx(raw["value"] * 30 / 36)
+    assert raw["whole_list"]["all_at_least"] == pytest.approx((raw["value"] * 30 + 6) / 36)
+    assert audit["whole_list"]["high"] == pytest.approx((audit["high"] * 32 + 4) / 36)
+
+
+def test_an_audit_of_a_list_is_refused_for_everybody_and_the_other_way_round(predictions: Path) -> None:
+    cohort = a_list(predictions)
+    sample = predictions.with_name("s.csv")
+    audit_sample(AuditSampleArguments(predictions, 20, sample, user_file=(cohort,)))
+    with pytest.raises(InputError, match="from another list of accounts"):
+        audited(predictions, fill_in(sample))
+    with pytest.raises(InputError, match="from another list of accounts"):
+        shares(PrevalenceArguments(predictions, user_file=(cohort,), audit=fill_in(drawn(predictions, name="t.csv"))))
+
+
+def test_a_list_of_which_nobody_is_predicted_is_refused(predictions: Path) -> None:
+    other = predictions.with_name("other.csv")
+    other.write_text("username\nsomebody_else\n")
+    with pytest.raises(InputError, match=r"No account of other\.csv is among the predictions"):
+        shares(PrevalenceArguments(predictions, user_file=(other,), audit=predictions))

@@ -14,11 +14,14 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
 from core.collection.arguments import CollectArguments
+from core.evaluation.audit import draw_sample
+from core.evaluation.evaluate import read_predictions
 from core.importers.arguments import ImportArguments
 from core.maintenance.sample import load_sample
 from core.settings import PROJECT_DIR, get_settings
 from core.statistics.estimate import Estimate
 from core.storage.account_files import write_account
+from core.storage.audit_file import sample_as_csv
 from core.storage.models import Account, Post
 from core.utils.io import write_atomically, write_json
 from core.utils.records import write_record
@@ -565,3 +568,38 @@ def test_the_overview_tells_where_the_study_stands(predicted: Path) -> None:
 def test_the_overview_speaks_of_one_account_as_of_one(study: Path) -> None:
     write_account(study / "accounts", Account(username="anna", posts=[Post(id="1", caption="hello")]))
     assert "The one account on" in words(run("overview"))
+
+
+def test_an_audit_sample_that_is_filled_in_gives_a_share_beside_the_others(predicted: Path) -> None:
+    before = run("results", run="run-0", view="Share")
+    assert "whatever the share and the model" in words(before)
+    table = read_predictions(predicted / "predictions" / "run-0" / "predictions.csv")
+    draw, names = draw_sample(table, 20, 1)
+    uploader = before.get("file_uploader")[-1]
+    filled = sample_as_csv(names, draw).replace(",,", ",24,").replace(",", ";").encode()
+    app = uploader.upload("filled in.csv", filled, "text/csv").run()
+    assert not app.exception and not app.error, words(app)
+    assert "By a random sample of 20 accounts" in re.sub(r"\\(.)", r"\1", words(app))
+    assert "From the audit sample" in app.dataframe[0].value["estimate"].tolist()
+    kept = run("results", run="run-0", view="Share")
+    assert "From the audit sample" in kept.dataframe[0].value["estimate"].tolist()
+    other = run("results", run="run-1", view="Share")
+    assert "From the audit sample" not in other.dataframe[0].value["estimate"].tolist()
+
+
+def test_an_upload_that_is_no_audit_sample_is_refused_and_not_kept(predicted: Path) -> None:
+    app = run("results", run="run-0", view="Share")
+    app = app.get("file_uploader")[-1].upload("labels.csv", b"username,age\nanna,24\n", "text/csv").run()
+    assert "does not say from what it was drawn" in app.error[0].value
+    assert not (predicted / "predictions" / "run-0" / "audit.csv").exists()
+
+
+def test_results_are_those_of_the_list_that_is_chosen(predicted: Path) -> None:
+    names = [path.stem for path in sorted((predicted / "accounts").glob("*.json"))][-40:]
+    write_atomically(predicted / "lists" / "cohort.csv", "\n".join(["username", *names, "never_collected", ""]))
+    app = run("results", run="run-0", view="Share")
+    chosen = next(box for box in app.multiselect if box.label == "Of whom" and box.key == "of")
+    app = chosen.select("cohort").run()
+    assert not app.exception
+    assert "The list cohort.csv names 41 accounts" in re.sub(r"\\(.)", r"\1", words(app))
+    assert "of the list" in app.code[-1].value

@@ -389,3 +389,21 @@ def test_pseudonyms_are_kept_out_of_the_dashboards_own_predictions(model: Path, 
     output = get_settings().predictions_dir / "run" / "predictions.csv"
     with pytest.raises(InputError, match="another folder"):
         run(accounts, model, output, pseudonymise=True)
+
+
+def test_a_list_is_predicted_and_nobody_else_and_its_accounts_add_up(
+    accounts: Path, model: Path, tmp_path: Path
+) -> None:
+    names = sorted(path.stem for path in accounts.iterdir())[:3]
+    (tmp_path / "cohort.csv").write_text("\n".join(["username", names[0].upper(), *names[1:], "never_collected"]))
+    summary = run(accounts, model, tmp_path / "out.csv", user_file=(tmp_path / "cohort.csv",))
+    assert [row.username for row in read_rows(tmp_path / "out.csv")] == names
+    assert "The list cohort.csv names 4 accounts: 1 not collected, 3 left to estimate from." in str(summary)
+    of = orjson.loads((tmp_path / "out.run.json").read_bytes())["of"]
+    assert sum(of["flow"].values()) == of["listed"] == 4
+
+
+def test_a_list_without_a_collected_account_is_refused(accounts: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "cohort.csv").write_text("username\nnever_collected\n")
+    with pytest.raises(InputError, match=r"No account of cohort\.csv is in"):
+        run(accounts, model, tmp_path / "out.csv", user_file=(tmp_path / "cohort.csv",))

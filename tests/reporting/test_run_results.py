@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+from core.evaluation.audit import draw_sample
 from core.evaluation.prevalence import prevalence_of
 from core.index import Counts
 from core.models.folder import ModelInfo
@@ -15,6 +16,8 @@ from core.models.settings import ModelSettings
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Run, RunAtThreshold
 from core.reporting.study_report import report
+from core.storage.audit_file import sample_as_csv
+from core.storage.listed import NamedList
 from core.storage.predictions_file import as_csv, prediction
 from tests.made_model import training_record
 
@@ -67,7 +70,7 @@ def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) 
         "–",
     ]
     assert "no estimate of the share" in shares.loc["Counted", "note"]
-    assert withheld.whole_list is None
+    assert withheld.known_and_corrected is None
     for text in (methods_section(withheld), report(withheld, COUNTS, {})):
         assert "This count is no estimate of the share" in text and sentence in text
     assert "Rogan and Gladen, the share is" not in methods_section(withheld)
@@ -88,18 +91,18 @@ def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunAtThresh
     assert gone.counted[1] == 299 and gone.run.counted_in_words == "Of all 299 predicted accounts."
 
 
-def test_the_whole_list_counts_known_ages_as_they_are(view: RunAtThreshold) -> None:
+def test_known_ages_are_counted_as_they_are_and_the_others_corrected(view: RunAtThreshold) -> None:
     ages = view.run.predictions["age"]
     known = int((ages >= 21).sum())
     rest = replace(view, run=replace(view.run, predictions=view.run.predictions[ages.isna()]))
     corrected = rest.prevalence["rogan_gladen"]  # type: ignore[index]
-    whole = view.whole_list
+    whole = view.known_and_corrected
     assert whole is not None
     for edge in ("value", "low", "high"):
         assert whole[edge] == pytest.approx((known + corrected[edge] * 199) / 299)
     assert whole["low"] < whole["value"] < whole["high"]
     assert whole["high"] - whole["low"] < corrected["high"] - corrected["low"]
-    assert rest.whole_list is None
+    assert rest.known_and_corrected is None
 
 
 def test_the_text_for_a_paper_holds_the_figures(view: RunAtThreshold) -> None:
@@ -185,3 +188,62 @@ def test_every_estimate_of_the_share_is_in_one_picture(view: RunAtThreshold) -> 
     assert chart is not None
     assert chart.data["estimate"].tolist()[:2] == ["Counted", "Corrected (Rogan and Gladen)"]
     assert (chart.data["low"] <= chart.data["value"]).all() and (chart.data["value"] <= chart.data["high"]).all()
+
+
+def test_a_share_is_of_the_list_that_was_chosen_and_the_missing_are_told(view: RunAtThreshold, tmp_path: Path) -> None:
+    predicted = view.run.predictions
+    names = predicted["username"][predicted["age"].isna() & predicted["probability"].notna()].iloc[:30]
+    of = NamedList(("cohort.csv",), (*names, *(f"ghost_{at}" for at in range(6))))
+    listed = replace(view, run=view.run.of_list(of, tmp_path))
+    assert listed.counted[1] == 30
+    assert listed.judged is not None and view.judged is not None
+    assert len(listed.judged.table) == len(view.judged.table)  # everybody's labels tell how good the model is
+    text = methods_section(listed)
+    assert "The list cohort.csv names 36 accounts: 6 not collected, 30 left to estimate from." in text
+    assert "Of all 36 accounts of the list" in text and "the 6 missing" in text
+    corrected = listed.prevalence["rogan_gladen"]  # type: ignore[index]
+    bounds, missing = listed.whole_list["corrected"]
+    assert missing == 6
+    assert bounds["all_at_least"] - bounds["none_at_least"] == pytest.approx(6 / 36)
+    assert bounds["none_at_least"] == pytest.approx(corrected["value"] * 30 / 36)
+    assert "Of the whole list: corrected" in listed.shares["estimate"].tolist()
+    assert "of the list" not in methods_section(view)
+
+
+def test_an_audit_sample_stands_first_among_the_shares_and_in_the_text(view: RunAtThreshold) -> None:
+    draw, names = draw_sample(view.run.predictions, 40, 1)
+    filled = sample_as_csv(names, draw).replace(",,", ",24,", 30).replace(",,", ",17,").encode()
+    audited = replace(view, run=replace(view.run, audit=filled))
+    assert audited.shares["estimate"].iloc[0] == "From the audit sample"
+    assert "By a random sample of 40 accounts whose ages a person found out" in methods_section(audited)
+    chart = audited.shares_chart()
+    assert chart is not None and "From the audit sample" in chart.data["estimate"].tolist()
+    other = replace(audited, run=replace(audited.run, predictions=view.run.predictions.iloc[1:]))
+    assert "drawn from other predictions" in str(other.run.audited)
+    assert "random sample of 40" not in methods_section(other)
+
+
+def test_an_account_is_called_the_same_everywhere_and_by_neither_side_with_too_few_captions(
+    view: RunAtThreshold,
+) -> None:
+    strict = replace(view, fewest=5)
+    table = strict.downloads()
+    assert table["called"].equals(strict.called)
+    known = table["probability"].notna()
+    few = table["posts"] < 5
+    assert set(table["called"][few & known]) == {"too few captions"}
+    assert table["called"][~known].tolist() == ["no captions"]
+    assert (table["called"] == "uncertain").sum() == (strict.uncertain & ~few).sum() > 0
+    assert set(table["called"]) == {"under 21", "at least 21", "uncertain", "too few captions", "no captions"}
+    assert f"{(few & known).sum()} accounts with fewer than 5 captions" in strict.too_few_in_words
+    assert view.too_few_in_words == ""
+    assert strict.counted == view.counted
+
+
+def test_a_threshold_that_was_moved_is_marked_as_chosen_by_the_accounts_that_test(view: RunAtThreshold) -> None:
+    assert not view.is_moved
+    assert "flatters the accuracy" not in methods_section(view)
+    moved = replace(view, threshold=0.62)
+    assert moved.is_moved
+    assert "At a threshold of 0.62, chosen in view of these very accounts, which flatters" in methods_section(moved)
+    assert not replace(moved, run=replace(view.run, model=None)).is_moved

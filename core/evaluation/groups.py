@@ -1,0 +1,140 @@
+"""Shares of groups of a list, or of several lists, side by side, with the intervals of their differences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.errors import InputError
+from core.evaluation.prevalence import PrevalenceSample, prevalence_sample
+from core.models.folder import ModelInfo
+from core.statistics.calibration import Floats
+from core.statistics.differences import corrected_difference, counted_difference
+from core.statistics.estimate import Estimate
+from core.statistics.metrics import share_interval
+from core.statistics.prevalence import LabelledProbabilities
+from core.storage.csv_records import ListRows
+from core.storage.post_records import plain_name as plain_column
+from core.storage.usernames import canonical_username, username_error
+from core.utils.formatting import count
+
+BY_LIST = "list"
+"""The name under which each list is a group."""
+
+MOST_GROUPS = 12
+
+
+def groups_of(lists: Sequence[Path], by: str) -> dict[str, set[str]]:
+    """The accounts of each group: of each list, or of each value of a column of the lists.
+
+    Raises:
+        InputError: the lists have no such column, or it has one value or too many.
+    """
+    groups: dict[str, set[str]] = {}
+    for path in lists:
+        for row in ListRows(path, path.name):
+            username = "" if row.fault else canonical_username(row.cells["username"])
+            if row.fault or username_error(username):
+                continue
+            value = path.name if by == BY_LIST else row.cells.get(plain_column(by).lower())
+            if value is None:
+                raise InputError(f"{path.name} has no column {by!r}. Name one of its columns, or {BY_LIST!r}.")
+            groups.setdefault(value or "not given", set()).add(username)
+    if not 2 <= len(groups) <= MOST_GROUPS:
+        raise InputError(
+            f"--by {by} makes {count(len(groups), 'group')}; 2 to {MOST_GROUPS} can be compared. Choose another column."
+        )
+    return groups
+
+
+def compare_groups(
+    groups: Mapping[str, set[str]],
+    table: pd.DataFrame,
+    found: Mapping[str, Any],
+    info: ModelInfo | None,
+    drift: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Each group's shares, and the difference of every two, ready for JSON.
+
+    Args:
+        groups: the accounts of each.
+        table: ``username`` and ``probability`` of everybody.
+        found: what :func:`core.evaluation.prevalence.prevalence_of` says of them together; where it withholds the
+            corrected share, those of the groups and their differences are withheld as well.
+        info: what made the probabilities; None where only counts are wanted.
+        drift: how the accounts differ from the training ones.
+    """
+    threshold, cutoff = found["threshold"], found["age_cutoff"]
+    members = {name: table[table["username"].isin(names)] for name, names in groups.items()}
+    samples = {name: _sample(rows, info, cutoff, drift) for name, rows in members.items()}
+    withheld = found.get("withheld", [])
+    return {
+        "shares": [
+            {"group": name, "listed": len(groups[name]), **_shares(samples[name], threshold, withheld)}
+            for name in groups
+        ],
+        "differences": [
+            {"first": one, "second": other}
+            | _differences(samples[one], samples[other], len(groups[one] & groups[other]), threshold, withheld)
+            for one, other in combinations(groups, 2)
+        ],
+    }
+
+
+def _sample(
+    rows: pd.DataFrame, info: ModelInfo | None, cutoff: float, drift: Mapping[str, Any] | None
+) -> PrevalenceSample | Floats:
+    """What a group's shares rest on; its probabilities alone where no correction can be had."""
+    probability = rows["probability"].dropna().to_numpy(dtype=float)
+    if info is None:
+        return probability
+    try:
+        return prevalence_sample(rows, info, cutoff, drift)
+    except InputError:  # nobody of the group is new to the model
+        return probability[:0]
+
+
+def _probability(sample: PrevalenceSample | Floats) -> Floats:
+    return sample.probability if isinstance(sample, PrevalenceSample) else sample
+
+
+def _known(sample: PrevalenceSample | Floats) -> LabelledProbabilities | None:
+    return sample.known if isinstance(sample, PrevalenceSample) else None
+
+
+def _shares(sample: PrevalenceSample | Floats, threshold: float, withheld: Sequence[str]) -> dict[str, Any]:
+    probability = _probability(sample)
+    counted, total = int((probability >= threshold).sum()), len(probability)
+    low, high = share_interval(counted, total)
+    shares: dict[str, Any] = {
+        "counted": total,
+        "raw": {"value": counted / total if total else None, "low": low, "high": high},
+    }
+    if isinstance(sample, PrevalenceSample):
+        corrected = sample.at(threshold)["rogan_gladen"]
+        kept = {name: corrected[name] for name in ("value", "low", "high", "note")}
+        shares["rogan_gladen"] = asdict(Estimate(None, note=" ".join(withheld))) if withheld else kept
+    return shares
+
+
+def _differences(
+    first: PrevalenceSample | Floats,
+    second: PrevalenceSample | Floats,
+    shared: int,
+    threshold: float,
+    withheld: Sequence[str],
+) -> dict[str, Any]:
+    if shared:
+        note = f"{count(shared, 'account')} in both; only groups without a common account can be compared"
+        nothing = asdict(Estimate(None, note=note))
+        return {"raw": nothing, "rogan_gladen": nothing}
+    one, other = _probability(first), _probability(second)
+    found = {"raw": asdict(counted_difference(one, other, threshold))}
+    known = _known(first) or _known(second)
+    if known is not None:
+        corrected = corrected_difference(one, other, known, threshold)
+        found["rogan_gladen"] = asdict(Estimate(None, note=" ".join(withheld)) if withheld else corrected)
+    return found

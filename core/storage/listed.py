@@ -1,0 +1,142 @@
+"""Of whom a share is: named lists of accounts, and what became of each account on the way to an estimate."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.storage.account_files import file_name, read_account
+from core.storage.csv_records import ListRows
+from core.storage.usernames import canonical_username, username_error
+from core.utils.formatting import count, number
+
+STEPS = {
+    "not_collected": "not collected",
+    "private": "private",
+    "not_found": "not found",
+    "failed": "failed to be collected",
+    "not_predicted": "not among the predictions",
+    "without_captions": "without captions",
+    "known_to_the_model": "known to the model, which learnt from them, was chosen or tested by them",
+    "estimated": "left to estimate from",
+}
+"""What becomes of an account of a list, each of exactly one, with the words for it."""
+
+_UNREACHED = {"private", "not_found", "failed"}
+
+
+@dataclass(frozen=True)
+class NamedList:
+    """One list of accounts, or several put together.
+
+    Attributes:
+        names: of the lists.
+        usernames: each account once, in the order of the lists.
+        unusable_lines: lines that name no account.
+    """
+
+    names: tuple[str, ...]
+    usernames: tuple[str, ...]
+    unusable_lines: int = 0
+
+
+def read_named_list(paths: Sequence[Path]) -> NamedList:
+    """Read lists and put them together; names of imported accounts, which Instagram would not allow, count too.
+
+    Raises:
+        InputError: a file cannot be used, or no line names an account.
+    """
+    usernames: dict[str, None] = {}
+    unusable = 0
+    for path in paths:
+        for row in ListRows(path, path.name):
+            username = "" if row.fault else canonical_username(row.cells["username"])
+            if row.fault or username_error(username):
+                unusable += 1
+            else:
+                usernames[username] = None
+    names = tuple(path.name for path in paths)
+    if not usernames:
+        raise InputError(f"{', '.join(names)} names no account. Give a list with one username a line.")
+    return NamedList(names, tuple(usernames), unusable)
+
+
+@dataclass(frozen=True)
+class ListFlow:
+    """How many accounts of a list end in which of :data:`STEPS`; the numbers add up to those listed."""
+
+    of: NamedList
+    steps: Mapping[str, int]
+
+    @property
+    def listed(self) -> int:
+        """Different accounts of the list."""
+        return len(self.of.usernames)
+
+    @property
+    def missing(self) -> int:
+        """Accounts that no estimate is about."""
+        return self.listed - self.steps["estimated"]
+
+    def as_json(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "lists": [*self.of.names],
+            "listed": self.listed,
+            "unusable_lines": self.of.unusable_lines,
+            "flow": dict(self.steps),
+            "missing": self.missing,
+        }
+
+    def in_words(self) -> str:
+        """The flow as a sentence whose numbers add up."""
+        parts = [f"{number(at)} {STEPS[step]}" for step, at in self.steps.items() if at or step == "estimated"]
+        return f"The list {' and '.join(self.of.names)} names {count(self.listed, 'account')}: {', '.join(parts)}."
+
+    def bounds(self, share: Mapping[str, Any], missing: int | None = None) -> dict[str, float | None]:
+        """The share of the whole list if none, and if all, of the missing accounts are at least at the cutoff.
+
+        Args:
+            share: ``value``, ``low`` and ``high`` of the accounts that are not missing.
+            missing: how many are; None for :attr:`missing`.
+        """
+        missing = self.missing if missing is None else missing
+        if share["value"] is None or not self.listed:
+            return dict.fromkeys(("none_at_least", "all_at_least", "low", "high"))
+        there = self.listed - missing
+        return {
+            "none_at_least": share["value"] * there / self.listed,
+            "all_at_least": (share["value"] * there + missing) / self.listed,
+            "low": share["low"] * there / self.listed,
+            "high": (share["high"] * there + missing) / self.listed,
+        }
+
+
+def flow_of(
+    of: NamedList, predicted: Mapping[str, bool], known: Collection[str] = (), folder: Path | None = None
+) -> ListFlow:
+    """What became of each account of a list.
+
+    Args:
+        of: the list.
+        predicted: of each account of a prediction run, whether it has a probability.
+        known: accounts that made the model or tell its errors, of which no estimate is made.
+        folder: where the accounts' files are, which say why some have no captions.
+    """
+    steps = Counter(_step(username, predicted, known, folder) for username in of.usernames)
+    return ListFlow(of, {step: steps[step] for step in STEPS})
+
+
+def _step(username: str, predicted: Mapping[str, bool], known: Collection[str], folder: Path | None) -> str:
+    if predicted.get(username):
+        return "known_to_the_model" if username in known else "estimated"
+    absent = "without_captions" if username in predicted else "not_predicted"
+    if folder is None:
+        return absent
+    try:
+        outcome = read_account(folder / file_name(username)).outcome
+    except InputError:  # no file, or one that holds no account
+        return "without_captions" if username in predicted else "not_collected"
+    return outcome if outcome in _UNREACHED else absent

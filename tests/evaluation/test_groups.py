@@ -1,0 +1,64 @@
+"""Groups of a list, and lists, side by side."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from core.errors import InputError
+from core.evaluation.arguments import PrevalenceArguments
+from core.evaluation.shares import shares
+from tests.evaluation.test_audit import drawn, fill_in
+from tests.statistics.test_prevalence import labelled_file, model_folder
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Predictions of 400 accounts in two waves, of which the first is the older one; and a model."""
+    rng = random.Random(1)
+    rows = [f"u{i},{min(1.0, rng.random() * (1.5 if i < 200 else 0.7)):.6f},1,3" for i in range(400)]
+    (tmp_path / "p.csv").write_text("\n".join(["username,probability,prediction,posts", *rows, ""]))
+    (tmp_path / "cohort.csv").write_text(
+        "\n".join(["username;Wave", *(f"u{i};{'first' if i < 200 else 'second'}" for i in range(400))])
+    )
+    model = model_folder(tmp_path / "model", {"train": [f"t{i}" for i in range(40)], "validation": ["v1"]})
+    labelled_file(model / "validation.csv", 80, 80)
+    return tmp_path
+
+
+def test_groups_of_a_column_stand_side_by_side_with_their_difference(study: Path) -> None:
+    lists = (study / "cohort.csv",)
+    arguments = PrevalenceArguments(study / "p.csv", study / "model", user_file=lists, by="wave")
+    groups = json.loads(json.dumps(shares(arguments), allow_nan=False))["groups"]
+    assert [(group["group"], group["listed"], group["counted"]) for group in groups["shares"]] == [
+        ("first", 200, 200),
+        ("second", 200, 200),
+    ]
+    raw = [group["raw"]["value"] for group in groups["shares"]]
+    [difference] = groups["differences"]
+    assert difference["raw"]["value"] == pytest.approx(raw[0] - raw[1])
+    assert difference["raw"]["low"] > 0.1
+
+
+def test_without_a_model_lists_are_compared_by_their_counts(study: Path) -> None:
+    (study / "other.csv").write_text("username\nu1\nu2\nu399\n")
+    lists = (study / "cohort.csv", study / "other.csv")
+    sample = fill_in(drawn(study / "p.csv"))
+    groups = shares(PrevalenceArguments(study / "p.csv", user_file=lists, by="list", audit=sample))["groups"]
+    assert [group["group"] for group in groups["shares"]] == ["cohort.csv", "other.csv"]
+    [difference] = groups["differences"]
+    assert difference["raw"]["value"] is None
+    assert "3 accounts in both" in difference["raw"]["note"]
+
+
+@pytest.mark.parametrize(("by", "message"), [("city", "no column 'city'"), ("username", "makes 400 groups")])
+def test_a_column_that_makes_no_groups_is_refused(study: Path, by: str, message: str) -> None:
+    arguments = PrevalenceArguments(study / "p.csv", study / "model", user_file=(study / "cohort.csv",), by=by)
+    with pytest.raises(InputError, match=message):
+        shares(arguments)
+
+
+def test_groups_need_a_list(study: Path) -> None:
+    with pytest.raises(InputError, match="give --user-file as well"):
+        shares(PrevalenceArguments(study / "p.csv", study / "model", by="wave"))
