@@ -153,7 +153,7 @@ def test_rows_that_were_added_are_not_counted_and_said(predictions: Path) -> Non
     ("change", "message"),
     [
         (lambda rows: [{**row, "age": "old"} for row in rows], "line 2: the age is not a number"),
-        (lambda rows: [{**row, "age": "1999"} for row in rows], "line 2: the age is outside"),
+        (lambda rows: [{**row, "age": "1999"} for row in rows], "line 2: this may be a year of birth"),
         (lambda rows: [{**row, "age": ""} for row in rows], "tells the age of no account"),
         (lambda rows: [{**row, "age": "?"} for row in rows], "tells the age of no account"),
         (lambda rows: [{k: v for k, v in row.items() if k != "age"} for row in rows], "no age column"),
