@@ -1,4 +1,5 @@
 import re
+import time
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -10,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import InputError
-from core.index import AccountDetail, AccountSort, Answer, Filter, LabelState, PostSort
+from core.index import AccountDetail, AccountSort, Answer, Filter, LabelState, PostSort, RunningQuery
 from core.privacy.exports import Content
 from core.privacy.roles import Action
 from core.reporting import charts
@@ -32,6 +33,8 @@ ACCOUNTS_HEIGHT = 390
 READING_HEIGHT = 400
 """Of the posts of an opened account, so that the table of accounts stays near."""
 SCHEMA_HEIGHT = 330
+SHOWN_AFTER_S = 2.0
+"""A query that takes longer is shown, with a way to stop it."""
 WHOLE = Content(names=True, captions=True)
 NO_FILTERS = {
     "user": "",
@@ -261,7 +264,11 @@ def ask_in_sql() -> None:
             asked = st.form_submit_button("Run", type="primary", icon=":material/play_arrow:")
         st.caption("One SELECT, read-only, over the tables beside it; stopped after 10 s and at 10,000 rows.")
         if asked:
-            st.session_state.answer = answered(query)
+            ask(query)
+        if not settled():
+            follow_query()
+        if st.session_state.get("mistake"):
+            st.error(plain(st.session_state.mistake))
     with schema:
         draw_schema(SCHEMA_HEIGHT if st.session_state.get("answer") else "content")
     if st.session_state.get("answer"):
@@ -281,14 +288,43 @@ def draw_schema(height: int | Literal["content"]) -> None:
     st.caption("Where both have a username, tables are joined by it. DESCRIBE posts tells the types of its columns.")
 
 
-def answered(query: str) -> Answer | None:
+def ask(query: str) -> None:
+    """Begin to answer a query; most are answered before there is anything to be shown of it."""
+    act(Action.QUERY)
+    if running := st.session_state.pop("running_query", None):
+        running.stop()
+    st.session_state.answer = st.session_state.mistake = None
+    st.session_state.running_query = store.start_sql(query)
+    with st.spinner("Asking …"):
+        st.session_state.running_query.wait(SHOWN_AFTER_S)
+
+
+def settled() -> bool:
+    """Whether no query is running; takes in the answer of one that has ended."""
+    running: RunningQuery | None = st.session_state.get("running_query")
+    if running is None:
+        return True
+    if not running.wait(0):
+        return False
+    del st.session_state.running_query
     try:
-        act(Action.QUERY)
-        with st.spinner("Asking …"):
-            return store.sql(query)
+        st.session_state.answer = running.result()
     except InputError as error:
-        st.error(plain(error))
-        return None
+        st.session_state.mistake = str(error)
+    return True
+
+
+@st.fragment(run_every=0.5)
+def follow_query() -> None:
+    """How long a query has been running, with a way to stop it."""
+    if settled():
+        st.rerun()
+    running: RunningQuery = st.session_state.running_query
+    seconds = time.monotonic() - running.started_at
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Asking for {number(seconds, 0)} s …")
+        if st.button("Stop the query", icon=":material/stop_circle:"):
+            running.stop()
 
 
 def show_answer(answer: Answer) -> None:

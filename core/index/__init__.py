@@ -6,7 +6,7 @@ The files are the truth: the index follows them, and can be deleted at any time.
 from core.index.filters import AccountSort, Filter, LabelState, PostSort, PredictionFilter, PredictionSort
 from core.index.index import Store
 from core.index.queries import AccountDetail, Counts
-from core.index.sql_console import Answer
+from core.index.sql_console import Answer, RunningQuery
 from core.index.sync import Following
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "PostSort",
     "PredictionFilter",
     "PredictionSort",
+    "RunningQuery",
     "Store",
 ]

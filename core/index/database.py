@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -106,6 +107,22 @@ class Database:
                     cursor.rollback()
                 raise
             cursor.commit()
+
+    def copy(self, to: Path) -> None:
+        """Copy the file as it is after the last transaction, which another process can open then.
+
+        Raises:
+            AgeScopeError: there is no room for it.
+        """
+        with self._writing:  # between transactions the file and its log belong together
+            try:
+                for suffix in ("", ".wal"):
+                    with suppress(FileNotFoundError):
+                        shutil.copyfile(f"{self.path}{suffix}", f"{to}{suffix}")
+            except OSError as error:
+                raise AgeScopeError(
+                    f"A copy of the index for the query cannot be made: {error.strerror}. Make room on the disk."
+                ) from error
 
     def clear(self) -> None:
         """Empty the index: every table is dropped and made anew."""

@@ -1,11 +1,12 @@
 """The index as a whole: open it, let it follow the files, ask it, close it."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from core.index.database import Database
 from core.index.queries import Queries
-from core.index.sql_console import Answer, answer
+from core.index.sql_console import MAX_SECONDS, Answer, RunningQuery, SqlConsole
 from core.index.sync import Follower, Following
 from core.jobs.progress import Progress
 from core.settings import Settings
@@ -34,6 +35,7 @@ class Store(Queries):
         database = Database(settings.index_file, settings.cache_dir / "index")
         super().__init__(database)
         self._follower = Follower(database, settings)
+        self._console = SqlConsole(database, lambda: self.version, settings.cache_dir / "index")
 
     def __enter__(self) -> Self:
         return self
@@ -71,9 +73,13 @@ class Store(Queries):
         self._follower.start_anew()
         self._follower.look(progress)
 
-    def sql(self, query: str) -> Answer:
-        """Answer a SELECT that a person typed; see :func:`core.index.sql_console.answer`."""
-        return answer(self._database, query)
+    def sql(self, query: str, max_seconds: float = MAX_SECONDS, stop: Callable[[], bool] = lambda: False) -> Answer:
+        """Answer a SELECT that a person typed; see :meth:`core.index.sql_console.SqlConsole.answer`."""
+        return self._console.answer(query, max_seconds, stop)
+
+    def start_sql(self, query: str) -> RunningQuery:
+        """Begin to answer a SELECT that a person typed, which can be stopped."""
+        return RunningQuery(lambda stop: self.sql(query, stop=stop))
 
     def schema(self) -> list[tuple[str, str, list[str]]]:
         """What a person may ask about, the most asked for first: table, what a row of it is, its columns."""
@@ -86,4 +92,5 @@ class Store(Queries):
     def close(self) -> None:
         """Stop following and close the file."""
         self._follower.stop()
+        self._console.close()
         self._database.close()

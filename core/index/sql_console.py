@@ -1,26 +1,29 @@
 """SQL that a person typed: answered if it is one SELECT over the index's tables, refused otherwise.
 
-Four walls, each enough for most of what could go wrong: the database cannot reach files, extensions
-or settings at all (:mod:`core.index.database`); the statement's syntax tree must be one SELECT that
-calls no table function but harmless ones; it runs in a read-only transaction; and it is stopped
-after a time, a number of rows and an amount of memory.
+It runs in a process of its own (:mod:`core.index.sql_worker`) over a copy of the index, which cannot be written,
+and has no way to files, extensions, settings, secrets or a network. The system limits that process's memory and
+processor time, its asker watches it as well, and whatever it comes to, it is the process that ends.
 """
 
 import itertools
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import duckdb
 import orjson
 import pandas as pd
 import psutil
 import pyarrow as pa
 
-from core.errors import InputError
+from core.errors import AgeScopeError, InputError
 from core.index.database import Database
 from core.utils.tables import parquet
 
@@ -29,15 +32,13 @@ MAX_SECONDS = 10.0
 MAX_BYTES = 200_000_000
 MAX_GROWTH = 1_500_000_000
 
-_ROWS_AT_A_TIME = 64
-_IN_OUR_WORDS = (
-    ("Binder Error: Referenced column", "There is no such column."),
-    ("Catalog Error", "There is no such table or function."),
-    ("Binder Error", "The database could not understand this:"),
-)
-_TABLE_FUNCTIONS = frozenset({"unnest", "json_each", "json_tree"})
-# they make much out of little, in memory that DuckDB neither counts nor gives up when interrupted
-_GROWING_FUNCTIONS = frozenset({"repeat", "lpad", "rpad", "range", "generate_series", "list_resize", "array_resize"})
+_GRACE_S = 1.0
+"""What can be interrupted is, and says so; after this the process is killed."""
+
+_START_S = 60.0
+_LOOK_S = 0.02
+_MOST_OF_AN_ANSWER = 2 * MAX_BYTES
+_KEPT_OF_THE_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True)
@@ -57,38 +58,230 @@ class Answer:
     seconds: float
 
 
-def answer(database: Database, query: str, max_seconds: float = MAX_SECONDS) -> Answer:
-    """Answer one SELECT statement.
+class SqlConsole:
+    """Answers one query at a time, in a process that is kept for the next one.
 
-    Raises:
-        InputError: it is no single SELECT, asks for something that is not allowed, contains a
-            mistake, or takes longer than ``max_seconds``.
+    Args:
+        database: the index.
+        version: grows whenever the index changes; the process gets a new copy then.
+        spill_dir: for copies, and for what a query cannot hold in memory.
     """
-    started = time.perf_counter()
-    with database.cursor() as cursor:
-        _check(cursor, query)
-        with _explained(max_seconds), _interrupted_after(cursor, max_seconds):
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            table, cut = _fetch(cursor.sql(query).to_arrow_reader(_ROWS_AT_A_TIME))
-    return Answer(table, _frame(table), cut, time.perf_counter() - started)
+
+    def __init__(self, database: Database, version: Callable[[], int], spill_dir: Path) -> None:
+        self._database = database
+        self._version = version
+        self._spill_dir = spill_dir
+        self._one_at_a_time = threading.Lock()
+        self._worker: _Worker | None = None
+        self._copied = -1
+
+    def answer(self, query: str, max_seconds: float = MAX_SECONDS, stop: Callable[[], bool] = lambda: False) -> Answer:
+        """Answer one SELECT statement.
+
+        Args:
+            query: what was typed.
+            max_seconds: how long it may take.
+            stop: asked many times a second; True ends it.
+
+        Raises:
+            InputError: it is no single SELECT, asks for something that is not allowed, contains a
+                mistake, takes too much time or memory, or was stopped.
+            AgeScopeError: there is no room for a copy of the index.
+        """
+        started = time.perf_counter()
+        while not self._one_at_a_time.acquire(timeout=_LOOK_S):
+            if stop():
+                raise InputError(_STOPPED)
+        try:
+            worker = self._ready()
+            head, rows = worker.ask(query, max_seconds, stop)
+        finally:
+            self._one_at_a_time.release()
+        if refused := head.get("refused"):
+            raise InputError(_why(refused, max_seconds))
+        table = pa.ipc.open_stream(rows).read_all()
+        table = table.rename_columns(_distinct(table.column_names))
+        return Answer(table, _frame(table), head["cut"], time.perf_counter() - started)
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        if self._worker:
+            self._worker.kill()
+            self._worker = None
+
+    def _ready(self) -> "_Worker":
+        """The process, with a copy of the index as it is now."""
+        version = self._version()
+        if self._worker and self._worker.alive and self._copied == version:
+            return self._worker
+        self.close()
+        self._worker = _Worker(self._spill_dir)
+        with tempfile.TemporaryDirectory(prefix="sql-", dir=self._spill_dir) as folder:
+            copy = Path(folder) / self._database.path.name
+            self._database.copy(copy)
+            self._worker.open(copy)  # and after this the copy may go: an open file stays until it is closed
+        self._copied = version
+        return self._worker
 
 
-def _fetch(reader: pa.RecordBatchReader) -> tuple[pa.Table, str | None]:
-    batches: list[pa.RecordBatch] = []
-    rows = size = 0
-    cut = None
-    for batch in reader:
-        rows += batch.num_rows
-        size += batch.nbytes
-        batches.append(batch)
-        if rows > MAX_ROWS:
-            cut = f"Only the first {MAX_ROWS:,} rows are shown."
-            break
-        if size > MAX_BYTES:
-            cut = f"Only the first {rows:,} rows are shown, because they are so large."
-            break
-    table = pa.Table.from_batches(batches, reader.schema)[:MAX_ROWS]
-    return table.rename_columns(_distinct(table.column_names)), cut
+class RunningQuery:
+    """A query that is being answered in a thread, so that a page can show it and stop it.
+
+    Args:
+        answer: gives the answer, and asks now and then whether to stop.
+    """
+
+    def __init__(self, answer: Callable[[Callable[[], bool]], Answer]) -> None:
+        self._stop = threading.Event()
+        self._done = threading.Event()
+        self._answer: Answer | AgeScopeError | None = None
+        self.started_at = time.monotonic()
+        threading.Thread(target=self._run, args=(answer,), name="query", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the answer; whether it is there."""
+        return self._done.wait(seconds)
+
+    def stop(self) -> None:
+        """End the query."""
+        self._stop.set()
+
+    def result(self) -> Answer:
+        """The answer, once it is there.
+
+        Raises:
+            AgeScopeError: see :meth:`SqlConsole.answer`.
+        """
+        self._done.wait()
+        if isinstance(self._answer, AgeScopeError):
+            raise self._answer
+        assert self._answer is not None
+        return self._answer
+
+    def _run(self, answer: Callable[[Callable[[], bool]], Answer]) -> None:
+        try:
+            self._answer = answer(self._stop.is_set)
+        except AgeScopeError as error:
+            self._answer = error
+        finally:
+            self._answer = self._answer or AgeScopeError("The query ended in a way nobody foresaw; ask it again.")
+            self._done.set()
+
+
+class _Worker:
+    """A process that runs :mod:`core.index.sql_worker`."""
+
+    def __init__(self, spill_dir: Path) -> None:
+        self._spill_dir = spill_dir
+        environment = {name: os.environ[name] for name in _KEPT_OF_THE_ENVIRONMENT if name in os.environ}
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", str(Path(__file__).with_name("sql_worker.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            cwd=spill_dir,
+            start_new_session=True,
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
+    def open(self, copy: Path) -> None:
+        """Let it open a copy of the index."""
+        self._exchange({"file": str(copy), "spill_dir": str(self._spill_dir), "bytes": MAX_GROWTH}, _START_S)
+
+    def ask(self, query: str, seconds: float, stop: Callable[[], bool]) -> tuple[dict[str, Any], bytes]:
+        """What it says: a head, and rows as an Arrow stream."""
+        question = {"query": query, "seconds": seconds, "rows": MAX_ROWS, "answer_bytes": MAX_BYTES}
+        return self._exchange(question, seconds + _GRACE_S, stop)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+
+    def _exchange(
+        self, question: dict[str, Any], seconds: float, stop: Callable[[], bool] = lambda: False
+    ) -> tuple[dict[str, Any], bytes]:
+        assert self._process.stdin and self._process.stdout
+        with self._watched(seconds, stop) as killed_for:
+            try:
+                self._process.stdin.write(orjson.dumps(question) + b"\n")
+                self._process.stdin.flush()
+                head, rows = self._part(), self._part()
+            except (OSError, EOFError, orjson.JSONDecodeError):
+                self._process.kill()
+                return {"refused": killed_for[0] if killed_for else "memory"}, b""
+        return orjson.loads(head), rows
+
+    def _part(self) -> bytes:
+        assert self._process.stdout
+        length = int.from_bytes(self._read(8), "little")
+        if length > _MOST_OF_AN_ANSWER:
+            raise EOFError
+        return self._read(length)
+
+    def _read(self, length: int) -> bytes:
+        assert self._process.stdout
+        content = self._process.stdout.read(length)
+        if len(content) < length:
+            raise EOFError
+        return content
+
+    @contextmanager
+    def _watched(self, seconds: float, stop: Callable[[], bool]) -> Iterator[list[str]]:
+        """Kill the process once it takes too long or too much memory, or is to stop; the list says what for."""
+        killed_for: list[str] = []
+        done = threading.Event()
+        until = time.monotonic() + seconds
+        most = _memory(self._process.pid) + MAX_GROWTH
+
+        def watch() -> None:
+            while not done.wait(_LOOK_S):
+                reason = self._too_much(until, most, stop)
+                if reason:
+                    killed_for.append(reason)
+                    self._process.kill()
+                    return
+
+        watcher = threading.Thread(target=watch, name="query-limit", daemon=True)
+        watcher.start()
+        try:
+            yield killed_for
+        finally:
+            done.set()
+            watcher.join()
+
+    def _too_much(self, until: float, most: int, stop: Callable[[], bool]) -> str:
+        if stop():
+            return "stop"
+        if time.monotonic() > until:
+            return "time"
+        return "memory" if _memory(self._process.pid) > most else ""
+
+
+_STOPPED = "The query was stopped, as you asked."
+
+
+def _memory(process: int) -> int:
+    try:
+        return int(psutil.Process(process).memory_info().rss)
+    except psutil.Error:  # it has ended
+        return 0
+
+
+def _why(refused: str, max_seconds: float) -> str:
+    return {
+        "stop": _STOPPED,
+        "time": f"The query was stopped: it took more than {max_seconds:g} seconds. Narrow it, or add a LIMIT.",
+        "memory": "The query was stopped: it needs more memory than it may use. Narrow it, or add a LIMIT.",
+    }.get(refused, refused)
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
@@ -116,83 +309,3 @@ def _distinct(names: list[str]) -> list[str]:
         taken.add(name)
         distinct.append(name)
     return distinct
-
-
-def _check(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Raise InputError unless the query is one SELECT that calls no table function but harmless ones."""
-    if not query.strip():
-        raise InputError("Type a query, for example: SELECT username, posts FROM accounts LIMIT 10")
-    ((text,),) = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
-    tree = orjson.loads(text)
-    if tree.get("error_type") == "parser":
-        raise InputError(f"The database could not understand this: {tree.get('error_message')}")
-    if tree.get("error") or len(tree.get("statements", [])) != 1:
-        raise InputError("Only one SELECT statement at a time can be run here (no PIVOT, no changes, no settings).")
-    for node in _nodes(tree):
-        _check_node(node)
-
-
-def _check_node(node: dict[str, Any]) -> None:
-    kind = node.get("type")
-    if kind == "TABLE_FUNCTION":
-        name = str((node.get("function") or {}).get("function_name", "")).lower()
-        if name not in _TABLE_FUNCTIONS:
-            raise InputError(f"The table function {name}() is not allowed here; ask the tables beside the query.")
-    elif str(node.get("function_name")).lower() in _GROWING_FUNCTIONS:
-        raise InputError(f"The function {node['function_name']}() is not allowed here.")
-    elif str(kind).endswith("_QUERY_NODE"):  # WITH x AS (DELETE ... RETURNING ...)
-        raise InputError("The index can only be read here, not changed.")
-
-
-def _nodes(value: object) -> Iterator[dict[str, Any]]:
-    """Every object of a syntax tree."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            yield item
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-
-
-@contextmanager
-def _interrupted_after(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt what the cursor does once it takes too long or too much memory."""
-    process = psutil.Process()
-    until = time.monotonic() + seconds
-    most = process.memory_info().rss + MAX_GROWTH
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.05):  # again and again: an interrupt between two steps is lost
-            if time.monotonic() > until or process.memory_info().rss > most:
-                cursor.interrupt()
-
-    watcher = threading.Thread(target=watch, name="query-limit", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
-
-
-@contextmanager
-def _explained(max_seconds: float) -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.Error, pa.ArrowException, OSError) as error:  # the latter two while rows are fetched
-        text = str(error)
-        if isinstance(error, duckdb.InterruptException) or "INTERRUPT" in text.upper():
-            limit = f"{max_seconds:g} seconds or {MAX_GROWTH / 1e9:g} GB of memory"
-            raise InputError(f"The query was stopped: it took more than {limit}. Narrow it, or add a LIMIT.") from error
-        if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in text:
-            raise InputError("The query needs more memory than it may use. Narrow it, or add a LIMIT.") from error
-        ours = next((words for start, words in _IN_OUR_WORDS if text.startswith(start)), "This cannot be answered:")
-        raise InputError(f"{ours} {_without_excerpt(text)}") from error
-
-
-def _without_excerpt(text: str) -> str:
-    """What the database says, without the line of the query with a mark below, which needs a fixed width."""
-    return text.split("\n\nLINE ")[0]

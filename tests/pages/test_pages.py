@@ -170,13 +170,30 @@ def test_a_model_is_shown_beside_the_baselines_it_was_compared_with(predicted: P
     assert beside["auc"].tolist() == ["0.900 (0.800 to 0.950)", "0.500 (0.400 to 0.600)"]
 
 
+def ask(app: AppTest) -> None:
+    """Run the query, and look again until it has been answered."""
+    next(button for button in app.button if button.label == "Run").click().run()
+    while "running_query" in app.session_state:
+        app.run()
+
+
+def test_a_long_query_can_be_stopped_from_the_page(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = run("posts", show="SQL")
+    app.text_area(key="query").set_value("SELECT count(*) FROM posts a, posts b, posts c, posts d")
+    next(button for button in app.button if button.label == "Run").click().run()
+    next(button for button in app.button if button.label == "Stop the query").click().run()
+    while "running_query" in app.session_state:
+        app.run()
+    assert "stopped, as you asked" in words(app) and not app.exception
+
+
 def test_a_query_is_answered_or_its_mistake_is_said(sample: Path) -> None:
     app = run("posts", show="SQL")
     app.text_area(key="query").set_value("SELECT count(*) AS accounts FROM accounts")
-    app.button[-1].click().run()
+    ask(app)
     assert app.dataframe[-1].value["accounts"].tolist() == [420]
     app.text_area(key="query").set_value("DROP TABLE accounts")
-    app.button[-1].click().run()
+    ask(app)
     assert "Only one SELECT" in words(app) and not app.exception
 
 
@@ -189,7 +206,7 @@ def test_a_link_opens_an_account(sample: Path) -> None:
 def test_columns_of_one_name_do_not_break_the_page(sample: Path) -> None:
     app = run("posts", show="SQL")
     app.text_area(key="query").set_value("SELECT username, username FROM accounts LIMIT 3")
-    app.button[-1].click().run()
+    ask(app)
     assert not app.exception and not app.error
     assert list(app.dataframe[-1].value.columns) == ["username", "username_2"]
 
@@ -198,7 +215,7 @@ def test_columns_of_one_name_do_not_break_the_page(sample: Path) -> None:
 def test_an_example_is_answered(sample: Path, example: str) -> None:
     app = run("posts", show="SQL")
     app.selectbox[0].set_value(example).run()
-    app.button[-1].click().run()
+    ask(app)
     assert not app.exception and not app.error
     assert len(app.dataframe[-1].value)
 

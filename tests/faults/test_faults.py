@@ -1,0 +1,101 @@
+"""Stops that must be heard, and disks that are full: real commands."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.storage.account_files import read_account
+from tests.faults.nursery import Nursery, nursery
+from tests.stand_in import StandIn
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def born(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    with nursery(tmp_path_factory.mktemp("nursery")) as started:
+        yield started
+
+
+@pytest.fixture
+def runs(born: Nursery, stand_in: StandIn, tmp_path: Path) -> Nursery:
+    own = born.at(tmp_path)
+    addresses = {"AGESCOPE_INSTAGRAM_URL": stand_in.url, "AGESCOPE_GRAPH_URL": stand_in.url}
+    return Nursery(own.process, {**own.environment, **addresses}, own.log)
+
+
+def collecting(folder: Path, *more: str | Path, limit: str = "1000,1") -> list[str | Path]:
+    (folder / "names.txt").write_text("anna\nbob\ncarla\n")
+    return ["scrape-users", "--user-file", folder / "names.txt", "--output-dir", folder / "accounts",
+            "--ratelimit", limit, *more]  # fmt: skip
+
+
+def stopped_within(runs: Nursery, arguments: list[str | Path], stand_in: StandIn, requests: int, number: int) -> float:
+    """Send a signal once so many requests have arrived; how long the command took to end, with status 1."""
+    process = runs.start(arguments)
+    give_up = time.monotonic() + 20
+    while len(stand_in.seen) < requests:
+        assert time.monotonic() < give_up, runs.log.read_text()
+        threading.Event().wait(0.005)
+    threading.Event().wait(0.1)  # let it come to its wait
+    asked = time.monotonic()
+    os.kill(process, number)
+    assert runs.ended() == 1
+    return time.monotonic() - asked
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", ["drip", "drip_head", "stall", "silent", "too_many", "server_error"])
+def test_a_signal_is_heard_wherever_an_answer_or_a_wait_stands(
+    runs: Nursery, stand_in: StandIn, tmp_path: Path, how: str, number: int
+) -> None:
+    stand_in.fail("*", how)
+    assert stopped_within(runs, collecting(tmp_path), stand_in, 1, number) < 2
+    assert "go on from here" in runs.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_heard_in_a_wait_for_the_limits(
+    runs: Nursery, stand_in: StandIn, tmp_path: Path, number: int
+) -> None:
+    assert stopped_within(runs, collecting(tmp_path, limit="1,3600"), stand_in, 1, number) < 2
+
+
+def test_a_full_disk_is_said_and_nothing_is_damaged(runs: Nursery, stand_in: StandIn, tmp_path: Path) -> None:
+    """A limit for the size of files stands in for a full disk: the system refuses the bytes in the same place."""
+    stand_in.add("anna", posts=12)
+    assert runs.run(collecting(tmp_path), file_size=300) == 1
+    assert "Make room" in runs.log.read_text()
+    assert not list((tmp_path / "accounts").glob(".*.part"))
+    assert runs.run(collecting(tmp_path)) == 0
+    assert len(read_account(tmp_path / "accounts" / "anna.json").posts) == 12
+
+
+def test_a_disk_that_fills_up(runs: Nursery, stand_in: StandIn, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = shutil.which("mount") and os.geteuid() == 0
+    if (
+        not mounted
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=False).returncode
+    ):
+        pytest.skip("mounting a small disk is not allowed here; the limit for the size of files is tried instead")
+    try:
+        stand_in.add("anna", posts=12)
+        (small / "filling").write_bytes(bytes(60_000))
+        arguments = collecting(tmp_path)
+        arguments[arguments.index(tmp_path / "accounts")] = small
+        assert runs.run(arguments) == 1
+        assert "Make room" in runs.log.read_text()
+        (small / "filling").unlink()
+        assert runs.run([*arguments, "--posts-per-user", "12"]) == 0
+        assert len(read_account(small / "anna.json").posts) == 12
+    finally:
+        subprocess.run(["umount", small], check=False)
