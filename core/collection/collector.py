@@ -37,7 +37,7 @@ from core.storage.account_files import file_name, read_account, write_account
 from core.storage.models import FINAL_OUTCOMES, Account, Outcome
 from core.storage.user_lists import read_user_list, why_rejected
 from core.utils.formatting import count
-from core.utils.io import TEMPORARY_SUFFIX
+from core.utils.io import remove_leftovers
 
 FAILURES_BEFORE_WAITING = 3
 MOST_WALLS = 12
@@ -136,18 +136,10 @@ def only_one_run(folder: Path) -> Iterator[None]:
             f"{folder} cannot be written: {error.strerror}. Choose another folder or correct its permissions."
         ) from error
     try:
-        _remove_leftovers(folder)
+        remove_leftovers(folder, older_than_s=3600)
         yield
     finally:
         lock.release()
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what a run that was killed while writing left half-written."""
-    an_hour_ago = time.time() - 3600
-    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
-        if path.stat().st_mtime < an_hour_ago:
-            path.unlink(missing_ok=True)
 
 
 class Collector:

@@ -28,7 +28,7 @@ from core.training.methods import METHODS, TrainingTask, fit, part_probabilities
 from core.training.prepare import check_parts, prepare, sides
 from core.training.save_model import calibrate_and_set_thresholds, write_model
 from core.training.splits import Parts, k_folds, split_accounts
-from core.utils.io import write_json
+from core.utils.io import remove_leftovers, write_json
 from core.utils.spreadsheets import plain_name
 
 FEWEST_FOLDS = 2
@@ -68,6 +68,8 @@ def compare(
         run = _Comparison(arguments, study, methods, folder, progress)
         tested = run.by_folds(folds) if folds else run.by_test()
     write_comparison(folder, run.study, arguments, tested, folds)
+    for made in (folder, *(folder / method for method in methods)):
+        remove_leftovers(made)
     return folder
 
 
@@ -135,6 +137,7 @@ class _Comparison:
         """The method's model folder, unless it is there."""
         folder = self.folder / method
         if is_model_folder(folder):
+            forget_checkpoints(folder / CHECKPOINTS)
             return
         self.progress.event(kind="method", method=method)
         trained = fit(method, study, folder / CHECKPOINTS, self.progress)

@@ -1,11 +1,16 @@
 """Training: labelled accounts in, a model folder out."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import orjson
+from filelock import FileLock, Timeout
 
 from core.encoder.devices import check_device
 from core.encoder.vector_cache import open_cache
-from core.errors import InputError, Stopped
+from core.errors import AgeScopeError, InputError, Stopped
 from core.jobs.progress import Progress
 from core.models.folder import CHECKPOINTS, is_model_folder, read_model_info
 from core.settings import get_settings
@@ -15,12 +20,15 @@ from core.training.finetune import History, forget_checkpoints
 from core.training.methods import TrainingTask, fit
 from core.training.prepare import prepare
 from core.training.save_model import CrossFitted, calibrate_and_set_thresholds, write_model
+from core.utils.io import remove_leftovers
 
 logger = logging.getLogger(__name__)
 
 
 def train(arguments: TrainArguments, progress: Progress) -> Path:
     """Train a model and return its folder; the same call goes on with a training that was interrupted.
+
+    Where the same call has finished before, even if it was killed before it could say so, nothing is done.
 
     Events: ``data`` (what became of the labels), ``split``, then ``step`` and ``epoch`` as they come.
 
@@ -30,6 +38,9 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
             be used; the same call goes on from the last step.
     """
     folder = arguments.model_output_dir
+    if _is_done(arguments):
+        _clear_up(folder)
+        return folder
     check_output(folder)
     check_device(arguments.device)
     try:
@@ -44,8 +55,50 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
             f"Stopped in epoch {len(history.epochs) + 1} of {arguments.epoch_num}. The best so far, epoch "
             f"{history.best_epoch}, is in {folder} and can be used."
         )
-    forget_checkpoints(folder / CHECKPOINTS)
+    _clear_up(folder)
     return folder
+
+
+def _is_done(arguments: TrainArguments) -> bool:
+    """Whether the folder holds the finished model of these very arguments."""
+    folder = arguments.model_output_dir
+    if not is_model_folder(folder):
+        return False
+    training = read_model_info(folder).training
+    return not training.stopped and training.arguments == orjson.loads(orjson.dumps(arguments.as_dict()))
+
+
+def _clear_up(folder: Path) -> None:
+    """Remove what is of no use beside a finished model."""
+    forget_checkpoints(folder / CHECKPOINTS)
+    remove_leftovers(folder)
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Mark a folder as that of a training under way, which a later one goes on with, and hold it for this one.
+
+    Raises:
+        AgeScopeError: another training writes into it, or it cannot be written.
+    """
+    checkpoints = folder / CHECKPOINTS
+    lock = FileLock(checkpoints / "lock", timeout=0)
+    try:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise AgeScopeError(f"Another training writes into {folder}. Let it end, or stop it, before this one.") from (
+            error
+        )
+    except OSError as error:
+        raise AgeScopeError(
+            f"{folder} cannot be written: {error.strerror}. Choose another folder or correct its permissions."
+        ) from error
+    try:
+        remove_leftovers(folder)
+        yield
+    finally:
+        lock.release()
 
 
 def make_model(arguments: TrainArguments, progress: Progress) -> History:
@@ -58,12 +111,13 @@ def make_model(arguments: TrainArguments, progress: Progress) -> History:
     folder = arguments.model_output_dir
     with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
         study = prepare(arguments, cache, progress)
-        trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
-        wishes = Wishes(arguments.calibrate, arguments.threshold, arguments.seed)
-        fitted = None if trained.history.stopped else _cross_fitted(arguments, study, wishes, progress)
-        progress.update(message="measuring the model")
-        calibrate_and_set_thresholds(trained, study, wishes, fitted.unseen if fitted else None)
-        write_model(trained, study, arguments.as_dict(), folder, fitted)
+        with _claimed(folder):
+            trained = fit(arguments.method, study, folder / CHECKPOINTS, progress)
+            wishes = Wishes(arguments.calibrate, arguments.threshold, arguments.seed)
+            fitted = None if trained.history.stopped else _cross_fitted(arguments, study, wishes, progress)
+            progress.update(message="measuring the model")
+            calibrate_and_set_thresholds(trained, study, wishes, fitted.unseen if fitted else None)
+            write_model(trained, study, arguments.as_dict(), folder, fitted)
     return trained.history
 
 

@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -42,6 +44,20 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             f"{path.parent} cannot be written: {error.strerror}. "
             "Make room or correct its permissions, then start again; nothing was damaged."
         ) from error
+
+
+def remove_leftovers(folder: Path, older_than_s: float = 0.0) -> None:
+    """Remove what :func:`write_atomically` left half-written in ``folder`` when its process was killed.
+
+    Args:
+        folder: which nobody else writes into, or else with ``older_than_s``.
+        older_than_s: what is younger may still be being written.
+    """
+    latest = time.time() - older_than_s
+    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime <= latest:
+                path.unlink()
 
 
 def write_json(path: Path, value: object) -> None:

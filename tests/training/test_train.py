@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -391,8 +392,12 @@ def test_a_stopped_training_keeps_the_best_and_goes_on_to_the_same_end(
     assert not read_model_info(given.model_output_dir).training.stopped
     assert same(weights_of(given.model_output_dir), weights_of(undisturbed))
     assert not (given.model_output_dir / ".training").exists()
+    finished = (given.model_output_dir / "training.json").read_bytes()
+    with no_progress() as progress:
+        assert train(given, progress) == given.model_output_dir
+    assert (given.model_output_dir / "training.json").read_bytes() == finished
     with no_progress() as progress, pytest.raises(InputError, match="already holds a finished model"):
-        train(given, progress)
+        train(replace(given, seed=7), progress)
 
 
 def test_stopped_before_the_first_epoch_there_is_no_model_but_it_goes_on(
