@@ -2,7 +2,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pandas as pd
 import streamlit as st
 
@@ -14,6 +13,7 @@ from core.privacy.roles import Action
 from core.privacy.study_settings import read_study
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
+from core.storage.run_record import run_record_of
 from core.utils.formatting import count, day, moment, number, percent, percent_interval, plain
 from pages.parts.components import in_frame
 from pages.parts.index_access import the_store
@@ -123,7 +123,7 @@ def figures_of(
     """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
     from core.reporting.run_results import Run, RunAtThreshold
 
-    drift = orjson.loads(_details or "{}").get("drift")
+    drift = run_record_of(_details).drift
     view = RunAtThreshold(Run(run, store.all_predictions(run), _model, cutoff, drift), threshold)
     return view.counted, view.run.counted_in_words, view.prevalence
 

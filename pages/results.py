@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pandas as pd
 import streamlit as st
 
@@ -25,6 +24,7 @@ from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import accuracy_interval, compare_predictions, metrics, share_interval
 from core.storage.listed import read_named_list
+from core.storage.run_record import RunRecord, run_record_of
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
 from pages.parts.audit import show_audit
 from pages.parts.components import clicked_row, empty_state, in_frame, table_key
@@ -102,10 +102,10 @@ def read_run(
     made_at: str,
     audit: bytes | None,
     lists: tuple[str, ...],
-    _details: dict[str, Any],
+    _record: RunRecord,
 ) -> Run:
     """What does not depend on the threshold: shared by all who look at the run, and changed by nobody."""
-    run = Run(name, store.all_predictions(name), _model, cutoff, _details.get("drift"), audit)
+    run = Run(name, store.all_predictions(name), _model, cutoff, _record.drift, audit)
     return run.of_list(read_named_list(list_files(lists)), SETTINGS.accounts_dir) if lists else run
 
 
@@ -455,11 +455,11 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
             width=130,
         )
     made_at = str(model.training.created_at) if model else "gone"
-    details = orjson.loads(about["details"] or "{}")
+    record = run_record_of(about["details"])
     kept_at = audit_file(run, lists)
     audit = kept_at.read_bytes() if kept_at.is_file() else None
     try:
-        read = read_run(run, store.version, cutoff, model, made_at, audit, lists, details)
+        read = read_run(run, store.version, cutoff, model, made_at, audit, lists, record)
     except InputError as error:
         st.warning(plain(error))
         return
@@ -483,13 +483,13 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
         with share:
             show_shares(view)
             show_audit(view, kept_at)
-            show_drift(view, details)
+            show_drift(view, record.drift)
     if compare.open:
         with compare:
             show_comparison(view, names)
     if download.open:
         with download:
-            show_downloads(view, details)
+            show_downloads(view, record)
 
 
 def audit_file(run: str, lists: tuple[str, ...]) -> Path:

@@ -7,13 +7,12 @@ the specificity. A figure that cannot be had (for example an AUC where all accou
 class) is None with a note that says why.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
@@ -23,8 +22,10 @@ from core.privacy.pseudonyms import is_pseudonym
 from core.statistics.calibration import Bools, Floats, calibration_bins
 from core.statistics.metrics import LEVEL, RESAMPLES, SEED, confusion, metrics, share_interval
 from core.storage.predictions_file import HEADER, run_file
+from core.storage.run_record import RunRecord
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username
+from core.utils.records import find_record
 from core.utils.spreadsheets import plain_name
 
 POSTS_GROUPS = (1, 2, 5, 10, 20, 50, 100)
@@ -159,19 +160,21 @@ class Run:
 def read_run(predictions: Path) -> Run:
     """Read the run file beside a predictions file, and which accounts made the model it names."""
     path = run_file(predictions)
-    try:
-        details = orjson.loads(path.read_bytes())
-        known = {name: details.get(name) for name in ("threshold", "age_cutoff")}
-        accounts = Path(str(details.get("input_dir") or ""))
-        known["input_dir"] = accounts if details.get("input_dir") and accounts.is_dir() else None
-        model = Path(str(details["model"]))
-    except (OSError, orjson.JSONDecodeError, AttributeError, KeyError):
+    record = find_record(RunRecord, path)
+    if record is None or record.model is None:
         return Run(unknown=f"{path.name} is not beside the predictions, or damaged.")
+    accounts = Path(record.input_dir) if record.input_dir else None
+    known = Run(
+        threshold=record.threshold,
+        age_cutoff=record.age_cutoff,
+        input_dir=accounts if accounts and accounts.is_dir() else None,
+    )
+    model = Path(record.model)
     try:
         info = read_model_info(model if model.is_dir() else model.parent)
     except InputError:
-        return Run(**known, unknown="The model is not where the run file says, or no model folder.")
-    return Run(frozenset(info.made_from), **known)
+        return replace(known, unknown="The model is not where the run file says, or no model folder.")
+    return replace(known, made_from=frozenset(info.made_from))
 
 
 def _warnings(run: Run, age_cutoff: float, counted_training: int) -> list[str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 
 from core.errors import InputError
@@ -33,8 +32,10 @@ from core.statistics.prevalence import (
     rogan_gladen,
 )
 from core.storage.predictions_file import run_file
+from core.storage.run_record import RunRecord
 from core.training.splits import SHARES
 from core.utils.io import read_text
+from core.utils.records import find_record
 
 CORRECTED = ("rogan_gladen", "expectation_maximisation")
 """The estimates that suppose that the labelled accounts tell the errors on the others."""
@@ -83,12 +84,8 @@ def prevalence(
 
 def read_drift(predictions: Path) -> dict[str, Any] | None:
     """What ``predict`` found of how the accounts differ from the training ones; None where it is not beside them."""
-    try:
-        record = orjson.loads(run_file(predictions).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return None
-    drift = record.get("drift") if isinstance(record, dict) else None
-    return drift if isinstance(drift, dict) else None
+    record = find_record(RunRecord, run_file(predictions))
+    return record.drift if record else None
 
 
 def prevalence_of(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from core.errors import InputError
-from core.importers import export_html, instagram_answers, instagram_export, table
+from core.importers import export_html, instagram_export, table
 from core.importers.archives import Piece, is_zip, opened
 from core.importers.export_posts import FORMAT as EXPORT
 from core.importers.instaloader import InstaloaderFiles
@@ -15,6 +15,7 @@ from core.storage.models import Account
 from core.storage.post_parsing import post_of
 from core.storage.post_records import Field
 from core.utils.encodings import is_binary
+from core.utils.page_scripts import json_scripts
 
 _MARK = b"\xef\xbb\xbf"
 _TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".html", ".htm", ".gz", ".xz")
@@ -99,7 +100,7 @@ def _of_page(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterato
         yield account(EXPORT, None, with_ids(post_of(reading) for reading in exported), context)
         yield from instagram_export.unread_times(context.name, exported)
         return
-    scripts = [Value(f"script {at}", script) for at, script in enumerate(instagram_answers.scripts_of_page(html), 1)]
+    scripts = [Value(f"script {at}", script) for at, script in enumerate(json_scripts(html), 1)]
     found = list(read_values(scripts, context, files))
     if any(isinstance(one, Account) for one in found):
         yield from found

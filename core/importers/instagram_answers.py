@@ -1,10 +1,7 @@
 """What Instagram's routes answer, saved as it came: JSON of any shape, or the HTML of a profile page."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
-
-import orjson
 
 FORMAT = "answer"
 LOOKED_FOR = "an answer of Instagram (objects with id, code or shortcode, and a caption)"
@@ -14,7 +11,6 @@ _POST_KEYS = {
     *("is_video", "post_shortcode"),
 }
 _TOLD = {"edge_media_to_caption", "caption", "caption_text", "taken_at", "taken_at_timestamp", "description"}
-_SCRIPT = re.compile(r"<script[^>]*\btype=\"application/json\"[^>]*>(.*?)</script>", re.DOTALL)
 
 Node = dict[str, Any]
 OwnedNode = tuple[str | None, Node]
@@ -24,11 +20,6 @@ OwnedNode = tuple[str | None, Node]
 def owned_posts(document: Any) -> list[OwnedNode] | None:
     """The posts that stand anywhere in a document, or None where there are none."""
     return list(posts_in(document)) or None
-
-
-def scripts_of_page(html: str) -> list[Any]:
-    """The JSON in the scripts of a saved page."""
-    return list(_scripts(html))
 
 
 def posts_in(document: Any) -> Iterator[OwnedNode]:
@@ -72,11 +63,3 @@ def _is_post(value: Node) -> bool:
     if not isinstance(code, str) or not (value.get("id") or value.get("pk") or value.get("post_id")):
         return False
     return not _POST_KEYS.isdisjoint(value) or isinstance(value.get("user"), dict) or "_zs_partial" in value
-
-
-def _scripts(html: str) -> Iterator[Any]:
-    for script in _SCRIPT.finditer(html):
-        try:
-            yield orjson.loads(script[1])
-        except orjson.JSONDecodeError:
-            continue  # not every script of a page is ours

@@ -4,8 +4,6 @@ Which column is what, :mod:`core.storage.post_records` decides. The rows of an a
 they are sorted by account first, on the disk where there are many.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,6 +47,7 @@ from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username, username_error
 from core.storage.workbooks import SheetTable, open_sheet
 from core.utils.formatting import count
+from core.utils.spreadsheets import csv_text
 
 LOOKED_FOR = "a table or list with a user and a text"
 
@@ -315,11 +314,8 @@ def _name_of(written: str) -> tuple[str, str | None]:
 
 def _labels_of(ages: dict[str, set[str]], context: Context) -> UserList:
     """Labels out of an age column beside the posts; an account with two ages is rejected, as in any labels file."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(["username", "age"])
-    writer.writerows((name, age) for name, known in ages.items() for age in sorted(known))
-    return read_labels(buffer.getvalue().encode(), context.name)
+    rows = ((name, age) for name, known in ages.items() for age in sorted(known))
+    return read_labels(csv_text(("username", "age"), rows).encode(), context.name)
 
 
 def _labels(piece: Piece, context: Context) -> Iterator[Found]:

@@ -13,7 +13,9 @@ from core.errors import InputError
 from core.index.account_reader import languages_of, read_batch
 from core.index.scan import FileKind, FoundFile
 from core.storage.moments import parse_time
+from core.storage.run_record import RunRecord
 from core.storage.user_lists import read_labels, read_user_list
+from core.utils.records import read_record
 from core.utils.spreadsheets import plain_name
 
 _TABLES: dict[FileKind, tuple[str, ...]] = {
@@ -182,32 +184,19 @@ def _prediction_rows(path: Path, file: FoundFile) -> pa.Table:
 
 
 def _run_rows(path: Path, file: FoundFile) -> pa.Table:
-    try:
-        details = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}).") from error
-    if not isinstance(details, dict):
-        raise InputError(f"{path} does not describe a prediction run.")
-    created = parse_time(details.get("created_at"))
+    record = read_record(RunRecord, path, "Predict again into another folder.")
+    created = parse_time(record.created_at.isoformat()) if record.created_at else None
     return pa.table(
         {
             "run": [path.parent.name],
-            "model": pa.array([_text(details.get("model"))], pa.string()),
-            "cutoff": pa.array([_number(details.get("age_cutoff"))], pa.float64()),
-            "threshold": pa.array([_number(details.get("threshold"))], pa.float64()),
+            "model": pa.array([record.model], pa.string()),
+            "cutoff": pa.array([record.age_cutoff], pa.float64()),
+            "threshold": pa.array([record.threshold], pa.float64()),
             "created_at": pa.array([created.replace(tzinfo=None) if created else None], pa.timestamp("us")),
-            "details": [orjson.dumps(details).decode()],
+            "details": [record.model_dump_json()],
             "path": [file.path],
         }
     )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 _READERS: dict[FileKind, Callable[[Path, FoundFile], pa.Table]] = {

@@ -6,11 +6,9 @@ are known, and the posts whose captions are still to be asked for.
 """
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import orjson
 from pydantic import SecretStr
 
 from core.instagram.client import RequestClient
@@ -30,6 +28,7 @@ from core.instagram.source import Cursor, Page, as_count, shapes_expected, short
 from core.instagram.web_session import Session
 from core.storage.models import Post
 from core.storage.post_parsing import parse_post
+from core.utils.page_scripts import json_scripts
 
 _log = logging.getLogger(__name__)
 
@@ -253,11 +252,7 @@ def _onward(cursor: Cursor) -> Cursor | None:
 def _user_of_page(html: str) -> dict[str, Any]:
     """What a profile page tells of its account: the query results in its scripts, put together."""
     user: dict[str, Any] = {}
-    for script in re.finditer(r'<script type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL):
-        try:
-            content = orjson.loads(script[1])
-        except orjson.JSONDecodeError:
-            continue
+    for content in json_scripts(html):
         for found in _find(content, "xig_user_by_username"):
             user.update(found)
     return user

@@ -5,7 +5,6 @@ program ever wrote, and what it finds is said.
 """
 
 import csv
-import io
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +31,7 @@ from core.storage.account_files import account_files, file_name, read_account
 from core.storage.usernames import canonical_username
 from core.utils.formatting import count, number
 from core.utils.io import TEMPORARY_SUFFIX, write_atomically
-from core.utils.spreadsheets import plain_name
+from core.utils.spreadsheets import csv_text, plain_name
 
 VOCABULARY_FILE = "vocabulary.json"
 _NOT_OF_PEOPLE = ENCODER_FILES | {CONFIG_FILE, VOCABULARY_FILE}
@@ -180,7 +179,7 @@ class _Removal:
         kept = [row for row in rows if not self._is_theirs(row, at)]
         if len(kept) == len(rows):
             return ""
-        self._write(path, _as_csv([header, *kept]))
+        self._write(path, _as_csv(header, kept))
         return f"{count(len(rows) - len(kept), 'row')} {self._went('were')} removed from {what}."
 
     def _is_theirs(self, row: list[str], at: int) -> bool:
@@ -222,7 +221,7 @@ class _Removal:
         for row in rows:
             if self._is_theirs(row, at):
                 row[at] = self.new_names[canonical_username(plain_name(row[at]))]
-        self._write(path, _as_csv([header, *rows]))
+        self._write(path, _as_csv(header, rows))
 
     def _json(self, path: Path, drop: bool) -> None:
         """Take the names out of the lists of a JSON file, and out of what it says of their files."""
@@ -350,10 +349,8 @@ def _table(path: Path) -> tuple[list[str], list[list[str]], int | None]:
     return header, rows, header.index("username") if "username" in header else None
 
 
-def _as_csv(rows: Iterable[list[str]]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue().encode(errors="surrogateescape")
+def _as_csv(header: list[str], rows: Iterable[list[str]]) -> bytes:
+    return csv_text(header, rows).encode(errors="surrogateescape")
 
 
 def _read(line: bytes) -> dict[str, object]:

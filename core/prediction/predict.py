@@ -22,9 +22,10 @@ from core.storage.account_files import account_files, file_name, read_account
 from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list
 from core.storage.models import Account
 from core.storage.predictions_file import PartialPredictions, Prediction, prediction, run_file
+from core.storage.run_record import RunRecord
 from core.storage.usernames import username_error
-from core.utils.io import write_json
 from core.utils.iteration import batched, prefetch
+from core.utils.records import utc_now, write_record
 
 _ACCOUNTS_AT_ONCE = {"cpu": 64, "cuda": 1_024, "mps": 1_024}
 _DRIFT_SAMPLE = 2_000
@@ -217,8 +218,7 @@ class _Run:
             threshold=self.threshold,
             flow=self._flow(rows),
         )
-        of = {} if summary.flow is None else {"of": summary.flow.as_json()}
-        write_json(summary.run_file, {**self._record(summary), **of, "drift": drift})
+        write_record(summary.run_file, self._record(summary, drift))
         return summary
 
     def _flow(self, rows: Sequence[Prediction]) -> ListFlow | None:
@@ -234,25 +234,29 @@ class _Run:
             return None
         return as_json(compare(profile, self.sample.kept, self.cutoff))
 
-    def _record(self, summary: PredictSummary) -> dict[str, Any]:
+    def _record(self, summary: PredictSummary, drift: dict[str, Any] | None) -> RunRecord:
         settings = self.predictor.settings
-        now = datetime.now(UTC)
-        counts = ("accounts", "predicted", "at_least", "without_captions", "unreadable")
-        return {
-            "created_at": now.isoformat(timespec="seconds"),
-            "model": str(self.arguments.finetuned_model_path),
-            "encoder": settings.encoder,
-            "age_cutoff": self.cutoff,
-            "threshold": self.threshold,
-            "precision": settings.precision,
-            "precision_asked_for": self.arguments.precision,
-            "numbers": settings.numbers,
-            "max_seq_len": settings.max_seq_len,
-            "input_dir": str(self.arguments.input_dir),
-            **{name: getattr(summary, name) for name in counts},
-            "seconds": round((now - self.started_at).total_seconds(), 1),
-            "versions": versions(),
-        }
+        return RunRecord(
+            created_at=utc_now(),
+            model=str(self.arguments.finetuned_model_path),
+            encoder=settings.encoder,
+            age_cutoff=self.cutoff,
+            threshold=self.threshold,
+            precision=settings.precision,
+            precision_asked_for=self.arguments.precision,
+            numbers=settings.numbers,
+            max_seq_len=settings.max_seq_len,
+            input_dir=str(self.arguments.input_dir),
+            accounts=summary.accounts,
+            predicted=summary.predicted,
+            at_least=summary.at_least,
+            without_captions=summary.without_captions,
+            unreadable=summary.unreadable,
+            seconds=round((datetime.now(UTC) - self.started_at).total_seconds(), 1),
+            versions=versions(),
+            of=None if summary.flow is None else summary.flow.as_json(),
+            drift=drift,
+        )
 
 
 def _model_folder(path: Path) -> Path | None:

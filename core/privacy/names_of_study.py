@@ -13,7 +13,7 @@ from core.storage.account_files import account_files, read_account
 from core.storage.csv_records import USER_COLUMNS
 from core.storage.usernames import canonical_username
 from core.utils.io import read_text
-from core.utils.spreadsheets import plain_name, safe_name
+from core.utils.spreadsheets import csv_text, plain_name, safe_name
 
 
 def names_of_study(settings: Settings) -> set[str]:
@@ -32,11 +32,7 @@ def key_table(settings: Settings, pseudonyms: Pseudonyms) -> str:
         AgeScopeError: two accounts would share one.
     """
     known = pseudonyms.of_all(names_of_study(settings))
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("username", "pseudonym"))
-    writer.writerows((safe_name(name), pseudonym) for name, pseudonym in sorted(known.items()))
-    return buffer.getvalue()
+    return csv_text(("username", "pseudonym"), ((safe_name(name), its) for name, its in sorted(known.items())))
 
 
 def renamed(table: Path, new_name: Callable[[str], str]) -> str:

@@ -10,16 +10,17 @@ from core.models.folder import CARD_FILE
 from core.reporting.methods_text import NO_ESTIMATE, methods_section
 from core.reporting.run_results import Chart, RunAtThreshold, drift_in_words
 from core.statistics.metrics import share_interval
+from core.storage.run_record import RunRecord
 from core.utils.formatting import count, day, moment, number, percent, percent_interval
 
 
-def report(view: RunAtThreshold, counts: Counts, details: dict[str, Any], per_day: pd.DataFrame | None = None) -> str:
+def report(view: RunAtThreshold, counts: Counts, record: RunRecord, per_day: pd.DataFrame | None = None) -> str:
     """The study as one HTML page; it names no account.
 
     Args:
         view: the run.
         counts: where the study stands.
-        details: the content of the run's ``predictions.run.json``.
+        record: what made the run.
         per_day: how many accounts were collected on which ``day``, in order.
     """
     from core.reporting.html_report import Section, html_report
@@ -36,14 +37,14 @@ def report(view: RunAtThreshold, counts: Counts, details: dict[str, Any], per_da
     if view.judged is not None:
         sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
     sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
-    if "drift" in details:
+    if record.drift is not None:
         title = "Do these accounts look like those that the model learnt from?"
-        sections.append(Section(title, drift_in_words(details["drift"])))
+        sections.append(Section(title, drift_in_words(record.drift)))
     card = view.run.model.folder / CARD_FILE if view.run.model else None
     if card and card.is_file():
         sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
     sections.append(Section("For a methods section", [methods_section(view)]))
-    sections.append(Section("How it was predicted", table=_pairs(_settings(view, details), "setting", "value")))
+    sections.append(Section("How it was predicted", table=_pairs(_settings(view, record), "setting", "value")))
     return html_report(f"Accounts at least {view.cutoff:g}", sections)
 
 
@@ -85,13 +86,16 @@ def _share_in_words(view: RunAtThreshold) -> list[str]:
     return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
 
 
-def _settings(view: RunAtThreshold, details: dict[str, Any]) -> dict[str, Any]:
-    shown = ("created_at", "encoder", "precision", "max_seq_len")
-    known = {name.replace("_", " "): details[name] for name in shown if name in details}
-    if "created at" in known:
-        known["created at"] = moment(str(known["created at"]))
+def _settings(view: RunAtThreshold, record: RunRecord) -> dict[str, object]:
+    shown = {
+        "created at": moment(record.created_at) if record.created_at else None,
+        "encoder": record.encoder,
+        "precision": record.precision,
+        "max seq len": record.max_seq_len,
+    }
+    known = {name: value for name, value in shown.items() if value is not None}
     band = f"{view.band.low:.2f} to {view.band.high:.2f}" if view.band else "none"
-    versions = {f"version of {name}": value for name, value in details.get("versions", {}).items()}
+    versions = {f"version of {name}": value for name, value in record.versions.items()}
     return {
         "run": view.run.name,
         "threshold": f"{view.threshold:.2f}",

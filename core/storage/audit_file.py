@@ -6,9 +6,7 @@ is never taken from the file, which may have lost or won rows on its way through
 file says nothing of what a model thinks of an account, so that whoever fills it in is blind to that.
 """
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +17,7 @@ from core.errors import InputError
 from core.storage.age_answers import FORMS, AgeAnswer, read_age_answer
 from core.storage.csv_records import ListRows, Row
 from core.storage.usernames import canonical_username
-from core.utils.spreadsheets import safe_name
+from core.utils.spreadsheets import csv_text, safe_name
 
 HEADER = ("username", "age", "audit")
 
@@ -104,11 +102,7 @@ def sample_as_csv(usernames: Iterable[str], draw: Draw) -> str:
 
 
 def _as_csv(written: Mapping[str, str], draw: Draw) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows((safe_name(username), safe_name(text), str(draw)) for username, text in written.items())
-    return buffer.getvalue()
+    return csv_text(HEADER, ((safe_name(name), safe_name(text), str(draw)) for name, text in written.items()))
 
 
 def read_filled_sample(source: Path | bytes, name: str = "the audit sample") -> FilledSample:

@@ -1,7 +1,6 @@
 """The predictions file: ``username,probability,prediction,posts``."""
 
 import csv
-import io
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ import orjson
 
 from core.errors import AgeScopeError
 from core.utils.io import write_atomically
-from core.utils.spreadsheets import plain_name, safe_name
+from core.utils.spreadsheets import csv_text, plain_name, safe_name
 
 HEADER = ("username", "probability", "prediction", "posts")
 DECIMALS = 6
@@ -117,11 +116,7 @@ class PartialPredictions:
 
 def as_csv(rows: Iterable[Prediction]) -> str:
     """A whole predictions file as text, for a download."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(_cells(row) for row in rows)
-    return buffer.getvalue()
+    return csv_text(HEADER, map(_cells, rows))
 
 
 def read_rows(path: Path) -> Iterator[Prediction]:

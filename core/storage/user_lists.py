@@ -1,7 +1,5 @@
 """User lists and labels: read what people have, and explain line by line what cannot be used."""
 
-import csv
-import io
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +12,7 @@ from core.storage.age_answers import AgeAnswer, age_error, age_of, read_age_answ
 from core.storage.csv_records import ListRows, NoAgeColumn, Row
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.io import write_atomically
-from core.utils.spreadsheets import safe_name
+from core.utils.spreadsheets import csv_text, safe_name
 
 MAX_LEFT_OUT = 100_000
 """Lines that are kept of those which a list leaves out."""
@@ -240,16 +238,12 @@ def _is_free(path: Path, users: UserList) -> bool:
 
 
 def _as_csv(users: UserList) -> str:
-    buffer = io.StringIO()
     columns = sorted({key for extra in users.extra.values() for key in extra})
     header = ["username"] + (["age", *columns] if users.ages or users.ranges else [])
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(map(safe_name, header))
     told = {username: f"{age:g}" for username, age in users.ages.items()}
     told |= {username: str(answer) for username, answer in users.ranges.items()}
+    rows = []
     for username in [*users.usernames, *users.ranges]:
-        row = [username]
-        if told:
-            row += [told[username], *(users.extra[username].get(column, "") for column in columns)]
-        writer.writerow(map(safe_name, row))
-    return buffer.getvalue()
+        more = [told[username], *(users.extra[username].get(column, "") for column in columns)] if told else []
+        rows.append(map(safe_name, [username, *more]))
+    return csv_text(map(safe_name, header), rows)

@@ -1,7 +1,5 @@
 """The table of several methods compared, and its card."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from core.training.arguments import TrainArguments
 from core.training.methods import TrainingTask
 from core.utils.io import write_atomically
 from core.utils.records import utc_now, write_record
+from core.utils.spreadsheets import csv_text
 
 TABLE_FILE = "comparison.csv"
 CARD_FILE = "README.md"
@@ -108,13 +107,10 @@ def _pairs(
 
 def _csv(rows: Sequence[ComparisonRow]) -> str:
     names = list(rows[0].metrics)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["cutoff", "method", "seconds", *(f"{n}{end}" for n in names for end in ("", "_low", "_high"))])
-    for row in rows:
-        figures = [getattr(row.metrics[name], key) for name in names for key in ("value", "low", "high")]
-        writer.writerow([f"{row.cutoff:g}", row.method, row.seconds, *figures])
-    return buffer.getvalue()
+    header = ["cutoff", "method", "seconds", *(f"{n}{end}" for n in names for end in ("", "_low", "_high"))]
+    figures = [[getattr(row.metrics[name], key) for name in names for key in ("value", "low", "high")] for row in rows]
+    about = [(f"{row.cutoff:g}", row.method, row.seconds) for row in rows]
+    return csv_text(header, ((*its, *values) for its, values in zip(about, figures, strict=True)))
 
 
 def _card(record: ComparisonRecord) -> str:

@@ -10,8 +10,6 @@ Nothing is chosen on what it is measured by: calibration and threshold of an acc
 other folds choose.
 """
 
-import csv
-import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +34,7 @@ from core.training.methods import TrainingTask, fit, part_probabilities
 from core.training.prepare import check_parts, sides
 from core.training.splits import Parts, k_folds, split_accounts
 from core.utils.io import write_json
-from core.utils.spreadsheets import safe_name
+from core.utils.spreadsheets import csv_text, safe_name
 
 DEFAULT_FOLDS = 5
 QUICK: tuple[Method, ...] = ("majority", "tfidf", "frozen", "combined")
@@ -159,14 +157,12 @@ def unseen_csv(task: TrainingTask, usernames: Sequence[str], folds: Sequence[str
         figures: probabilities and thresholds [accounts, cutoffs].
     """
     endings = ["", *(f"_{cutoff:g}" for cutoff in task.settings.age_cutoffs[1:])]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
     names = [f"{name}{ending}" for ending in endings for name in ("probability", "threshold")]
-    writer.writerow(["username", "age", "fold", *names])
-    for username, fold, *rows in zip(usernames, folds, *figures, strict=True):
-        cells = [f"{value:.{DECIMALS}f}" for pair in zip(*rows, strict=True) for value in pair]
-        writer.writerow([safe_name(username), f"{task.accounts.age(username):g}", fold, *cells])
-    return buffer.getvalue()
+    rows = []
+    for username, fold, *its in zip(usernames, folds, *figures, strict=True):
+        cells = [f"{value:.{DECIMALS}f}" for pair in zip(*its, strict=True) for value in pair]
+        rows.append([safe_name(username), f"{task.accounts.age(username):g}", fold, *cells])
+    return csv_text(["username", "age", "fold", *names], rows)
 
 
 def _shares(task: TrainingTask, accounts: int) -> dict[str, float]:

@@ -1,7 +1,5 @@
 """What a trained model is worth, and the folder that it goes into."""
 
-import csv
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from core.training.methods import Trained, TrainingTask, part_probabilities
 from core.training.splits import groups_across_parts
 from core.utils.io import write_atomically
 from core.utils.records import utc_now, write_record
-from core.utils.spreadsheets import safe_name
+from core.utils.spreadsheets import csv_text, safe_name
 
 _MAX_MOVE = 0.02  # of a probability, on average over accounts
 
@@ -187,10 +185,8 @@ def metrics_by_cutoff(settings: ModelSettings, at_least: Bools, probability: Flo
 def _probabilities_csv(study: TrainingTask, part: str, probability: Floats) -> str:
     """``username,age,probability`` for the first cutoff, and ``probability_<cutoff>`` for each further one."""
     further = [f"probability_{cutoff:g}" for cutoff in study.settings.age_cutoffs[1:]]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["username", "age", "probability", *further])
-    for username, row in zip(study.parts[part], probability, strict=True):
-        age = study.accounts.age(username)
-        writer.writerow([safe_name(username), f"{age:g}", *(f"{p:.{DECIMALS}f}" for p in row)])
-    return buffer.getvalue()
+    rows = (
+        [safe_name(username), f"{study.accounts.age(username):g}", *(f"{p:.{DECIMALS}f}" for p in row)]
+        for username, row in zip(study.parts[part], probability, strict=True)
+    )
+    return csv_text(["username", "age", "probability", *further], rows)

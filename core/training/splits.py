@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import InputError
 from core.storage.usernames import canonical_username
 from core.utils.io import read_text, write_atomically
-from core.utils.spreadsheets import plain_name, safe_name
+from core.utils.spreadsheets import csv_text, plain_name, safe_name
 
 Parts = dict[str, list[str]]
 """The usernames of each part, sorted."""
@@ -81,11 +81,8 @@ def groups_across_parts(parts: Parts, groups: Iterable[Sequence[str]]) -> list[l
 
 def write_split(path: Path, parts: Parts) -> None:
     """Write a split as a CSV of ``username,part``, atomically."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["username", "part"])
-    writer.writerows([safe_name(username), part] for part, usernames in parts.items() for username in usernames)
-    write_atomically(path, buffer.getvalue())
+    rows = ((safe_name(username), part) for part, usernames in parts.items() for username in usernames)
+    write_atomically(path, csv_text(("username", "part"), rows))
 
 
 def read_split(path: Path) -> Parts:

@@ -18,6 +18,7 @@ from core.reporting.study_report import report
 from core.settings import get_settings
 from core.storage.account_files import account_files, file_name, read_account
 from core.storage.predictions_file import as_csv, prediction
+from core.storage.run_record import RunRecord
 from core.utils.formatting import count, number, percent, plain
 from pages.parts.components import close
 from pages.parts.downloads import choose_content, download_table
@@ -97,10 +98,9 @@ def show_account(username: str, view: RunAtThreshold) -> None:
         )
 
 
-def show_drift(view: RunAtThreshold, details: dict[str, Any]) -> None:
+def show_drift(view: RunAtThreshold, known: dict[str, Any] | None) -> None:
     """Whether the predicted accounts look like those that the model learnt from."""
     st.markdown("**Do these accounts look like those that the model learnt from?**")
-    known = details.get("drift")
     if known is None and view.run.model is not None and st.button("Compare a sample", icon=":material/compare:"):
         known = drift(view.run.model, view.run.model.folder, the_store().version)
     if known is None:
@@ -178,7 +178,7 @@ def show_row_downloads(view: RunAtThreshold) -> None:
         )
 
 
-def show_downloads(view: RunAtThreshold, details: dict[str, Any]) -> None:
+def show_downloads(view: RunAtThreshold, record: RunRecord) -> None:
     """Files for the threshold that is set, made when somebody asks for them."""
     st.caption(
         f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
@@ -199,7 +199,7 @@ def show_downloads(view: RunAtThreshold, details: dict[str, Any]) -> None:
         )
         st.download_button(
             "Download report",
-            data=acting(Action.DOWNLOAD_FIGURES, f"report of {name}", lambda: report(view, counts, details, per_day)),
+            data=acting(Action.DOWNLOAD_FIGURES, f"report of {name}", lambda: report(view, counts, record, per_day)),
             file_name=f"report-{name}.html",
             mime="text/html",
             icon=":material/description:",

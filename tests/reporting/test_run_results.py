@@ -1,6 +1,7 @@
 """A run at a threshold: its figures follow the threshold and the band, and the report holds them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from core.reporting.study_report import report
 from core.storage.audit_file import sample_as_csv
 from core.storage.listed import NamedList
 from core.storage.predictions_file import as_csv, prediction
+from core.storage.run_record import RunRecord
 from tests.made_model import training_record
 
 COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})
@@ -71,7 +73,7 @@ def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) 
     ]
     assert "no estimate of the share" in shares.loc["Counted", "note"]
     assert withheld.known_and_corrected is None
-    for text in (methods_section(withheld), report(withheld, COUNTS, {})):
+    for text in (methods_section(withheld), report(withheld, COUNTS, RunRecord())):
         assert "This count is no estimate of the share" in text and sentence in text
     assert "Rogan and Gladen, the share is" not in methods_section(withheld)
 
@@ -145,15 +147,17 @@ def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunAtThreshold
     assert bare.judged is None and bare.errors.empty and bare.band is None
     assert isinstance(bare.prevalence, str) and bare.shares.empty
     assert [*bare.quality_charts(), *bare.error_charts()] == []
-    assert "folder is gone" in report(bare, COUNTS, {})
+    assert "folder is gone" in report(bare, COUNTS, RunRecord())
 
 
 def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     (view.run.model.folder / "README.md").write_text("# A card")
-    details = {"created_at": "2026-11-01T12:00:00Z", "encoder": "some-encoder", "drift": {"warnings": ["They differ."]}}
+    record = RunRecord(
+        created_at=datetime(2026, 11, 1, 12, tzinfo=UTC), encoder="some-encoder", drift={"warnings": ["They differ."]}
+    )
     days = pd.DataFrame({"day": pd.to_datetime(["2026-03-01", "2026-11-02"]), "accounts": [3, 4]})
-    page = report(view, COUNTS, details, days)
+    page = report(view, COUNTS, record, days)
     assert "user_" not in page and "known_" not in page
     assert page.count("<svg") == 8
     for expected in (
