@@ -27,4 +27,5 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	$(BIN)/python -m bench.collect $(ARGUMENTS)
+	$(BIN)/python -m bench.house
+	$(BIN)/python -m bench.$(or $(BENCH),collect) $(ARGUMENTS)
