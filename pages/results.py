@@ -146,59 +146,73 @@ def draw(chart: Chart) -> None:
 
 def show_figures(view: RunAtThreshold) -> None:
     """The most important numbers first: the share, counted and corrected, and how sure the model is."""
-    at_least, predicted = view.counted
-    low, high = share_interval(at_least, predicted)
     found = view.prevalence
     with st.grid(4):
-        st.metric(
-            f"Share at least {view.cutoff:g}, counted",
-            percent_with_interval(at_least / predicted if predicted else None, low, high, 0),
-            border=True,
-            delta="no estimate of the share" if view.withheld else None,
-            delta_color="off",
-            delta_arrow="off",
-            help=f"{number(at_least)} of {count(predicted, 'account')} at or above the threshold. The interval is "
-            "that of sampling alone; the model's errors come on top.",
-        )
-        corrected = view.corrected
-        st.metric(
-            "Corrected for the model's errors",
-            percent_with_interval(corrected["value"], corrected["low"], corrected["high"], 0) if corrected else "–",
-            border=True,
-            help=found
-            if isinstance(found, str)
-            else None
-            if corrected is None
-            else plain(corrected["note"] or "The tab Share has all estimates, and says which this is."),
-        )
-        st.metric(
-            "Uncertain",
-            percent(view.counted_uncertain / predicted) if view.band and predicted else "–",
-            border=True,
-            help=f"Between {view.band.low:.2f} and {view.band.high:.2f}. Outside of it "
-            f"{percent_with_interval(view.band.accuracy, view.band.accuracy_low, view.band.accuracy_high, 0)} "
-            f"of the labelled accounts are right; only {number(len(view.judged.table))} tell, so the band can jump."
-            if view.band and view.judged
-            else "No band reaches the accuracy that is asked for, or no labelled account can tell.",
-        )
-        hits, accounts = view.judged.right_at(view.threshold) if view.judged else (0, 0)
-        least, most = accuracy_interval(hits, accounts)
-        st.metric(
-            "Accuracy",
-            percent_with_interval(hits / accounts if accounts else None, least, most, 0),
-            border=True,
-            delta="threshold chosen by these accounts" if view.judged and view.is_moved else None,
-            delta_color="off",
-            delta_arrow="off",
-            help=f"{number(hits)} of {number(accounts)} right. {view.judged.basis}"
-            if view.judged
-            else "No labelled account was kept from training, so nobody knows.",
-        )
+        show_counted_share(view)
+        show_corrected_share(view)
+        show_uncertain(view)
+        show_accuracy(view)
     st.caption(plain(f"Shares: {decapitalize(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
     for warning in [] if isinstance(found, str) else found["warnings"]:
         st.warning(plain(warning))
     if view.withheld and may(Action.SEE_ACCOUNTS):  # a viewer has no such pages
         show_ways_out()
+
+
+def show_counted_share(view: RunAtThreshold) -> None:
+    at_least, predicted = view.counted
+    low, high = share_interval(at_least, predicted)
+    st.metric(
+        f"Share at least {view.cutoff:g}, counted",
+        percent_with_interval(at_least / predicted if predicted else None, low, high, 0),
+        border=True,
+        delta="no estimate of the share" if view.withheld else None,
+        delta_color="off",
+        delta_arrow="off",
+        help=f"{number(at_least)} of {count(predicted, 'account')} at or above the threshold. The interval is "
+        "that of sampling alone; the model's errors come on top.",
+    )
+
+
+def show_corrected_share(view: RunAtThreshold) -> None:
+    corrected = view.corrected
+    why_not = view.prevalence if isinstance(view.prevalence, str) else None
+    note = plain(corrected["note"] or "The tab Share has all estimates, and says which this is.") if corrected else None
+    st.metric(
+        "Corrected for the model's errors",
+        percent_with_interval(corrected["value"], corrected["low"], corrected["high"], 0) if corrected else "–",
+        border=True,
+        help=why_not or note,
+    )
+
+
+def show_uncertain(view: RunAtThreshold) -> None:
+    _, predicted = view.counted
+    told = "No band reaches the accuracy that is asked for, or no labelled account can tell."
+    if view.band and view.judged:
+        accuracy = percent_with_interval(view.band.accuracy, view.band.accuracy_low, view.band.accuracy_high, 0)
+        told = (
+            f"Between {view.band.low:.2f} and {view.band.high:.2f}. Outside of it {accuracy} of the labelled "
+            f"accounts are right; only {number(len(view.judged.table))} tell, so the band can jump."
+        )
+    share = percent(view.counted_uncertain / predicted) if view.band and predicted else "–"
+    st.metric("Uncertain", share, border=True, help=told)
+
+
+def show_accuracy(view: RunAtThreshold) -> None:
+    hits, accounts = view.judged.right_at(view.threshold) if view.judged else (0, 0)
+    low, high = accuracy_interval(hits, accounts)
+    st.metric(
+        "Accuracy",
+        percent_with_interval(hits / accounts if accounts else None, low, high, 0),
+        border=True,
+        delta="threshold chosen by these accounts" if view.judged and view.is_moved else None,
+        delta_color="off",
+        delta_arrow="off",
+        help=f"{number(hits)} of {number(accounts)} right. {view.judged.basis}"
+        if view.judged
+        else "No labelled account was kept from training, so nobody knows.",
+    )
 
 
 def show_ways_out() -> None:
@@ -271,6 +285,20 @@ def show_accounts(view: RunAtThreshold) -> None:
     if not may(Action.SEE_ACCOUNTS):
         st.info("Single accounts are for the operators of this study.")
         return
+    chosen = choose_accounts(view)
+    found = store.count_predictions(view.run.name, chosen)
+    if st.query_params.get("why"):
+        show_account(st.query_params["why"], view)
+    if few := view.too_few_in_words:
+        st.caption(plain(few))
+    st.markdown(f"**{count(found, 'account')}** · click one to see which of its captions moved its probability")
+    pages = max(1, -(-found // PAGE_ROWS))
+    page = st.pagination(pages, key="results_page") if pages > 1 else 1
+    rows = store.predictions(view.run.name, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
+    list_accounts(view, rows, table_key(f"predictions_{view.run.name}_{page}"))
+
+
+def choose_accounts(view: RunAtThreshold) -> PredictionFilter:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
         label = st.selectbox(
@@ -283,7 +311,7 @@ def show_accounts(view: RunAtThreshold) -> None:
         )
         low, high = st.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="between", width=260, bind="query-params")
         wrong = st.toggle("Only where known age and prediction differ", key="wrong", bind="query-params")
-    chosen = PredictionFilter(
+    return PredictionFilter(
         username=username,
         label=label,
         cutoff=view.cutoff,
@@ -292,19 +320,12 @@ def show_accounts(view: RunAtThreshold) -> None:
         wrong=wrong,
         usernames=None if view.run.flow is None else tuple(view.run.predictions["username"]),
     )
-    found = store.count_predictions(view.run.name, chosen)
-    if st.query_params.get("why"):
-        show_account(st.query_params["why"], view)
-    if few := view.too_few_in_words:
-        st.caption(plain(few))
-    st.markdown(f"**{count(found, 'account')}** · click one to see which of its captions moved its probability")
-    pages = max(1, -(-found // PAGE_ROWS))
-    page = st.pagination(pages, key="results_page") if pages > 1 else 1
-    rows = store.predictions(view.run.name, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
+
+
+def list_accounts(view: RunAtThreshold, rows: pd.DataFrame, key: str) -> None:
     called = dict(zip(view.run.predictions["username"], view.called, strict=True))
     rows["prediction"] = rows["username"].map(called)
     rows.insert(len(rows.columns), "part", rows["username"].map(view.run.parts))
-    key = table_key(f"predictions_{view.run.name}_{page}")
     st.dataframe(
         rows,
         hide_index=True,
@@ -383,6 +404,13 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
         f"{number(table['first'].corr(table['second']), 2)}."
     )
     known = table[table["age"].notna() & ~table["username"].isin(made_from(view.run.name) | made_from(other))]
+    show_which_is_right(view, known, other)
+    if may(Action.SEE_ACCOUNTS):
+        show_furthest_apart(view, table, other)
+
+
+def show_which_is_right(view: RunAtThreshold, known: pd.DataFrame, other: str) -> None:
+    """McNemar's test on the labelled accounts that made neither model."""
     if len(known):
         test = compare_predictions(
             (known["age"] >= view.cutoff).to_numpy(),
@@ -390,16 +418,18 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
             (known["second"] >= view.threshold).to_numpy(),
         )
         st.markdown(
-            f"On {count(test['accounts'], 'labelled account')} that made neither model, only the first is "
-            f"right on {number(test['only_first_right'])}, only the second on {number(test['only_second_right'])} "
+            f"On {count(test['accounts'], 'labelled account')} that made neither model, only "
+            f"{plain(view.run.name)} is right on {number(test['only_first_right'])}, only {plain(other)} on "
+            f"{number(test['only_second_right'])} "
             f"(McNemar's test, {test['method']}: p = {test['p_value']:.2g})."
         )
-    if not may(Action.SEE_ACCOUNTS):
-        return
+
+
+def show_furthest_apart(view: RunAtThreshold, table: pd.DataFrame, other: str) -> None:
     shown = table if len(table) <= MOST_POINTS else table.sample(MOST_POINTS, random_state=0)
     left, right = st.columns(2)
     left.altair_chart(
-        charts.disagreement(shown, view.cutoff, ("these predictions", "the others")),
+        charts.disagreement(shown, view.cutoff, (view.run.name, other)),
         alt="Accounts by the probabilities of both runs",
     )
     right.markdown("**Furthest apart**")
@@ -410,8 +440,8 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
         alt="Accounts on which the two runs differ most",
         column_config={
             "username": "account",
-            "first": st.column_config.NumberColumn("these", format="%.3f"),
-            "second": st.column_config.NumberColumn("the others", format="%.3f"),
+            "first": st.column_config.NumberColumn(view.run.name, format="%.3f"),
+            "second": st.column_config.NumberColumn(other, format="%.3f"),
             "age": "label",
         },
     )
@@ -421,6 +451,24 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
 def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str], lists: tuple[str, ...]) -> None:
     """Everything that the threshold moves; in a fragment, so that only this is drawn anew."""
     cutoff = float(about["cutoff"]) if pd.notna(about["cutoff"]) else 21.0
+    threshold, wanted, fewest = choose_threshold(about, cutoff)
+    made_at = str(model.training.created_at) if model else "gone"
+    record = run_record_of(about["details"])
+    kept_at = audit_file(run, lists)
+    audit = kept_at.read_bytes() if kept_at.is_file() else None
+    try:
+        read = read_run(run, store.version, cutoff, model, made_at, audit, lists, record)
+    except InputError as error:
+        st.warning(plain(error))
+        return
+    view = RunAtThreshold(read, threshold, wanted, fewest)
+    show_figures(view)
+    show_distribution(view)
+    show_tabs(view, names, record, kept_at)
+
+
+def choose_threshold(about: pd.Series, cutoff: float) -> tuple[float, float, int]:
+    """The threshold, the accuracy wanted outside of the band, and the fewest captions that tell anything."""
     with st.container(horizontal=True, gap="large"):
         threshold = st.slider(
             "Threshold",
@@ -454,18 +502,11 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
             help="With fewer captions an account is called by neither side: one caption tells little.",
             width=130,
         )
-    made_at = str(model.training.created_at) if model else "gone"
-    record = run_record_of(about["details"])
-    kept_at = audit_file(run, lists)
-    audit = kept_at.read_bytes() if kept_at.is_file() else None
-    try:
-        read = read_run(run, store.version, cutoff, model, made_at, audit, lists, record)
-    except InputError as error:
-        st.warning(plain(error))
-        return
-    view = RunAtThreshold(read, threshold, wanted, int(fewest))
-    show_figures(view)
-    show_distribution(view)
+    return threshold, wanted, int(fewest)
+
+
+def show_tabs(view: RunAtThreshold, names: list[str], record: RunRecord, audit_kept_at: Path) -> None:
+    """One tab is open, and only that one is computed."""
     tabs = st.tabs(
         ["Accounts", "How good", "Share", "Compare", "Download"], key="view", on_change="rerun", bind="query-params"
     )
@@ -482,7 +523,7 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
     if share.open:
         with share:
             show_shares(view)
-            show_audit(view, kept_at)
+            show_audit(view, audit_kept_at)
             show_drift(view, record.drift)
     if compare.open:
         with compare:
