@@ -1,4 +1,7 @@
-"""One account while it is being collected: what an answer brought, what is still missing, what to keep."""
+"""One account while it is being collected: what an answer brought, what is still missing, what to keep.
+
+Whether an account is asked at all is decided in :mod:`core.collection.selection`.
+"""
 
 import hashlib
 from typing import Any

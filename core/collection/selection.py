@@ -1,4 +1,4 @@
-"""Which accounts of a list a run asks about."""
+"""Which accounts of a list a run asks about: those whose outcome is final are not asked again."""
 
 from datetime import UTC, datetime, timedelta
 

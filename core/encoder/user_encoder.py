@@ -1,4 +1,7 @@
-"""Users' vectors u [4H], computed once and kept by encoder, length, precision and text."""
+"""Users' vectors u [4H], computed once and kept by encoder, length, precision and text.
+
+What such a vector is (the [CLS] vectors of four layers, averaged) says :mod:`core.encoder.age_classifier`.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence

@@ -9,7 +9,7 @@ from core.errors import InputError
 from core.utils.options import CommandArguments, Option
 
 Field = Literal["username", "caption", "taken_at", "id", "shortcode", "likes", "comments", "kind", "age"]
-"""What a column may be; the same as in :mod:`core.storage.post_records`, which loads too much for a start."""
+"""What a column may be; the same as in :mod:`core.storage.post_fields`, which loads too much for a start."""
 
 FIELDS: tuple[Field, ...] = get_args(Field)
 _OTHER_NAMES = {"user": "username", "text": "caption", "time": "taken_at", "date": "taken_at"}

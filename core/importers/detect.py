@@ -12,8 +12,8 @@ from core.importers.json_values import Value, json_values, looks_like_json
 from core.importers.records import read_values
 from core.importers.results import Context, Found, Ignored, NotUnderstood, account, with_ids
 from core.storage.models import Account
+from core.storage.post_fields import Field
 from core.storage.post_parsing import post_of
-from core.storage.post_records import Field
 from core.utils.encodings import is_binary
 from core.utils.page_scripts import json_scripts
 

@@ -9,7 +9,7 @@ from typing import Any
 from core.importers.instagram_answers import Node
 from core.storage.models import Kind
 from core.storage.moments import parse_time
-from core.storage.post_records import PostReading, text_of
+from core.storage.post_fields import PostReading, text_of
 
 FORMAT = "export"
 LOOKED_FOR = "the posts of an export (a list with media, uri, creation_timestamp)"

@@ -12,7 +12,7 @@ from core.importers.results import MADE_UP, FoundLabels, Ignored, LeftOut, NotUn
 from core.jobs.progress import Progress
 from core.storage.account_files import file_name, read_account, write_account
 from core.storage.models import Account, Post
-from core.storage.post_records import Field, media_id
+from core.storage.post_fields import Field, media_id
 from core.storage.user_lists import available_name, write_user_list
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.formatting import count

@@ -10,7 +10,7 @@ from core.importers.detect import find
 from core.importers.importer import check_username, merged
 from core.importers.results import FoundLabels, Ignored, LeftOut, NotUnderstood, Recognised
 from core.storage.models import Account, Post
-from core.storage.post_records import Field
+from core.storage.post_fields import Field
 from core.storage.user_lists import UserList
 from core.utils.formatting import count
 from core.utils.spreadsheets import safe_name

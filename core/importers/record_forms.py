@@ -8,7 +8,7 @@ from core.importers import agescope, apify, arc298, export_posts, graph_api, ins
 from core.importers.instagram_answers import Node
 from core.importers.results import Context, NotUnderstood
 from core.storage.models import Account
-from core.storage.post_records import PostReading, fields_by_name, flattened, read_record, text_of
+from core.storage.post_fields import PostReading, fields_by_name, flattened, read_record, text_of
 
 FORMAT = "json"
 """The format of records that are posts by the names of their fields alone."""

@@ -7,8 +7,8 @@ from core.importers.by_account import PostsByAccount
 from core.importers.json_values import Damage
 from core.importers.record_forms import FORMAT, LOOKED_FOR, OF_OTHERS, NoPost, PostRecord
 from core.importers.results import Context, Found, LeftOutRecords, NotUnderstood, Recognised
+from core.storage.post_fields import USUAL_NAMES, FieldChoice, PostReading, UntoldCaptions
 from core.storage.post_parsing import post_of
-from core.storage.post_records import USUAL_NAMES, FieldChoice, PostReading, UntoldCaptions
 from core.storage.usernames import canonical_username, username_error
 
 _ENOUGH = 100_000

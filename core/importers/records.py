@@ -9,7 +9,7 @@ from core.importers.record_forms import FORMAT, Item, NoPost, PostRecord, items_
 from core.importers.record_tally import RecordTally
 from core.importers.results import Context, Found, account, with_ids
 from core.storage.models import Post
-from core.storage.post_records import SAMPLE, Field, FieldChoice, PostReading, choose_fields, flattened, read_record
+from core.storage.post_fields import SAMPLE, Field, FieldChoice, PostReading, choose_fields, flattened, read_record
 
 
 def read_values(

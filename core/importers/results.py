@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.storage.models import Account, Outcome, Post
-from core.storage.post_records import Field
+from core.storage.post_fields import Field
 from core.storage.user_lists import UserList
 from core.storage.usernames import canonical_username, username_error
 from core.utils.formatting import count

@@ -1,6 +1,6 @@
 """Tables of posts: CSV (any usual delimiter and encoding), sheets of Excel, and Parquet.
 
-Which column is what, :mod:`core.storage.post_records` decides. The rows of an account need not stand together:
+Which column is what, :mod:`core.storage.post_fields` decides. The rows of an account need not stand together:
 they are sorted by account first, on the disk where there are many.
 """
 
@@ -29,8 +29,7 @@ from core.importers.results import (
     account,
 )
 from core.storage.moments import parse_time
-from core.storage.post_parsing import post_of
-from core.storage.post_records import (
+from core.storage.post_fields import (
     SAMPLE,
     USUAL_NAMES,
     Field,
@@ -42,6 +41,7 @@ from core.storage.post_records import (
     plain_name,
     read_record,
 )
+from core.storage.post_parsing import post_of
 from core.storage.text_tables import MAX_LINE, Table, open_table
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username, username_error

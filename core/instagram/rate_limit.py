@@ -1,10 +1,12 @@
-"""Pace: several sliding limits at once, for every process of this machine together, kept across restarts.
+"""Our own limits: several sliding ones at once, for every process of this machine together, kept across restarts.
 
 pyrate-limiter keeps the moments of past requests in an SQLite file. What is added here: limits in any
 combination; waits that show their reason and end at once when the run is stopped; and a strict
 reading of "at most N in S seconds" as the server sees it. The server sees a request at some moment
 between its sending and its answer, so a request counts from its answer, and while it is under way it
 counts as not yet begun.
+
+How long to wait after Instagram refuses is not decided here but in :mod:`core.instagram.pace`.
 """
 
 import random

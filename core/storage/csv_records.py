@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from core.errors import InputError
-from core.storage.post_records import USUAL_NAMES
-from core.storage.post_records import plain_name as plain_column
+from core.storage.post_fields import USUAL_NAMES
+from core.storage.post_fields import plain_name as plain_column
 from core.storage.text_tables import NOT_CLOSED, Table, open_table
 from core.storage.usernames import canonical_username, instagram_username_error
 from core.storage.workbooks import SheetTable, is_workbook, open_sheet

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.storage.models import Post
-from core.storage.post_records import FieldChoice, PostReading, read_record
+from core.storage.post_fields import FieldChoice, PostReading, read_record
 
 
 def parse_post(node: dict[str, Any], choice: FieldChoice | None = None) -> Post | None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.storage.moments import parse_time
-from core.storage.post_records import UntoldCaptions, choose_fields, plain_name, read_record
+from core.storage.post_fields import UntoldCaptions, choose_fields, plain_name, read_record
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
