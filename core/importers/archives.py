@@ -9,7 +9,7 @@ import lzma
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -37,6 +37,10 @@ _GZ, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
 _ENDINGS = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet", ".gz", ".xz"}
 
 
+def never_stop() -> None:
+    """Read on, whatever happens."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """One file to read: on the disk, or a member of an open zip archive.
@@ -46,6 +50,7 @@ class Piece:
         parts: the names of the folders and of the file, seen from what the person handed in.
         archive: the archive, where the file is its member ``member``.
         depth: how many of ``parts`` name the archive itself.
+        check: called at every portion that is read; raises where reading is to end.
     """
 
     path: Path
@@ -53,6 +58,7 @@ class Piece:
     archive: zipfile.ZipFile | None = None
     member: str = ""
     depth: int = 0
+    check: Callable[[], None] = never_stop
 
     @property
     def name(self) -> str:
@@ -81,7 +87,7 @@ class Piece:
         """
         try:
             with self._packed() as packed, _unpacked(packed) as content:
-                yield io.BufferedReader(_Bounded(content, self._packed_size()), _HEAD)
+                yield io.BufferedReader(_Bounded(content, self._packed_size(), self.check), _HEAD)
         except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             raise InputError(f"it cannot be read or unpacked ({error}); fetch it again") from error
 
@@ -117,14 +123,15 @@ class Piece:
 class _Bounded(io.RawIOBase):
     """Reads on until more has come out than can have been put in."""
 
-    def __init__(self, content: IO[bytes], packed_size: int) -> None:
-        self._content = content
+    def __init__(self, content: IO[bytes], packed_size: int, check: Callable[[], None]) -> None:
+        self._content, self._check = content, check
         self._left = _FREE + packed_size * MAX_RATIO
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
+        self._check()
         data = self._content.read(len(buffer))
         self._left -= len(data)
         if self._left < 0:
@@ -147,12 +154,16 @@ def _unpacked(packed: IO[bytes]) -> Iterator[IO[bytes]]:
         yield packed
 
 
-def opened(source: Path) -> Iterator[list[Piece] | NotUnderstood]:
+def opened(source: Path, check: Callable[[], None] = never_stop) -> Iterator[list[Piece] | NotUnderstood]:
     """The files of what a person handed in, those that belong together at once, sorted by name.
 
     First the loose files of a folder and all folders in it, then each zip archive with those inside it,
     open as long as its files are asked for and no longer. What cannot be opened, or is a link that leads
     out of the folder, is not understood.
+
+    Args:
+        source: what was handed in.
+        check: called at every portion that is read; raises where reading is to end.
 
     Raises:
         InputError: ``source`` is not there, or neither a file nor a folder.
@@ -167,11 +178,11 @@ def opened(source: Path) -> Iterator[list[Piece] | NotUnderstood]:
     files = [path for path in paths if not _leads_out(path, source)]
     yield from (NotUnderstood("/".join(parts[path]), _LEADS_OUT) for path in paths if path not in set(files))
     archives = {path for path in files if _is_archive(path)}
-    if loose := [Piece(path, parts[path]) for path in files if path not in archives]:
+    if loose := [Piece(path, parts[path], check=check) for path in files if path not in archives]:
         yield loose
     budget = _Budget()
     for path in sorted(archives):
-        yield from _of_archive(path, Piece(path, parts[path]), budget)
+        yield from _of_archive(path, Piece(path, parts[path], check=check), budget)
 
 
 def _leads_out(path: Path, source: Path) -> bool:
@@ -234,7 +245,8 @@ def _members(at: Piece, archive: zipfile.ZipFile) -> list[Piece]:
     if "[Content_Types].xml" in names:
         raise InputError("it is an Office document, but no workbook of Excel; save the table as CSV")
     names = [name for name in names if PurePosixPath(name).parts]
-    return [Piece(at.path, at.parts + PurePosixPath(name).parts, archive, name, len(at.parts)) for name in names]
+    depth = len(at.parts)
+    return [Piece(at.path, at.parts + PurePosixPath(name).parts, archive, name, depth, at.check) for name in names]
 
 
 def is_zip(head: bytes) -> bool:

@@ -1,11 +1,11 @@
 """Which reader understands a file; decided by its content."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from core.errors import InputError
 from core.importers import export_html, instagram_export, table
-from core.importers.archives import Piece, is_zip, opened
+from core.importers.archives import Piece, is_zip, never_stop, opened
 from core.importers.export_posts import FORMAT as EXPORT
 from core.importers.instaloader import InstaloaderFiles
 from core.importers.json_values import Value, json_values, looks_like_json
@@ -46,19 +46,25 @@ def read(source: Path, username: str | None = None, columns: Mapping[Field, str]
         raise InputError("\n".join([f"{source} holds no posts that are understood.", *reasons[:10]]))
 
 
-def find(source: Path, username: str | None = None, columns: Mapping[Field, str] | None = None) -> Iterator[Found]:
+def find(
+    source: Path,
+    username: str | None = None,
+    columns: Mapping[Field, str] | None = None,
+    check: Callable[[], None] = never_stop,
+) -> Iterator[Found]:
     """Everything that is found: accounts, labels, and files that are not understood or left alone.
 
     Args:
         source: what to read.
         username: whose posts they are, where the source does not say.
         columns: which column or field is what, where a person has said so.
+        check: called at every portion that is read; raises where reading is to end.
 
     Raises:
         InputError: ``source`` is not there.
     """
     files = InstaloaderFiles()
-    for together in opened(source):
+    for together in opened(source, check):
         if isinstance(together, NotUnderstood):
             yield together
             continue

@@ -103,7 +103,7 @@ def import_files(
     """
     check_username(username)
     job = _Import(output_dir, progress)
-    for found in find(source, username, columns):
+    for found in find(source, username, columns, progress.check):
         progress.check()
         if isinstance(found, Account):
             job.take(found)

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.errors import Stopped
 from core.importers.archives import Piece
+from core.importers.detect import find
 from core.importers.export_html import posts_of_html
 from core.importers.json_values import Damage, Value, _Scanner, json_values, looks_like_json
 from core.importers.preview import preview
@@ -151,3 +153,17 @@ def test_endless_files_end_in_a_sentence(tmp_path: Path, begin: bytes, again: by
     assert "Nothing could be imported" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 500_000  # KB, the most of all so far
+
+
+def test_a_stop_is_heard_in_the_middle_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "long.ndjson"
+    path.write_text(('{"username": "anna", "caption": "' + "long " * 1_000 + '"}\n') * 2_000)
+    reads = iter(range(10**9))
+
+    def check() -> None:
+        if next(reads) > 5:
+            raise Stopped("Stopped as asked.")
+
+    with pytest.raises(Stopped):
+        list(find(path, check=check))
+    assert next(reads) < 10
