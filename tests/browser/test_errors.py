@@ -51,6 +51,9 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     shutil.copy(PROJECT_DIR / "app.py", folder)
     (folder / "core").symlink_to(PROJECT_DIR / "core")
     (folder / "pages" / "parts").mkdir(parents=True)
+    for part in (PROJECT_DIR / "pages" / "parts").glob("*.py"):
+        if part.name != "frame.py":
+            (folder / "pages" / "parts" / part.name).symlink_to(part)
     (folder / "pages" / "parts" / "frame.py").write_text(BROKEN_FRAME)
     running = start_dashboard(tmp_path / "data", "http://127.0.0.1:9", tmp_path / "streamlit.log", folder=folder)
     yield running

@@ -257,7 +257,8 @@ def test_the_threshold_is_moved_and_the_run_is_downloaded(tab: Page, predicted: 
     expect(tab).to_have_url(re.compile(r"threshold=1"))
     drawn(tab, "Results")
     table = pd.read_csv(io.BytesIO(downloaded(tab, "Download CSV")))
-    assert list(table.columns) == ["username", "probability", "prediction", "posts"] and table["prediction"].sum() == 0
+    assert list(table.columns) == ["username", "probability", "prediction", "posts", "called"]
+    assert table["prediction"].sum() == 0
     assert "uncertain" in pd.read_parquet(io.BytesIO(downloaded(tab, "Download Parquet")))
     assert b"<svg" in downloaded(tab, "Download report")
 
