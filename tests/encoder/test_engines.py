@@ -100,7 +100,6 @@ def test_few_bits_are_nearly_exact(numbers: DType, tolerance: float, minilm: Age
     assert 0 < (error.mean() / spread.mean()) < tolerance
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("numbers", LOW)
 def test_few_bits_keep_what_tells_captions_apart_in_every_layer(
     numbers: DType, minilm: AgeClassifier, tokenizer: Any
@@ -112,7 +111,6 @@ def test_few_bits_keep_what_tells_captions_apart_in_every_layer(
     assert share.view(CLS_LAYERS, -1).nanmedian(1).values.max() < 0.2  # a column without spread is no number
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("numbers", LOW)
 def test_what_few_bits_move_all_captions_by_is_taken_off(numbers: DType, minilm: AgeClassifier, tokenizer: Any) -> None:
     pack = examples(tokenizer)
