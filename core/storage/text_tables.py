@@ -124,6 +124,8 @@ class Table:
         """Whether a record of several lines has taken in rows of others, by a quotation mark left open."""
         if any("\n" in (cells[place] or "") for place in self._one_line if place < len(cells)):
             return True
+        if self._user_at is not None and len(self.header) == 1:  # a list of names, of which none has two lines
+            return True
         if self._user_at is None or not self.header:
             return False
         first, *middle, last = [self._is_like_row(self._lines.ahead(ahead) or "") for ahead in range(at, at + taken)]
