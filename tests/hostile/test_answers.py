@@ -27,6 +27,7 @@ from core.jobs.progress import Progress, no_progress
 from core.settings import get_settings
 from core.storage.account_files import read_account
 from core.storage.models import Account
+from tests.hostile.mutations import exchanged, places
 from tests.stand_in import GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn, answers
 
 SOURCES = ("web", "graph", "instaloader")
@@ -269,22 +270,6 @@ JUNK = st.one_of(
     st.just([[]]),
     st.just({"username": ["anna"], "pk": {}, "edges": 1, "text": 1}),
 )
-
-
-def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where something can be exchanged in an answer."""
-    yield path
-    inner = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    for key, value in inner:
-        yield from places(value, (*path, key))
-
-
-def exchanged(content: Any, path: tuple[Any, ...], value: Any) -> Any:
-    if not path:
-        return value
-    copy = dict(content) if isinstance(content, dict) else list(content)
-    copy[path[0]] = exchanged(content[path[0]], path[1:], value)
-    return copy
 
 
 @pytest.mark.usefixtures("member", "token")

@@ -18,7 +18,7 @@ from core.evaluation.audit import draw_sample
 from core.evaluation.evaluate import read_predictions
 from core.importers.arguments import ImportArguments
 from core.maintenance.sample import load_sample
-from core.settings import PROJECT_DIR, get_settings
+from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.storage.account_files import write_account
 from core.storage.audit_file import sample_as_csv
@@ -27,6 +27,7 @@ from core.utils.io import write_atomically, write_json
 from core.utils.records import write_record
 from tests.made_model import comparison_record
 from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
+from tests.pages.run_page import run
 
 GRAPH_SECRETS = ("AGESCOPE_GRAPH_USER_ID", "AGESCOPE_GRAPH_TOKEN")
 PAGES = ["overview", "collect", "posts", "label", "train", "results", "jobs", "settings"]
@@ -55,16 +56,6 @@ def predicted(sample: Path) -> Path:
     add_model(sample / "models" / "the-model")
     add_predictions(sample, sample / "models" / "the-model")
     return sample
-
-
-def run(page: str, **address: str) -> AppTest:
-    app = AppTest.from_file(str(PROJECT_DIR / "app.py"), default_timeout=60)
-    app.switch_page(f"pages/{page}.py")
-    for name, value in address.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception, app.exception
-    return app
 
 
 def bars(app: AppTest) -> list[str]:

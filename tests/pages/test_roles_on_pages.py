@@ -17,10 +17,11 @@ from core.maintenance.sample import load_sample
 from core.privacy.action_log import LOG_FILE, latest
 from core.privacy.roles import LOCAL, Action, Person
 from core.privacy.study_settings import read_study
-from core.settings import PROJECT_DIR, Settings, get_settings
+from core.settings import Settings, get_settings
 from pages.parts import import_tab, job_widgets, sign_in
 from pages.parts.sign_in import person_of
 from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
+from tests.pages.run_page import run
 
 VIEWER = Person("bo@example.org", "viewer")
 SIGNED_IN = {"is_logged_in": True, "email": "bo@example.org", "email_verified": True}
@@ -47,16 +48,6 @@ def study(data_dir: Path) -> Path:
 @pytest.fixture
 def viewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_in, "person_of", lambda user, settings: VIEWER)
-
-
-def run(page: str, **address: str) -> AppTest:
-    app = AppTest.from_file(str(PROJECT_DIR / "app.py"), default_timeout=60)
-    app.switch_page(f"pages/{page}.py")
-    for name, value in address.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception, app.exception
-    return app
 
 
 def sent(app: AppTest) -> bytes:
