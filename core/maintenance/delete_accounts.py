@@ -30,7 +30,7 @@ from core.settings import Settings
 from core.storage.account_files import account_files, file_name, read_account
 from core.storage.usernames import canonical_username
 from core.utils.formatting import count, number
-from core.utils.io import TEMPORARY_SUFFIX, write_atomically
+from core.utils.io import TEMPORARY_SUFFIX, parse_json_object, write_atomically
 from core.utils.spreadsheets import csv_text, plain_name
 
 VOCABULARY_FILE = "vocabulary.json"
@@ -158,7 +158,9 @@ class _Removal:
             if self.really:
                 (self.settings.accounts_dir / file_name(name)).unlink()
         files = {file_name(name) for name in self.names}
-        self._lines(self.settings.accounts_dir / LEDGER_NAME, lambda line: _read(line).get("file") not in files)
+        self._lines(
+            self.settings.accounts_dir / LEDGER_NAME, lambda line: parse_json_object(line).get("file") not in files
+        )
         if self.really:
             for path in self.settings.data_dir.rglob(f".*{TEMPORARY_SUFFIX}"):
                 if datetime.now().timestamp() - path.stat().st_mtime > _LEFT_BEHIND_S:
@@ -190,7 +192,9 @@ class _Removal:
         for batch in list_batches(self.settings.coding_dir):
             folder = self.settings.coding_dir / batch.name
             with FileLock(folder / LOCK_FILE):
-                gone = self._lines(folder / RECORDS_FILE, lambda line: _read(line).get("username") not in self.names)
+                gone = self._lines(
+                    folder / RECORDS_FILE, lambda line: parse_json_object(line).get("username") not in self.names
+                )
             if self.really and self.names & {*batch.usernames}:
                 save_batch(self.settings.coding_dir, batch.without(self.names))
             yield self._rows(folder / "audit.csv", f"the audit sample of the batch {batch.name}")
@@ -256,7 +260,7 @@ class _Removal:
 
     def _texts(self, path: Path) -> None:
         """Put another name into the texts that a job's file has for people, and into the options that name somebody."""
-        content = _read(path.read_bytes())
+        content = parse_json_object(path.read_bytes())
         changed = {
             key: self._of_text(value)
             if key in ("title", "message", "waiting_reason")
@@ -351,11 +355,3 @@ def _table(path: Path) -> tuple[list[str], list[list[str]], int | None]:
 
 def _as_csv(header: list[str], rows: Iterable[list[str]]) -> bytes:
     return csv_text(header, rows).encode(errors="surrogateescape")
-
-
-def _read(line: bytes) -> dict[str, object]:
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return {}
-    return record if isinstance(record, dict) else {}

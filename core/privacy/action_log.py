@@ -18,6 +18,7 @@ from filelock import FileLock
 from core.errors import AgeScopeError
 from core.privacy.roles import Action, Person
 from core.settings import Settings
+from core.utils.io import parse_json_object
 
 LOG_FILE = "actions.jsonl"
 _LOCK_FILE = ".actions.lock"
@@ -62,7 +63,7 @@ def record(settings: Settings, person: Person, action: Action, about: str = "") 
 def latest(settings: Settings, most: int = 500) -> list[dict[str, Any]]:
     """The last lines, newest first."""
     with _opened(settings) as lines:
-        return [_entry(line) for line in deque(lines, most)][::-1]
+        return [parse_json_object(line) for line in deque(lines, most)][::-1]
 
 
 def first_changed_line(settings: Settings) -> int | None:
@@ -70,7 +71,7 @@ def first_changed_line(settings: Settings) -> int | None:
     before = b""
     with _opened(settings) as lines:
         for number, line in enumerate(lines, 1):
-            if _entry(line).get("after") != _digest(before):
+            if parse_json_object(line).get("after") != _digest(before):
                 return number
             before = line.rstrip(b"\n")
     return None
@@ -110,11 +111,3 @@ def _last_line(path: Path) -> bytes:
 
 def _digest(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest() if line else ""
-
-
-def _entry(line: bytes) -> dict[str, Any]:
-    try:
-        entry = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return {}
-    return entry if isinstance(entry, dict) else {}

@@ -5,20 +5,23 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Annotated
 
-import orjson
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from core.errors import InputError
 from core.settings import Settings
-from core.utils.io import write_json
+from core.utils.records import Record, read_record_if_any, write_record
 
 STUDY_FILE = "study.json"
 _LOCK_FILE = ".study.lock"
+_ADVICE = (
+    "Mend it, or put it back from a copy: it says which key the pseudonyms are made with. "
+    "Only where no pseudonym was given away yet can it be deleted."
+)
 _Text = Annotated[str, Field(max_length=2_000)]
 
 
-class Study(BaseModel):
+class Study(Record):
     """What the people who run a study say of it; every field may be empty.
 
     Attributes:
@@ -26,8 +29,6 @@ class Study(BaseModel):
         key_check: by which a wrong or missing key of pseudonyms is recognised; tells nothing of the key.
         keep_until: after this day nothing of the people in the data should be left.
     """
-
-    model_config = ConfigDict(extra="ignore")
 
     id: str = Field("", pattern=r"^[0-9a-f]*$", max_length=32)
     key_check: str = Field("", max_length=64)
@@ -47,16 +48,7 @@ def read_study(settings: Settings) -> Study:
     Raises:
         InputError: the file is damaged.
     """
-    path = settings.data_dir / STUDY_FILE
-    try:
-        return Study.model_validate(orjson.loads(path.read_bytes()))
-    except FileNotFoundError:
-        return Study()
-    except (OSError, orjson.JSONDecodeError, ValidationError) as error:
-        raise InputError(
-            f"{path} cannot be read. Mend it, or put it back from a copy: it says which key the pseudonyms are made "
-            "with. Only where no pseudonym was given away yet can it be deleted."
-        ) from error
+    return read_record_if_any(Study, settings.data_dir / STUDY_FILE, _ADVICE) or Study()
 
 
 def change_study(settings: Settings, *, where_empty: bool = False, **values: object) -> Study:
@@ -81,7 +73,7 @@ def change_study(settings: Settings, *, where_empty: bool = False, **values: obj
         except ValidationError as error:
             first = error.errors()[0]
             raise InputError(f"{first['loc'][0]} cannot be used: {first['msg']}.") from error
-        write_json(path, study.model_dump(mode="json"))
+        write_record(path, study)
     return study
 
 

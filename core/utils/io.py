@@ -5,6 +5,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -63,6 +64,23 @@ def remove_leftovers(folder: Path, older_than_s: float = 0.0) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write ``value`` as indented JSON, atomically."""
     write_atomically(path, orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def parse_json_object(data: bytes) -> dict[str, Any]:
+    """The object that ``data`` holds as JSON; an empty one where it is damaged, cut off or something else."""
+    try:
+        content = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def find_json_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file that may be absent or damaged; an empty one where it is."""
+    try:
+        return parse_json_object(path.read_bytes())
+    except OSError:
+        return {}
 
 
 def read_text(path: Path) -> str:

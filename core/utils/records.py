@@ -46,6 +46,16 @@ def read_record(of: type[R], path: Path, advice: str) -> R:
         raise InputError(f"{path} is damaged ({_first_fault(error)}). {advice}") from error
 
 
+def read_record_if_any(of: type[R], path: Path, advice: str) -> R | None:
+    """Like :func:`read_record`, for a record that need not be there; None where it is not."""
+    try:
+        return read_record(of, path, advice)
+    except InputError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+
+
 def find_record(of: type[R], path: Path) -> R | None:
     """Read a record that may be absent or damaged; None where it is."""
     try:
