@@ -325,7 +325,7 @@ def choose_accounts(view: RunAtThreshold) -> PredictionFilter:
 def list_accounts(view: RunAtThreshold, rows: pd.DataFrame, key: str) -> None:
     called = dict(zip(view.run.predictions["username"], view.called, strict=True))
     rows["prediction"] = rows["username"].map(called)
-    rows.insert(len(rows.columns), "part", rows["username"].map(view.run.parts))
+    rows.insert(len(rows.columns), "part", view.run.part_of(rows["username"]))
     st.dataframe(
         rows,
         hide_index=True,
@@ -344,7 +344,8 @@ def list_accounts(view: RunAtThreshold, rows: pd.DataFrame, key: str) -> None:
             "posts": st.column_config.NumberColumn("captions used", format="localized"),
             "part": st.column_config.TextColumn(
                 "part in the model",
-                help="What the model learnt from it knows by heart: that it is right there says little.",
+                help="train: the model learnt from it and knows it by heart, so that it is right there says little. "
+                "validation: it chose the model's settings. test: it was kept to test it. new: none of these.",
             ),
         },
     )

@@ -196,7 +196,7 @@ def join_labels(predictions: pd.DataFrame, labels: UserList, age_cutoff: float) 
     known = pd.DataFrame({"username": list(labels.ages), "age": list(labels.ages.values())})
     extra = pd.DataFrame([labels.extra.get(username, {}) for username in labels.ages], index=known.index)
     extra = extra.drop(columns=[column for column in extra if column in _OWN_COLUMNS])
-    usable = predictions[predictions["probability"].notna()]
+    usable = predictions.loc[predictions["probability"].notna(), [*HEADER]]  # a download has columns of its own
     joined = usable.merge(pd.concat([known, extra], axis=1), on="username", how="inner")
     joined["at_least"] = joined["age"] >= age_cutoff
     return joined

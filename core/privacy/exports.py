@@ -10,7 +10,7 @@ from core.privacy.pseudonyms import Pseudonyms
 from core.privacy.redaction import without_names
 
 HARMLESS_TEXTS = frozenset(
-    {"language", "outcome", "source", "kind", "part", "prediction", "called", "run", "reason", "at"}
+    {"language", "outcome", "source", "kind", "part", "prediction", "called", "run", "model", "reason", "at"}
 )
 """Columns of AgeScope's own words."""
 NAMES = ("username", "name")

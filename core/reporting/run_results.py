@@ -22,6 +22,7 @@ from core.statistics.calibration import Floats
 from core.statistics.curves import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve
 from core.statistics.thresholds import Band, abstention_band
 from core.storage.listed import ListFlow, NamedList, flow_of
+from core.storage.predictions_file import DECIMALS
 from core.utils.formatting import count, number, percent, percent_interval
 from core.utils.records import find_record
 
@@ -45,7 +46,8 @@ _NOTES = {
     "expectation_maximisation": "depends on no threshold; for comparison",
 }
 
-_PARTS = {"train": "learnt from", "validation": "chose by", "test": "tested with"}
+NEW = "new"
+"""The part in the model of an account that it neither learnt from nor was chosen or tested by."""
 _SHARE_COLUMNS = ["share", "95 % interval", "estimate", "note"]
 _NOT_MOVED = 0.005  # half a step of the slider
 _FEWEST_SHOWN = 5  # accounts of an age or a number of posts; fewer could be told apart by those who know them
@@ -117,9 +119,13 @@ class Run:
 
     @cached_property
     def parts(self) -> dict[str, str]:
-        """What each account that made the model was used for."""
+        """What each account that made the model was used for: train, validation or test."""
         split = self.model.training.split if self.model else {}
-        return {username: _PARTS[part] for part, usernames in split.items() for username in usernames}
+        return {username: part for part, usernames in split.items() for username in usernames}
+
+    def part_of(self, usernames: "pd.Series[str]") -> "pd.Series[str]":
+        """What each account was to the model; :data:`NEW` where it had no part in it."""
+        return usernames.map(lambda username: self.parts.get(username, NEW))
 
     @cached_property
     def is_new(self) -> "pd.Series[bool]":
@@ -439,10 +445,29 @@ class RunAtThreshold:
         return int(((self.run.counted > self.band.low) & (self.run.counted < self.band.high)).sum())
 
     def downloads(self) -> pd.DataFrame:
-        """A row an account, with what the threshold and the band make of it."""
-        probability = self.run.predictions["probability"]
+        """A row an account, with all that the figures on the page are made from.
+
+        The first columns are those of the command line's file, so that ``evaluate`` reads it.
+        """
+        table = self.run.predictions
+        probability = table["probability"]
         predicted = (probability >= self.threshold).astype("Int8").where(probability.notna())
-        return self.run.predictions.assign(prediction=predicted, uncertain=self.uncertain, called=self.called)
+        return pd.DataFrame(
+            {
+                "username": table["username"],
+                "probability": probability.round(DECIMALS),
+                "prediction": predicted,
+                "posts": table["posts"],
+                "known_age": table["age"],
+                "part": self.run.part_of(table["username"]),
+                "uncertain": self.uncertain,
+                "called": self.called,
+                "cutoff": self.cutoff,
+                "threshold": self.threshold,
+                "run": self.run.name,
+                "model": self.run.model.name if self.run.model else None,
+            }
+        )
 
 
 def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:

@@ -17,7 +17,6 @@ from core.reporting.run_results import RunAtThreshold, drift_in_words
 from core.reporting.study_report import report
 from core.settings import get_settings
 from core.storage.account_files import account_files, file_name, read_account
-from core.storage.predictions_file import as_csv, prediction
 from core.storage.run_record import RunRecord
 from core.utils.formatting import count, number, percent, plain
 from pages.parts.components import close
@@ -129,14 +128,6 @@ def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
     return as_json(compare(profile, captions))
 
 
-def as_csv_file(table: pd.DataFrame, threshold: float) -> bytes:
-    """The run as the command line writes it, at the threshold that is set, and what each account is called."""
-    rows = zip(table["username"], table["probability"], table["posts"], strict=True)
-    text = as_csv(prediction(name, float(p), threshold, int(posts)) for name, p, posts in rows)
-    own = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    return own.assign(called=table["called"].to_numpy()).to_csv(index=False, lineterminator="\n").encode()
-
-
 def as_parquet_file(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
@@ -164,7 +155,7 @@ def show_row_downloads(view: RunAtThreshold) -> None:
             view.downloads,
             f"{name}.csv",
             content,
-            as_file=lambda table: as_csv_file(table, view.threshold),
+            help="With known age, part in the model, uncertainty, cutoff, threshold, run and model.",
         )
         download_table(
             "Download Parquet",
@@ -174,7 +165,7 @@ def show_row_downloads(view: RunAtThreshold) -> None:
             as_file=as_parquet_file,
             mime="application/vnd.apache.parquet",
             icon=":material/database:",
-            help="With known age, uncertainty and captions used.",
+            help="The same columns, for R, Python and DuckDB.",
         )
 
 

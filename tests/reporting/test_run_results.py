@@ -1,5 +1,6 @@
 """A run at a threshold: its figures follow the threshold and the band, and the report holds them."""
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,17 +11,22 @@ import pytest
 from scipy.special import expit
 
 from core.evaluation.audit import draw_sample
+from core.evaluation.evaluate import evaluate
 from core.evaluation.prevalence import prevalence_of
 from core.index import Counts
 from core.models.folder import ModelInfo
 from core.models.settings import ModelSettings
+from core.privacy.exports import Content, shareable
+from core.privacy.pseudonyms import open_pseudonyms
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Run, RunAtThreshold
 from core.reporting.study_report import report
+from core.settings import Settings
 from core.storage.audit_file import sample_as_csv
 from core.storage.listed import NamedList
 from core.storage.predictions_file import as_csv, prediction
 from core.storage.run_record import RunRecord
+from core.utils.tables import safe_csv
 from tests.made_model import training_record
 
 COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})
@@ -88,7 +94,7 @@ def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunAtThresh
     assert run.counted_in_words == (
         "Of the 219 accounts that the model had not seen; 80 that made it or tell its errors are left out."
     )
-    assert run.parts["user_100"] == "learnt from" and run.parts["user_179"] == "tested with"
+    assert run.parts["user_100"] == "train" and run.parts["user_179"] == "test"
     gone = replace(view, run=replace(view.run, model=None))
     assert gone.counted[1] == 299 and gone.run.counted_in_words == "Of all 299 predicted accounts."
 
@@ -140,6 +146,36 @@ def test_downloads_say_what_is_uncertain_and_what_is_unknown(view: RunAtThreshol
     assert table["prediction"].isna().sum() == 1
     assert table["uncertain"].sum() == view.uncertain.sum()
     assert "prediction" in as_csv(prediction(r.username, r.probability, 0.5, r.posts) for r in table.itertuples())
+
+
+def test_the_download_alone_gives_the_figures_on_the_screen(view: RunAtThreshold, tmp_path: Path) -> None:
+    """With names and with pseudonyms: share, accuracy, errors, histogram and what is uncertain."""
+    assert view.run.model is not None
+    made = {"train": [f"user_{at}" for at in range(20)], "test": [f"user_{at}" for at in range(100, 120)]}
+    model = replace(view.run.model, training=training_record(made))
+    shown = replace(view, threshold=0.6, run=replace(view.run, model=model))
+    for content in (Content(names=True), Content()):
+        file = safe_csv(shareable(shown.downloads(), content, open_pseudonyms(Settings(tmp_path))))
+        table = pd.read_csv(io.BytesIO(file), encoding="utf-8-sig")
+        new, told = table[table["part"] == "new"], table["probability"].notna()
+        assert (new["prediction"].sum(), new["probability"].notna().sum()) == shown.counted
+        judged = table[table["known_age"].notna() & told & ~table["part"].isin(["train", "validation"])]
+        right = (judged["prediction"] == (judged["known_age"] >= judged["cutoff"])).sum()
+        assert shown.judged is not None and (right, len(judged)) == shown.judged.right_at(0.6)
+        assert (new["probability"] * 25).dropna().astype(int).nunique() == shown.distribution().data["start"].nunique()
+        assert table["uncertain"].sum() == shown.uncertain.sum()
+        about = table[["cutoff", "threshold", "run", "model"]].drop_duplicates().to_numpy().tolist()
+        assert about == [[21, 0.6, "run", model.name]]
+
+
+def test_a_download_can_be_evaluated_like_the_file_of_the_command_line(view: RunAtThreshold, tmp_path: Path) -> None:
+    (tmp_path / "download.csv").write_bytes(safe_csv(view.downloads()))
+    known = view.run.predictions.dropna(subset=["age"])
+    (tmp_path / "labels.csv").write_bytes(safe_csv(known[["username", "age"]]))
+    found = evaluate(tmp_path / "download.csv", tmp_path / "labels.csv", resamples=0)
+    assert view.judged is not None
+    assert found["metrics"]["accuracy"]["value"] == pytest.approx(view.judged.right_at(0.5)[0] / 100)
+    assert found["by"] == {}
 
 
 def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunAtThreshold) -> None:
