@@ -155,7 +155,7 @@ def test_the_download_alone_gives_the_figures_on_the_screen(view: RunAtThreshold
     model = replace(view.run.model, training=training_record(made))
     shown = replace(view, threshold=0.6, run=replace(view.run, model=model))
     for content in (Content(names=True), Content()):
-        file = safe_csv(shareable(shown.downloads(), content, open_pseudonyms(Settings(tmp_path))))
+        file = safe_csv(shareable(shown.downloads(), content, open_pseudonyms(Settings(data_dir=tmp_path))))
         table = pd.read_csv(io.BytesIO(file), encoding="utf-8-sig")
         new, told = table[table["part"] == "new"], table["probability"].notna()
         assert (new["prediction"].sum(), new["probability"].notna().sum()) == shown.counted
