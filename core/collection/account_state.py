@@ -4,17 +4,32 @@ Whether an account is asked at all is decided in :mod:`core.collection.selection
 """
 
 import hashlib
-from typing import Any
 
-import orjson
+from pydantic import ValidationError
 
 from core.instagram.errors import EndlessList, InstagramError
 from core.instagram.source import Cursor, Page
 from core.storage.models import Account, Outcome, Post
 from core.utils.formatting import count
+from core.utils.records import Record
 
-_CURSOR_KEYS = {"next", "fresh", "anew", "surplus"}
 _MOST_BARREN = 25
+
+
+class Continuation(Record):
+    """Where a later run goes on with an account: what its file keeps under ``cursor``.
+
+    Attributes:
+        next: what the source goes on from; None where it has come to its end.
+        fresh: how many of the file's posts this collection brought, the first ones.
+        anew: whether it began from the start although posts were known.
+        surplus: posts it brought beyond those that were wanted.
+    """
+
+    next: Cursor | None
+    fresh: int
+    anew: bool
+    surplus: tuple[Post, ...]
 
 
 class AccountState:
@@ -47,18 +62,18 @@ class AccountState:
         self._barren = 0
         self._foreign = 0
         self._asked: set[bytes] = set()
-        if known and known.cursor and known.source == source and not anew and known.cursor.keys() >= _CURSOR_KEYS:
-            self._go_on(known, known.cursor)
+        kept = _continuation(known) if known and known.source == source and not anew else None
+        if known and kept:
+            self._go_on(known, kept)
         elif self._user_id:
-            self.cursor = {"user_id": self._user_id}
+            self.cursor = Cursor(user_id=self._user_id)
 
-    def _go_on(self, known: Account, kept: dict[str, Any]) -> None:
+    def _go_on(self, known: Account, kept: Continuation) -> None:
         """Take up an earlier collection where it ended."""
-        fresh = kept["fresh"]
-        self._anew = kept["anew"]
-        self._older = known.posts[fresh:]
-        self._take(known.posts[:fresh] + [Post.model_validate(post) for post in kept["surplus"]])
-        self.cursor = kept["next"]
+        self._anew = kept.anew
+        self._older = known.posts[kept.fresh :]
+        self._take([*known.posts[: kept.fresh], *kept.surplus])
+        self.cursor = kept.next
         self._done = self.cursor is None
 
     @property
@@ -85,11 +100,11 @@ class AccountState:
         self._barren = 0 if len(self.posts) > before else self._barren + 1
         self.cursor = page.cursor
         self._done = self.cursor is None
-        if not self._done:
-            self._check_for_a_circle()
+        if self.cursor is not None:
+            self._check_for_a_circle(self.cursor)
 
-    def _check_for_a_circle(self) -> None:
-        asked = hashlib.sha256(orjson.dumps(self.cursor, option=orjson.OPT_SORT_KEYS)).digest()
+    def _check_for_a_circle(self, cursor: Cursor) -> None:
+        asked = hashlib.sha256(cursor.model_dump_json().encode()).digest()
         if asked in self._asked or self._barren >= _MOST_BARREN:
             self.cursor = None
             raise EndlessList("a page that was read before" if asked in self._asked else "nothing new in many pages")
@@ -121,12 +136,7 @@ class AccountState:
         older = [] if finished and self._anew else [post for post in self._older if not self._knows(post)]
         posts = kept + older
         goes_on = outcome in ("collected", "partial", "failed") and (surplus or self.cursor)
-        cursor = {
-            "next": self.cursor,
-            "fresh": len(kept),
-            "anew": self._anew,
-            "surplus": [post.model_dump(mode="json", exclude_none=True) for post in surplus],
-        }
+        cursor = Continuation(next=self.cursor, fresh=len(kept), anew=self._anew, surplus=tuple(surplus))
         return Account(
             username=self.username,
             user_id=self._user_id,
@@ -135,7 +145,7 @@ class AccountState:
             outcome=outcome,
             post_count=self._post_count,
             reason=reason,
-            cursor=cursor if goes_on else None,
+            cursor=cursor.model_dump(mode="json", exclude_defaults=True) if goes_on else None,
             posts=posts[: self._wanted] if finished else posts,
         )
 
@@ -147,3 +157,11 @@ class AccountState:
 
     def _knows(self, post: Post) -> bool:
         return post.id in self._seen or post.shortcode in self._seen
+
+
+def _continuation(known: Account) -> Continuation | None:
+    """Where to go on with a known account; None where that is not kept, or of another make."""
+    try:
+        return Continuation.model_validate(known.cursor) if known.cursor else None
+    except ValidationError:
+        return None

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from core.collection.account_state import AccountState
 from core.collection.arguments import CollectArguments
 from core.collection.outcome_log import Ledger
-from core.collection.selection import is_stale, is_wanted
+from core.collection.selection import begins_anew, is_wanted
 from core.errors import AgeScopeError, InputError
 from core.instagram.errors import (
     AccountNotFound,
@@ -34,7 +34,7 @@ from core.instagram.source import PUBLIC_ACCOUNT, Page, Source
 from core.jobs.progress import Progress
 from core.settings import Settings, get_settings
 from core.storage.account_files import file_name, read_account, write_account
-from core.storage.models import FINAL_OUTCOMES, Account, Outcome
+from core.storage.models import Account, Outcome
 from core.storage.user_lists import read_user_list, why_rejected
 from core.utils.formatting import count
 from core.utils.io import remove_leftovers
@@ -281,8 +281,7 @@ class Collector:
     def _draft(self, username: str) -> AccountState:
         path = self._folder / file_name(username)
         known = self._known(path) if path.exists() else None
-        final = known is not None and known.outcome in FINAL_OUTCOMES
-        anew = final and known is not None and is_stale(known.collected_at.timestamp(), self._arguments)
+        anew = known is not None and begins_anew(known.outcome, known.collected_at.timestamp(), self._arguments)
         return AccountState(username, self._source.name, self._arguments.posts_per_user, known, anew)
 
     def _known(self, path: Path) -> Account | None:

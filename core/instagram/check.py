@@ -9,7 +9,7 @@ from core.instagram.graph_source import GraphSource
 from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.routes import RouteData, load_routes
-from core.instagram.source import PUBLIC_ACCOUNT, Cursor, Page
+from core.instagram.source import PUBLIC_ACCOUNT, Cursor, Page, changed
 from core.instagram.web_session import clean_cookie
 from core.instagram.web_source import WebSource
 from core.jobs.progress import Progress
@@ -80,17 +80,17 @@ class _Checker:
 
     def run(self) -> list[RouteCheck]:
         self._line.progress.update(done=0, total=7, message="asking each route once")
-        first = self._ask("profile", {})
-        page = self._ask("page", {})
-        cursor = (page.cursor if page else None) or {}
-        self._ask("more", cursor, without="" if cursor.get("after") else "route 2 told of no further posts")
-        waiting = cursor.get("waiting") or [{"shortcode": post.shortcode} for post in (first.posts if first else [])]
-        self._ask("post", {**cursor, "waiting": waiting}, without="" if waiting else "no other route told of a post")
+        first = self._ask("profile", Cursor())
+        page = self._ask("page", Cursor())
+        cursor = (page.cursor if page else None) or Cursor()
+        self._ask("more", cursor, without="" if cursor.after else "route 2 told of no further posts")
+        waiting = cursor.waiting or tuple(first.posts if first else ())
+        self._ask("post", changed(cursor, waiting=waiting), without="" if waiting else "no other route told of a post")
         needs_session = "" if self._settings.instagram_session else _NEEDS_SESSION
-        timeline = self._ask("timeline", {}, without=needs_session)
+        timeline = self._ask("timeline", Cursor(), without=needs_session)
         user_id = next((found.user_id for found in (first, page, timeline) if found and found.user_id), None)
         needs_id = "" if user_id else "no other route told the account's id"
-        self._ask("feed", {"user_id": user_id}, without=needs_session or needs_id)
+        self._ask("feed", Cursor(user_id=user_id), without=needs_session or needs_id)
         self._ask_graph()
         return self._checks
 
@@ -128,5 +128,5 @@ def _what_came(page: Page) -> str:
     captions = sum(post.caption is not None for post in page.posts)
     if page.posts:
         return f"{count(len(page.posts), 'post')}, {count(captions, 'caption')}"
-    waiting = len((page.cursor or {}).get("waiting", []))
+    waiting = len(page.cursor.waiting) if page.cursor else 0
     return f"{count(waiting, 'post')} without captions"

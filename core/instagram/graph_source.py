@@ -50,7 +50,7 @@ class GraphSource:
 
     def page(self, username: str, cursor: Cursor | None, wanted: int) -> Page:
         """See :meth:`core.instagram.source.Source.page`."""
-        after = (cursor or {}).get("after")
+        after = cursor.after if cursor else None
         size = min(int(self._route.variables["limit"]), wanted)
         request = requests.Request("GET", self._url, params=self._query(username, size, after))
         found = self._line.ask("graph", username, read_discovery, request)
@@ -69,7 +69,7 @@ class GraphSource:
         following = short_cursor(((media.get("paging") or {}).get("cursors") or {}).get("after"))
         goes_on = nodes and following and following != after
         return Page(
-            posts, {"after": following} if goes_on else None, found.get("id"), as_count(found.get("media_count"))
+            posts, Cursor(after=following) if goes_on else None, found.get("id"), as_count(found.get("media_count"))
         )
 
     def requests_made(self) -> dict[str, int]:

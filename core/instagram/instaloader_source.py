@@ -81,7 +81,7 @@ class InstaloaderSource:
         self._line.close()
 
     def _page(self, username: str, cursor: Cursor | None) -> Page:
-        profile, posts = self._opened(username, (cursor or {}).get("frozen"))
+        profile, posts = self._opened(username, cursor.frozen if cursor else None)
         count = profile.mediacount
         made = self._line.made.total()
         found: list[Post] = []
@@ -98,7 +98,7 @@ class InstaloaderSource:
             if len(found) + foreign < _MOST_A_PAGE:
                 self._current = None
                 return Page(found, None, owner.user_id, count, foreign)
-        return Page(found, {"frozen": posts.freeze()._asdict()}, owner.user_id, count, foreign)
+        return Page(found, Cursor(frozen=posts.freeze()._asdict()), owner.user_id, count, foreign)
 
     def _opened(self, username: str, frozen: dict[str, Any] | None) -> tuple[Any, Any]:
         """The profile and its iterator: the one at work, or a new one, thawed where it was left."""

@@ -38,7 +38,9 @@ class RouteHealth:
 
     def is_open(self, step: str) -> bool:
         """Whether it makes sense to ask this route."""
-        return step not in self._closed_now and time.time() > (self._memory.get(self._key(step)) or 0.0)
+        closed_until = self._memory.get(self._key(step))
+        is_closed = isinstance(closed_until, float | int) and time.time() <= closed_until
+        return step not in self._closed_now and not is_closed
 
     def in_order(self, steps: list[str]) -> list[str]:
         """The routes that are worth asking, in the order of ``steps`` but slowed ones last."""

@@ -3,16 +3,41 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
+
+from pydantic import JsonValue
 
 from core.instagram.errors import UnexpectedAnswer
 from core.storage.models import Post
-
-Cursor = dict[str, Any]
+from core.utils.records import Record
 
 _LONGEST_CURSOR = 4096
 PUBLIC_ACCOUNT = "instagram"
 """An account that everybody can see: Instagram's own."""
+
+
+class Cursor(Record):
+    """What a source goes on from; each uses what it needs, and the collector only keeps it.
+
+    Attributes:
+        user_id: the account's id.
+        step: the route to ask next.
+        after: Instagram's mark of the page to ask for.
+        page_id: the account's id for the route that asks by it.
+        known: short codes, or ids, of posts that another route brought.
+        waiting: posts whose captions are still to be asked for.
+        done: routes that have given what they can.
+        frozen: Instaloader's own iterator.
+    """
+
+    user_id: str | None = None
+    step: str | None = None
+    after: str | None = None
+    page_id: str | None = None
+    known: tuple[str, ...] = ()
+    waiting: tuple[Post, ...] = ()
+    done: tuple[str, ...] = ()
+    frozen: dict[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +85,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release connections."""
+
+
+def changed(cursor: Cursor, **fields: object) -> Cursor:
+    """A cursor with some fields replaced.
+
+    Raises:
+        ValueError: one is of another type.
+    """
+    return Cursor.model_validate({**dict(cursor), **fields})
 
 
 @contextmanager

@@ -9,13 +9,24 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import orjson
 import platformdirs
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from core.errors import AgeScopeError
 from core.utils.machine import machine_name
+from core.utils.records import Record
+
+
+class Kept(Record):
+    """A value, and when it was kept, in seconds since 1970."""
+
+    value: JsonValue
+    at: float
+
+
+_EVERYTHING = TypeAdapter(dict[str, dict[str, Kept]])
+"""Place -> name -> value: what the file holds."""
 
 
 def state_dir() -> Path:
@@ -45,15 +56,15 @@ class StateFile:
         self._file = file or state_dir() / "memory.json"
         self._place = place
 
-    def get(self, name: str, max_age_s: float = math.inf) -> Any:
+    def get(self, name: str, max_age_s: float = math.inf) -> JsonValue:
         """The value kept under ``name``, or None if there is none or it is older than ``max_age_s``."""
         kept = self._read().get(self._place, {}).get(name)
-        return kept["value"] if kept and 0 <= time.time() - kept["at"] < max_age_s else None
+        return kept.value if kept and 0 <= time.time() - kept.at < max_age_s else None
 
-    def keep(self, name: str, value: Any) -> None:
-        """Keep ``value`` (what JSON can hold) under ``name``."""
+    def keep(self, name: str, value: JsonValue) -> None:
+        """Keep ``value`` under ``name``."""
         everything = self._read()
-        everything.setdefault(self._place, {})[name] = {"value": value, "at": time.time()}
+        everything.setdefault(self._place, {})[name] = Kept(value=value, at=time.time())
         self._write(everything)
 
     def drop(self, name: str) -> None:
@@ -62,19 +73,18 @@ class StateFile:
         if everything.get(self._place, {}).pop(name, None) is not None:
             self._write(everything)
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, dict[str, Kept]]:
         try:
-            content = orjson.loads(self._file.read_bytes())
-        except (OSError, orjson.JSONDecodeError):
+            return _EVERYTHING.validate_json(self._file.read_bytes())
+        except (OSError, ValidationError):
             return {}
-        return content if isinstance(content, dict) else {}
 
-    def _write(self, everything: dict[str, Any]) -> None:
+    def _write(self, everything: dict[str, dict[str, Kept]]) -> None:
         try:
             # mkstemp's file is readable by its owner alone from the first moment
             handle, name = tempfile.mkstemp(".part", ".", self._file.parent)
             with os.fdopen(handle, "wb") as file:
-                file.write(orjson.dumps(everything))
+                file.write(_EVERYTHING.dump_json(everything))
             Path(name).replace(self._file)
         except OSError as error:
             raise AgeScopeError(

@@ -160,7 +160,8 @@ class Session:
     def _known_tokens(self) -> dict[str, str]:
         """The tokens of this run or an earlier one; empty where there are none."""
         if not self._tokens:
-            self._tokens = self.memory.get("tokens", max_age_s=_TOKENS_AGE_S) or {}
+            kept = self.memory.get("tokens", max_age_s=_TOKENS_AGE_S)
+            self._tokens = {name: str(token) for name, token in kept.items()} if isinstance(kept, dict) else {}
             if "csrftoken" in self._tokens:
                 self._cookies.setdefault("csrftoken", self._tokens["csrftoken"])
         return self._tokens
@@ -174,7 +175,7 @@ class Session:
             raise UnexpectedAnswer("a start page without tokens", "start")
         self._tokens["csrftoken"] = self._cookies.get("csrftoken", "")
         self._tokens_are_fresh = True
-        self.memory.keep("tokens", self._tokens)
+        self.memory.keep("tokens", {**self._tokens})
         return self._tokens
 
     def _url(self, name: str, **fill: str) -> str:

@@ -24,7 +24,7 @@ from core.instagram.errors import (
 from core.instagram.owner import Owner, text_id
 from core.instagram.route_health import CLOSED_S, RouteHealth
 from core.instagram.routes import RouteData
-from core.instagram.source import Cursor, Page, as_count, shapes_expected, short_cursor
+from core.instagram.source import Cursor, Page, as_count, changed, shapes_expected, short_cursor
 from core.instagram.web_session import Session
 from core.storage.models import Post
 from core.storage.post_parsing import parse_post
@@ -66,14 +66,14 @@ class WebSource:
 
     def page(self, username: str, cursor: Cursor | None, wanted: int) -> Page:
         """See :meth:`core.instagram.source.Source.page`."""
-        cursor = dict(cursor or {})
+        cursor = cursor or Cursor()
         failed: set[str] = set()
         last: InstagramError | None = None
         while step := self._step(cursor, failed):
             try:
                 return self.ask(step, username, cursor)
             except _ANOTHER_ROUTE_MAY_DO as error:
-                if isinstance(error, TooManyRequests) and step == cursor.get("step"):
+                if isinstance(error, TooManyRequests) and step == cursor.step:
                     raise  # half-way, another route would have to begin anew
                 failed.add(step)
                 last = error
@@ -105,23 +105,23 @@ class WebSource:
 
     def _step(self, cursor: Cursor, failed: set[str]) -> str | None:
         """The route to ask next: where the cursor points, else the cheapest start that is left."""
-        step = cursor.get("step")
+        step = cursor.step
         if step and step not in failed:
             if self._doors.is_open(step):
-                return str(step)
+                return step
             failed.add(step)
-        gone = failed | {_START_OF[step] for step in failed if step in _START_OF} | set(cursor.get("done", ()))
+        gone = failed | {_START_OF[step] for step in failed if step in _START_OF} | set(cursor.done)
         return next((step for step in self._doors.in_order(self._starts(cursor)) if step not in gone), None)
 
     def _starts(self, cursor: Cursor) -> list[str]:
         if self._member is None:
             return ["profile", "page"]
-        return [*(["feed"] if cursor.get("user_id") else []), "timeline", "profile", "page"]
+        return [*(["feed"] if cursor.user_id else []), "timeline", "profile", "page"]
 
     def _nothing_left(self, cursor: Cursor, last: InstagramError | None) -> InstagramError:
         if isinstance(last, TooManyRequests):
             return last
-        begun = cursor.get("step") or cursor.get("done")
+        begun = cursor.step or cursor.done
         if not begun and not self._doors.in_order(self._starts(cursor)):
             return NoRouteError(last.answer if last else "")
         return last or LoginWall("no further route is open")
@@ -141,8 +141,8 @@ class WebSource:
         count = as_count(media.get("count"))
         posts, foreign = owner.posts(_nodes(media), "profile")
         complete = count == 0 or (bool(posts) and (len(posts) >= (count or 0) or not _end_cursor(media)))
-        known = [post.shortcode or post.id for post in posts]
-        rest = {"done": [*cursor.get("done", ()), "profile"], "user_id": owner.user_id, "known": known}
+        known = tuple(post.shortcode or post.id for post in posts)
+        rest = Cursor(done=(*cursor.done, "profile"), user_id=owner.user_id, known=known)
         return Page(posts, None if complete else rest, owner.user_id, count, foreign)
 
     # Routes 2, 3 and 4
@@ -158,11 +158,11 @@ class WebSource:
         connection = user.get(self._data.routes["page"].connection) or {}
         if count != 0 and not _nodes(connection):
             raise UnexpectedAnswer("a page without posts", "page")
-        known = {"page_id": text_id(user.get("id")), "user_id": str(user["pk"]), "known": cursor.get("known", [])}
+        known = Cursor(page_id=text_id(user.get("id")), user_id=str(user["pk"]), known=cursor.known)
         return self._listed("page", username, connection, known, count)
 
     def _more(self, username: str, cursor: Cursor) -> Page:
-        variables = {"id": cursor["page_id"], "after": cursor["after"], "before": None, "last": None}
+        variables = {"id": _told(cursor.page_id), "after": _told(cursor.after), "before": None, "last": None}
         answer = self._visitor.query("more", username, variables)
         connection = _get(answer, "data", "node", self._data.routes["more"].connection)
         if connection is None:
@@ -175,38 +175,34 @@ class WebSource:
         """Posts of routes 2 and 3: some come with a caption, the others wait for route 4."""
         ready: list[Post] = []
         waiting: list[Post] = []
-        owner = Owner(username, cursor.get("user_id"))
+        owner = Owner(username, cursor.user_id)
         nodes = _nodes(connection)
         foreign = owner.posts(nodes, step)[1]
         for node in filter(owner.owns, nodes):
             post = parse_post(node)
-            if post is None or (post.shortcode or post.id) in cursor["known"]:
+            if post is None or (post.shortcode or post.id) in cursor.known:
                 continue
             (ready if _tells_caption(node) or not post.shortcode else waiting).append(post)
         after = _end_cursor(connection)
-        rest = {
-            **cursor,
-            "after": after if after != cursor.get("after") else None,
-            "waiting": [post.model_dump(mode="json", exclude_none=True) for post in waiting],
-        }
-        return Page(ready, _onward(rest), cursor.get("user_id"), count, foreign)
+        rest = changed(cursor, after=after if after != cursor.after else None, waiting=tuple(waiting))
+        return Page(ready, _onward(rest), cursor.user_id, count, foreign)
 
     def _post(self, username: str, cursor: Cursor) -> Page:
-        first, *others = cursor["waiting"]
-        answer = self._visitor.query("post", username, {"shortcode": first["shortcode"]})
+        first, *others = cursor.waiting
+        answer = self._visitor.query("post", username, {"shortcode": first.shortcode})
         info = _get(answer, "data", "xdt_api__v1__media__shortcode__web_info")
         items = (info or {}).get("items") or []
         # no item: it was removed since it was listed
-        posts, foreign = Owner(username, cursor.get("user_id")).posts(items[:1], "post")
-        asked_for = [post for post in posts if post.shortcode in (first["shortcode"], None)]
+        posts, foreign = Owner(username, cursor.user_id).posts(items[:1], "post")
+        asked_for = [post for post in posts if post.shortcode in (first.shortcode, None)]
         foreign += len(posts) - len(asked_for)
-        return Page(asked_for, _onward({**cursor, "waiting": others}), cursor.get("user_id"), foreign=foreign)
+        return Page(asked_for, _onward(changed(cursor, waiting=tuple(others))), cursor.user_id, foreign=foreign)
 
     # Routes 5 and 6
 
     def _timeline(self, username: str, cursor: Cursor) -> Page:
         assert self._member is not None
-        after = cursor.get("after") if cursor.get("step") == "timeline" else None
+        after = cursor.after if cursor.step == "timeline" else None
         paging = {"after": after, "before": None, "last": None} if after else {}
         answer = self._member.query("timeline", username, {"username": username, **paging})
         connection = _get(answer, "data", self._data.routes["timeline"].connection) or {}
@@ -217,9 +213,9 @@ class WebSource:
 
     def _feed(self, username: str, cursor: Cursor) -> Page:
         assert self._member is not None
-        after = cursor.get("after") if cursor.get("step") == "feed" else None
+        after = cursor.after if cursor.step == "feed" else None
         paging = {"max_id": after} if after else {}
-        answer = self._member.get_json("feed", username, paging, user_id=str(cursor["user_id"]))
+        answer = self._member.get_json("feed", username, paging, user_id=_told(cursor.user_id))
         nodes = [item for item in answer.get("items") or [] if isinstance(item, dict)]
         if not nodes and not after:
             return self._who_has_no_posts("feed", cursor)
@@ -229,24 +225,35 @@ class WebSource:
     def _members_page(
         self, step: str, username: str, nodes: list[dict[str, Any]], after: str | None, cursor: Cursor
     ) -> Page:
-        user_id = cursor.get("user_id") or next((found for node in nodes if (found := _user_id(node, username))), None)
+        user_id = cursor.user_id or next((found for node in nodes if (found := _user_id(node, username))), None)
         posts, foreign = Owner(username, user_id).posts(nodes, step)
-        rest = {"step": step, "after": after, "user_id": user_id}
-        goes_on = after and after != cursor.get("after")
+        rest = Cursor(step=step, after=after, user_id=user_id)
+        goes_on = after and after != cursor.after
         return Page(posts, rest if goes_on else None, user_id, foreign=foreign)
 
     def _who_has_no_posts(self, step: str, cursor: Cursor) -> Page:
         """No posts: the account may be empty, private or gone; the profile tells."""
-        done = [*cursor.get("done", ()), step]
+        done = (*cursor.done, step)
         if "profile" in done:
             raise UnexpectedAnswer("an answer without posts", step)
-        return Page([], {**cursor, "step": "profile", "done": done})
+        return Page([], changed(cursor, step="profile", done=done))
 
 
 def _onward(cursor: Cursor) -> Cursor | None:
     """Where routes 2 to 4 go on: captions that are waited for first, then further posts."""
-    step = "post" if cursor["waiting"] else "more" if cursor.get("after") else None
-    return {**cursor, "step": step} if step else None
+    step = "post" if cursor.waiting else "more" if cursor.after else None
+    return changed(cursor, step=step) if step else None
+
+
+def _told(value: str | None) -> str:
+    """What a route cannot be asked without.
+
+    Raises:
+        ValueError: the cursor does not tell it.
+    """
+    if value is None:
+        raise ValueError
+    return value
 
 
 def _user_of_page(html: str) -> dict[str, Any]:

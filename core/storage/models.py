@@ -1,15 +1,12 @@
 """An account and its posts: what is known of them, and what their files hold."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Kind = Literal["image", "video", "carousel", "unknown"]
 Outcome = Literal["collected", "partial", "private", "not_found", "empty", "failed"]
-
-FINAL_OUTCOMES: frozenset[Outcome] = frozenset({"collected", "private", "not_found", "empty"})
-"""Outcomes that a later run leaves alone; ``partial`` goes on, ``failed`` is tried again."""
 
 
 class Post(BaseModel):
@@ -35,7 +32,7 @@ class Account(BaseModel):
         complete: nothing further is to be had at the number of posts that was asked for.
         post_count: how many posts the account says it has.
         reason: why an account is partial or failed, in a sentence.
-        cursor: where a later run goes on; its keys belong to the source.
+        cursor: where a later run goes on; see ``core.collection.account_state``.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -48,7 +45,7 @@ class Account(BaseModel):
     outcome: Outcome = "collected"
     post_count: int | None = None
     reason: str | None = None
-    cursor: dict[str, Any] | None = None
+    cursor: dict[str, JsonValue] | None = None
     posts: list[Post] = Field(default_factory=list)
 
     @property

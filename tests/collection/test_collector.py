@@ -321,11 +321,15 @@ def test_a_list_of_accounts_that_are_gone_is_believed_after_a_look(stand_in: Sta
 def test_a_cursor_of_another_make_is_not_followed(stand_in: StandIn, tmp_path: Path) -> None:
     (tmp_path / "accounts").mkdir()
     for number, cursor in enumerate(
-        ({"after": "x"}, {"next": {"step": "more"}, "fresh": 0, "anew": False, "surplus": []})
+        (
+            {"after": "x"},
+            {"next": {"step": "more"}, "fresh": 0, "anew": False, "surplus": []},
+            {"next": ["more"], "fresh": "all", "anew": None, "surplus": 5},
+        )
     ):
         stand_in.add(f"user{number}", posts=3)
         write_account(tmp_path / "accounts", Account(username=f"user{number}", outcome="partial", cursor=cursor))
-    assert run(tmp_path, "user0", "user1").outcomes == {"collected": 2}
+    assert run(tmp_path, "user0", "user1", "user2").outcomes == {"collected": 3}
 
 
 def test_an_account_whose_pages_never_end_does(

@@ -22,6 +22,7 @@ from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.responses import LONGEST_WAIT_S
 from core.instagram.routes import load_routes
+from core.instagram.source import Cursor
 from core.instagram.web_source import WebSource
 from core.jobs.progress import Progress, no_progress
 from core.settings import get_settings
@@ -344,6 +345,6 @@ def test_a_pace_without_patience_asks_once(stand_in: StandIn) -> None:
         line = client.RequestClient(Pace([Limit(1000, 1)]), progress, patient=False)
         source = WebSource(line, stand_in.url, load_routes(Path("nowhere")))
         with pytest.raises(errors.AnswerTooSlow, match="proxy"):
-            source.ask("profile", "anna", {})
+            source.ask("profile", "anna", Cursor())
         source.close()
     assert len(stand_in.seen) == 1

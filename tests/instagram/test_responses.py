@@ -20,12 +20,13 @@ from core.instagram.routes import load_routes
 from core.instagram.source import Cursor
 from core.instagram.web_source import WebSource
 from core.jobs.progress import no_progress
+from core.storage.models import Post
 from tests.stand_in import SESSION, StandIn
 
 CURSORS: dict[str, Cursor] = {
-    "more": {"page_id": "1", "after": "12", "known": []},
-    "post": {"waiting": [{"shortcode": "Cx"}], "after": None},
-    "feed": {"user_id": "1"},
+    "more": Cursor(page_id="1", after="12"),
+    "post": Cursor(waiting=(Post(id="1", shortcode="Cx"),)),
+    "feed": Cursor(user_id="1"),
 }
 
 
@@ -91,7 +92,7 @@ def test_every_row_of_the_table(
 ) -> None:
     stand_in.fail(route, how)
     with pytest.raises(error) as caught:
-        visitor.ask(route, "anna", CURSORS.get(route, {}))
+        visitor.ask(route, "anna", CURSORS.get(route, Cursor()))
     assert type(caught.value) is error
     assert caught.value.meaning in str(caught.value)
     assert caught.value.advice in str(caught.value)
@@ -117,7 +118,7 @@ def test_rows_that_mean_something_else_when_logged_in(
 ) -> None:
     stand_in.fail(route, how)
     with pytest.raises(error) as caught:
-        member.ask(route, "anna", CURSORS.get(route, {}))
+        member.ask(route, "anna", CURSORS.get(route, Cursor()))
     assert type(caught.value) is error
 
 
@@ -127,13 +128,13 @@ def test_an_answer_that_takes_too_long_is_a_passing_fault(
     monkeypatch.setattr("core.instagram.client.TIMEOUT_S", (0.5, 0.1))
     stand_in.fail("profile", "silent")
     with pytest.raises(errors.AnswerTooSlow, match="no whole answer in time"):
-        visitor.ask("profile", "anna", {})
+        visitor.ask("profile", "anna", Cursor())
 
 
 def test_private_accounts_are_seen_on_either_route(stand_in: StandIn, visitor: WebSource) -> None:
     for route in ("profile", "page"):
         with pytest.raises(errors.AccountPrivate):
-            visitor.ask(route, "private.bob", {})
+            visitor.ask(route, "private.bob", Cursor())
 
 
 def test_a_retired_query_names_its_entry(stand_in: StandIn, visitor: WebSource) -> None:

@@ -20,7 +20,7 @@ from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.route_health import RouteHealth
 from core.instagram.routes import load_routes
-from core.instagram.source import Page
+from core.instagram.source import Cursor, Page
 from core.instagram.state import StateFile, state_dir
 from core.instagram.web_session import Session, clean_cookie
 from core.instagram.web_source import WebSource
@@ -161,7 +161,7 @@ def test_logged_in_an_empty_timeline_is_looked_at_again(stand_in: StandIn) -> No
 def test_logged_in_a_known_id_leads_to_the_cheapest_route(stand_in: StandIn) -> None:
     account = stand_in.add("anna", posts=100)
     with web(stand_in, SESSION) as source:
-        cursor = {"user_id": str(account.pk)}
+        cursor: Cursor | None = Cursor(user_id=str(account.pk))
         codes = []
         while cursor:
             page: Page = source.page("anna", cursor, 100)
@@ -327,8 +327,9 @@ def test_memory_survives_a_damaged_file(tmp_path: Path) -> None:
     assert StateFile("here", tmp_path / "memory.json").get("tokens") == {"lsd": "x"}
     assert StateFile("there", tmp_path / "memory.json").get("tokens") is None
     assert memory.get("tokens", max_age_s=0) is None
-    (tmp_path / "memory.json").write_text("[")
-    assert memory.get("tokens") is None
+    for damaged in ("[", '{"here": {"tokens": {"value": "x"}}}', '{"here": 5}'):
+        (tmp_path / "memory.json").write_text(damaged)
+        assert memory.get("tokens") is None
 
 
 @pytest.mark.parametrize(
@@ -359,13 +360,13 @@ JSON = st.recursive(
 @given(content=JSON, route=st.sampled_from(["profile", "page", "more", "post", "timeline", "feed"]))
 def test_answers_of_any_shape_are_posts_or_a_known_error(offline: WebSource, content: Any, route: str) -> None:
     offline.content = content  # type: ignore[attr-defined]
-    cursor = {"page_id": "1", "after": "2", "known": [], "waiting": [{"shortcode": "x"}], "user_id": "3"}
+    cursor = Cursor(page_id="1", after="2", waiting=(Post(id="x", shortcode="x"),), user_id="3")
     try:
         page = offline.ask(route, "anna", cursor)
     except errors.InstagramError:
         return
     Account(username="anna", post_count=page.post_count, user_id=page.user_id, posts=page.posts)
-    orjson.dumps(page.cursor)
+    assert page.cursor is None or Cursor.model_validate_json(page.cursor.model_dump_json()) == page.cursor
 
 
 @pytest.fixture
