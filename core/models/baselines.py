@@ -1,18 +1,13 @@
-"""What every model has to beat: the larger class, and TF-IDF with logistic regression.
-
-The fitted parts are kept as plain tensors and JSON, so that a model folder runs no code on loading.
-"""
+"""What every model has to beat: the larger class, and TF-IDF with logistic regression."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import torch
-from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy.sparse import hstack
 from sklearn.linear_model import LogisticRegression
 
 from core.encoder.weights import read_weights, write_weights
@@ -20,18 +15,15 @@ from core.errors import InputError
 from core.models.folder import write_config
 from core.models.predictor import finished_probabilities
 from core.models.settings import ModelSettings
-from core.utils.io import write_json
+from core.models.text_views import Ngrams, TextViews
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-VOCABULARY_FILE = "vocabulary.json"
-
-_NGRAMS: dict[str, dict[str, Any]] = {
+_NGRAMS: dict[str, Ngrams] = {
     "word": {"analyzer": "word", "ngram_range": (1, 2)},
     "character": {"analyzer": "char_wb", "ngram_range": (2, 4)},
 }
-_COMMON: dict[str, Any] = {"sublinear_tf": True, "dtype": np.float32}
 _MIN_ACCOUNTS = 2
 _C = 10.0
 
@@ -72,10 +64,8 @@ class MajorityPredictor:
 class TfidfPredictor:
     """Word 1-2-grams and character 2-4-grams, TF-IDF, logistic regression; one text a user, one fit a cutoff."""
 
-    def __init__(
-        self, vectorizers: dict[str, TfidfVectorizer], coefficients: Floats, intercepts: Floats, settings: ModelSettings
-    ) -> None:
-        self.vectorizers, self.settings = vectorizers, settings
+    def __init__(self, views: TextViews, coefficients: Floats, intercepts: Floats, settings: ModelSettings) -> None:
+        self.views, self.settings = views, settings
         self.coefficients, self.intercepts = coefficients, intercepts  # [features, cutoffs], [cutoffs]
 
     @classmethod
@@ -86,36 +76,30 @@ class TfidfPredictor:
 
         ``balanced`` lets both classes count alike, however many accounts each has.
         """
-        vectorizers = {
-            name: TfidfVectorizer(min_df=_MIN_ACCOUNTS, **_COMMON, **options) for name, options in _NGRAMS.items()
-        }
-        documents = [_document(user, settings) for user in captions]
+        used = [settings.used(user) for user in captions]
         try:
-            features = _stacked([vectorizer.fit_transform(documents) for vectorizer in vectorizers.values()])
+            views, rows = TextViews.fit(used, _NGRAMS, _MIN_ACCOUNTS)
         except ValueError as error:  # nothing is left to learn from
             raise InputError("The captions hold too few words for the text baseline. Label more accounts.") from error
-        weight = "balanced" if balanced else None
+        features, weight = hstack(rows, format="csr"), "balanced" if balanced else None
         fits = [LogisticRegression(C=_C, max_iter=1000, class_weight=weight).fit(features, y) for y in at_least.T]
         coefficients = np.column_stack([fit.coef_[0] for fit in fits])
-        return cls(vectorizers, coefficients, np.array([fit.intercept_[0] for fit in fits]), settings)
+        return cls(views, coefficients, np.array([fit.intercept_[0] for fit in fits]), settings)
 
     def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
         """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
-        documents = [_document(user, self.settings) for user in captions]
-        features = _stacked([vectorizer.transform(documents) for vectorizer in self.vectorizers.values()])
+        features = hstack(self.views.rows([self.settings.used(user) for user in captions]), format="csr")
         logits = features @ self.coefficients + self.intercepts
         return finished_probabilities(1 / (1 + np.exp(-logits)), captions, self.settings)
 
     def save(self, folder: Path) -> None:
         """Write coefficients, vocabulary and configuration."""
-        weights = {f"idf.{name}": torch.from_numpy(v.idf_) for name, v in self.vectorizers.items()}
-        weights |= {
+        weights = self.views.weights() | {
             "coefficients": torch.from_numpy(self.coefficients),
             "intercepts": torch.from_numpy(self.intercepts),
         }
         write_weights(folder / self.settings.weights, weights)
-        terms = {name: v.get_feature_names_out().tolist() for name, v in self.vectorizers.items()}
-        write_json(folder / VOCABULARY_FILE, terms)
+        self.views.write_vocabulary(folder)
         write_config(folder, None, self.settings)
 
     @classmethod
@@ -127,14 +111,10 @@ class TfidfPredictor:
         """
         weights = read_weights(weights_file)
         try:
-            terms = orjson.loads((weights_file.parent / VOCABULARY_FILE).read_bytes())
-            vectorizers = {}
-            for name, options in _NGRAMS.items():
-                vectorizers[name] = TfidfVectorizer(vocabulary=terms[name], **_COMMON, **options)
-                vectorizers[name].idf_ = weights[f"idf.{name}"].numpy()
+            views = TextViews.read(_NGRAMS, weights, weights_file.parent)
             coefficients, intercepts = weights["coefficients"].numpy(), weights["intercepts"].numpy()
-            check_shapes(coefficients, intercepts, sum(len(terms[name]) for name in _NGRAMS), settings)
-            return cls(vectorizers, coefficients, intercepts, settings)
+            check_shapes(coefficients, intercepts, len(views), settings)
+            return cls(views, coefficients, intercepts, settings)
         except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise InputError(f"The model in {weights_file.parent} is damaged. Train it again.") from error
 
@@ -144,11 +124,3 @@ def check_shapes(coefficients: Floats, intercepts: Floats, features: int, settin
     cutoffs = len(settings.age_cutoffs)
     if coefficients.shape != (features, cutoffs) or intercepts.shape != (cutoffs,):
         raise ValueError
-
-
-def _document(captions: Sequence[str], settings: ModelSettings) -> str:
-    return "\n".join(settings.used(captions))
-
-
-def _stacked(parts: Sequence[csr_matrix]) -> csr_matrix:
-    return hstack(parts, format="csr")

@@ -16,14 +16,11 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import torch
 from scipy.sparse import csr_matrix, hstack
 from scipy.special import expit
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import StratifiedKFold
-from torch import Tensor
 
 from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier
 from core.encoder.user_encoder import UserEncoder, column_scale
@@ -35,8 +32,8 @@ from core.models.baselines import check_shapes
 from core.models.folder import write_config
 from core.models.predictor import calibrated
 from core.models.settings import ModelSettings
+from core.models.text_views import Ngrams, TextViews
 from core.statistics.calibration import fit_platt
-from core.utils.io import write_json
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -44,13 +41,10 @@ Bools = npt.NDArray[np.bool_]
 MAX_SEQ_LEN = 64
 """Tokens of a caption: the encoder gains more from whole captions than the text views do."""
 
-VOCABULARY_FILE = "vocabulary.json"
-
-_NGRAMS: dict[str, dict[str, Any]] = {
+_NGRAMS: dict[str, Ngrams] = {
     "word": {"analyzer": "word", "ngram_range": (1, 2)},
     "character": {"analyzer": "char_wb", "ngram_range": (2, 5), "lowercase": False},
 }
-_COMMON: dict[str, Any] = {"sublinear_tf": True, "dtype": np.float32}
 _MIN_ACCOUNTS = 5
 """A term that fewer accounts use is left out: it tells little about age, and much about a person."""
 
@@ -67,12 +61,12 @@ class Views:
     """How a user becomes a row of features.
 
     Attributes:
-        vectorizers: the text views by name.
+        text: of words and of characters.
         mean: [4H] of the training users' vectors.
         scale: [4H] what a vector is divided by after the mean is taken off.
     """
 
-    vectorizers: dict[str, TfidfVectorizer]
+    text: TextViews
     mean: Vectors
     scale: Vectors
 
@@ -83,25 +77,23 @@ class Views:
         Raises:
             InputError: no word is used by several users.
         """
-        options = {name: {"min_df": _MIN_ACCOUNTS, **_COMMON, **ngrams} for name, ngrams in _NGRAMS.items()}
-        vectorizers = {name: TfidfVectorizer(**chosen) for name, chosen in options.items()}
-        documents = _documents(captions)
         try:
-            text = [vectorizer.fit_transform(documents) for vectorizer in vectorizers.values()]
+            text, rows = TextViews.fit(captions, _NGRAMS, _MIN_ACCOUNTS)
         except ValueError as error:  # nothing is left to learn from
             raise InputError(
                 f"No word is used by {_MIN_ACCOUNTS} of the accounts. Label more accounts, or use more of their posts."
             ) from error
         scale = column_scale(vectors) * np.float32(np.sqrt(vectors.shape[1]) / _VECTOR_LENGTH)
-        views = cls(vectorizers, vectors.mean(0), scale)
-        return views, views._side_by_side(text, vectors)
+        views = cls(text, vectors.mean(0), scale)
+        return views, views._side_by_side(rows, vectors)
 
     def rows(self, captions: Sequence[Sequence[str]], vectors: Vectors) -> csr_matrix:
         """The users as rows [users, features]: words, characters, encoder."""
-        documents = _documents(captions)
-        return self._side_by_side(
-            [vectorizer.transform(documents) for vectorizer in self.vectorizers.values()], vectors
-        )
+        return self._side_by_side(self.text.rows(captions), vectors)
+
+    def __len__(self) -> int:
+        """How many features there are."""
+        return len(self.text) + len(self.mean)
 
     def _side_by_side(self, text: Sequence[csr_matrix], vectors: Vectors) -> csr_matrix:
         return hstack([*text, csr_matrix((vectors - self.mean) / self.scale)], format="csr")
@@ -170,16 +162,14 @@ class CombinedPredictor:
     def save(self, folder: Path) -> None:
         """Write weights, vocabulary, configuration and tokenizer."""
         model = self.encoder.model
-        own = {f"idf.{name}": torch.from_numpy(v.idf_) for name, v in self.views.vectorizers.items()}
-        own |= {
+        own = self.views.text.weights() | {
             "vectors.mean": torch.from_numpy(self.views.mean),
             "vectors.scale": torch.from_numpy(self.views.scale),
             "coefficients": torch.from_numpy(self.coefficients),
             "intercepts": torch.from_numpy(self.intercepts),
         }
         write_weights(folder / self.settings.weights, model.state_dict() | own)
-        terms = {name: v.get_feature_names_out().tolist() for name, v in self.views.vectorizers.items()}
-        write_json(folder / VOCABULARY_FILE, terms)
+        self.views.text.write_vocabulary(folder)
         write_config(folder, model.bert.config, self.settings)
         self.encoder.tokenizer.save_pretrained(folder)
 
@@ -206,10 +196,10 @@ class CombinedPredictor:
         """
         weights = read_weights(weights_file)
         try:
-            views = _read_views(weights, weights_file.parent / VOCABULARY_FILE)
+            text = TextViews.read(_NGRAMS, weights, weights_file.parent)
+            views = Views(text, *(weights.pop(f"vectors.{name}").numpy() for name in ("mean", "scale")))
             coefficients, intercepts = (weights.pop(name).numpy() for name in ("coefficients", "intercepts"))
-            features = len(views.mean) + sum(len(found.vocabulary) for found in views.vectorizers.values())
-            check_shapes(coefficients, intercepts, features, settings)
+            check_shapes(coefficients, intercepts, len(views), settings)
         except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise InputError(f"The model in {weights_file.parent} is damaged. Train it again.") from error
         load_weights(model, weights, weights_file.name)
@@ -217,11 +207,6 @@ class CombinedPredictor:
             raise InputError(f"The model in {weights_file.parent} is damaged. Train it again.")
         encoder = UserEncoder(model, tokenizer, settings.max_seq_len, cache)
         return cls(views, coefficients, intercepts, encoder, settings)
-
-
-def _documents(captions: Sequence[Sequence[str]]) -> list[str]:
-    """Each user's captions as one text."""
-    return ["\n".join(user) for user in captions]
 
 
 def _fit_cutoff(rows: csr_matrix, truth: Bools, seed: int, progress: Progress) -> tuple[npt.NDArray[Any], float]:
@@ -248,14 +233,3 @@ def _unseen_scores(rows: csr_matrix, truth: Bools, seed: int, progress: Progress
 def _ridge(rows: csr_matrix, truth: Bools) -> Ridge:
     ridge = Ridge(_PENALTY, solver="sparse_cg", tol=_TOLERANCE)
     return ridge.fit(rows, np.where(truth, 1, -1).astype(np.float32))
-
-
-def _read_views(weights: dict[str, Tensor], vocabulary_file: Path) -> Views:
-    """Take the views' part out of ``weights``."""
-    terms = orjson.loads(vocabulary_file.read_bytes())
-    vectorizers = {}
-    for name, ngrams in _NGRAMS.items():
-        vectorizers[name] = TfidfVectorizer(vocabulary=terms[name], **_COMMON, **ngrams)
-        vectorizers[name].idf_ = weights.pop(f"idf.{name}").numpy()
-    mean, scale = (weights.pop(f"vectors.{name}").numpy() for name in ("mean", "scale"))
-    return Views(vectorizers, mean, scale)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from core.encoder.devices import check_device
 from core.encoder.vector_cache import open_cache
@@ -24,11 +23,11 @@ from core.training.arguments import TrainArguments
 from core.training.comparison_table import TestPredictions, write_comparison
 from core.training.cross_fit import Wishes
 from core.training.finetune import forget_checkpoints
-from core.training.methods import METHODS, TrainingTask, fit, part_probabilities
+from core.training.methods import METHODS, TrainingTask, fit_to_the_end, part_probabilities
 from core.training.prepare import check_parts, prepare, sides
 from core.training.save_model import calibrate_and_set_thresholds, write_model
 from core.training.splits import Parts, k_folds, split_accounts
-from core.utils.io import remove_leftovers, write_json
+from core.utils.io import find_json_object, json_form, remove_leftovers, write_json
 from core.utils.spreadsheets import plain_name
 
 FEWEST_FOLDS = 2
@@ -122,9 +121,7 @@ class _Comparison:
             return TestPredictions.read(path)
         study = replace(self.study, parts=parts)
         checkpoints = self.folder / _FOLDS_FOLDER / CHECKPOINTS
-        trained = fit(method, study, checkpoints, self.progress)
-        if trained.history.stopped:
-            raise self.progress.stopped("Stopped as asked.")
+        trained = fit_to_the_end(method, study, checkpoints, self.progress)
         calibrate_and_set_thresholds(trained, study, self.wishes)
         probability = part_probabilities(trained.predictor, study, "test")
         predicted = probability >= np.array(trained.predictor.settings.thresholds)
@@ -140,9 +137,7 @@ class _Comparison:
             forget_checkpoints(folder / CHECKPOINTS)
             return
         self.progress.event(kind="method", method=method)
-        trained = fit(method, study, folder / CHECKPOINTS, self.progress)
-        if trained.history.stopped:
-            raise self.progress.stopped("Stopped as asked.")
+        trained = fit_to_the_end(method, study, folder / CHECKPOINTS, self.progress)
         calibrate_and_set_thresholds(trained, study, self.wishes)
         write_model(trained, study, self.arguments.as_dict(), folder)
         forget_checkpoints(folder / CHECKPOINTS)
@@ -152,7 +147,7 @@ def _claim(folder: Path, what: dict[str, Any]) -> None:
     """Make ``folder`` the place of this comparison, or go on with it there."""
     path = folder / "comparison.started.json"
     if path.is_file():
-        if orjson.loads(path.read_bytes()) != orjson.loads(orjson.dumps(what)):
+        if find_json_object(path) != json_form(what):
             raise InputError(f"{folder} holds a comparison with other settings. Choose another folder, or remove it.")
         return
     if folder.is_dir() and any(folder.iterdir()):

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from core.encoder.vector_cache import open_cache
 from core.jobs.progress import Progress
@@ -30,10 +29,10 @@ from core.statistics.names import Measure
 from core.statistics.thresholds import best_threshold
 from core.storage.predictions_file import DECIMALS
 from core.training.finetune import forget_checkpoints
-from core.training.methods import TrainingTask, fit, part_probabilities
+from core.training.methods import TrainingTask, fit_to_the_end, part_probabilities
 from core.training.prepare import check_parts, sides
 from core.training.splits import Parts, k_folds, split_accounts
-from core.utils.io import write_json
+from core.utils.io import find_json_object, json_form, write_json
 from core.utils.spreadsheets import csv_text, safe_name
 
 DEFAULT_FOLDS = 5
@@ -174,15 +173,12 @@ def _shares(task: TrainingTask, accounts: int) -> dict[str, float]:
 
 def _fold(method: Method, task: TrainingTask, checkpoints: Path, progress: Progress) -> Floats:
     """What the fold's model says of its test accounts; taken from the file where an interrupted call had made it."""
-    made_from = {"method": method, "settings": task.settings.as_dict(), "parts": task.parts}
+    made_from = json_form({"method": method, "settings": task.settings.as_dict(), "parts": task.parts})
     kept = checkpoints / "told.json"
-    if kept.is_file():
-        earlier = orjson.loads(kept.read_bytes())
-        if earlier["made_from"] == orjson.loads(orjson.dumps(made_from)):
-            return np.array(earlier["probability"], np.float64)
-    trained = fit(method, task, checkpoints, progress)
-    if trained.history.stopped:
-        raise progress.stopped("Stopped as asked.")
+    earlier = find_json_object(kept)
+    if earlier.get("made_from") == made_from:
+        return np.array(earlier["probability"], np.float64)
+    trained = fit_to_the_end(method, task, checkpoints, progress)
     found = part_probabilities(trained.predictor, task, "test")
     forget_checkpoints(checkpoints)
     write_json(kept, {"made_from": made_from, "probability": found.tolist()})

@@ -109,6 +109,19 @@ def fit(method: Method, study: TrainingTask, checkpoints: Path, progress: Progre
     return Trained(method, predictor, history, max(earlier, time.monotonic() - started))
 
 
+def fit_to_the_end(method: Method, study: TrainingTask, checkpoints: Path, progress: Progress) -> Trained:
+    """Like :func:`fit`, where a model that was stopped before its end is of no use.
+
+    Raises:
+        InputError: as :func:`fit`.
+        Stopped: asked to stop; the same call goes on from ``checkpoints``.
+    """
+    trained = fit(method, study, checkpoints, progress)
+    if trained.history.stopped:
+        raise progress.stopped("Stopped as asked.")
+    return trained
+
+
 def part_probabilities(predictor: Predictor, study: TrainingTask, part: str) -> Floats:
     """P(age >= cutoff) [accounts of the part, cutoffs]."""
     batches = batched(study.captions(part), _ACCOUNTS_AT_ONCE)

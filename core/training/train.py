@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import orjson
 from filelock import FileLock, Timeout
 
 from core.encoder.devices import check_device
@@ -20,7 +19,7 @@ from core.training.finetune import History, forget_checkpoints
 from core.training.methods import TrainingTask, fit
 from core.training.prepare import prepare
 from core.training.save_model import CrossFitted, calibrate_and_set_thresholds, write_model
-from core.utils.io import remove_leftovers
+from core.utils.io import json_form, remove_leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ def _is_done(arguments: TrainArguments) -> bool:
     if not is_model_folder(folder):
         return False
     training = read_model_info(folder).training
-    return not training.stopped and training.arguments == orjson.loads(orjson.dumps(arguments.as_dict()))
+    return not training.stopped and training.arguments == json_form(arguments.as_dict())
 
 
 def _clear_up(folder: Path) -> None:

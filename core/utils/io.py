@@ -83,6 +83,11 @@ def find_json_object(path: Path) -> dict[str, Any]:
         return {}
 
 
+def json_form(value: object) -> Any:
+    """``value`` as it comes back from a JSON file: tuples as lists, numbers as JSON has them."""
+    return orjson.loads(orjson.dumps(value))
+
+
 def read_text(path: Path) -> str:
     """The text of a file that a person handed in: UTF-8 (with or without a mark), UTF-16 or Windows-1252.
 

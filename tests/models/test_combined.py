@@ -18,8 +18,9 @@ from core.encoder.vector_cache import Vectors
 from core.encoder.weights import write_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
-from core.models.combined import VOCABULARY_FILE, CombinedPredictor
+from core.models.combined import CombinedPredictor
 from core.models.settings import ModelSettings
+from core.models.text_views import VOCABULARY_FILE
 from tests.tiny_models import BOTH, captions
 
 AGES = [16, 40, 19, 50] * 10

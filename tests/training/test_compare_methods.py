@@ -11,11 +11,12 @@ from core.errors import InputError, Stopped
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import list_models, read_model_info
 from core.models.loading import load_predictor
+from core.models.method_names import Method
 from core.training import compare_methods as compare_module
-from core.training import methods as methods_module
 from core.training.arguments import TrainArguments
 from core.training.compare_methods import compare
 from core.training.dataset import read_labelled_accounts
+from core.training.methods import Trained, fit_to_the_end
 from tests.tiny_models import captions, study
 
 QUICK = ("majority", "tfidf", "frozen")
@@ -96,8 +97,12 @@ def test_an_interrupted_comparison_goes_on_and_does_nothing_twice(
     with StopAtMethod(3) as progress, pytest.raises(Stopped):
         compare(given, progress, QUICK)
     made: list[str] = []
-    fit = methods_module.fit
-    monkeypatch.setattr(compare_module, "fit", lambda method, *rest: (made.append(method), fit(method, *rest))[1])
+
+    def noted(method: Method, *rest: Any) -> Trained:
+        made.append(method)
+        return fit_to_the_end(method, *rest)
+
+    monkeypatch.setattr(compare_module, "fit_to_the_end", noted)
     with no_progress() as progress:
         compare(given, progress, QUICK)
     assert made == ["frozen"]

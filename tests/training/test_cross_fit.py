@@ -12,12 +12,13 @@ from core.errors import InputError, Stopped
 from core.evaluation.prevalence import labelled_probabilities
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import UNSEEN_FILE, read_model_info
+from core.models.method_names import Method
 from core.models.settings import ModelSettings
 from core.statistics.prevalence import FOLDS_NOISE
 from core.training import cross_fit as cross_fit_module
 from core.training.arguments import TrainArguments
 from core.training.cross_fit import UnseenProbabilities, Wishes, cross_fit, crossed, fold_parts, folds_of
-from core.training.methods import TrainingTask
+from core.training.methods import Trained, TrainingTask, fit_to_the_end
 from core.training.prepare import prepare
 from core.training.train import train
 from tests.tiny_models import study
@@ -116,8 +117,12 @@ def test_folds_that_were_finished_are_not_made_again(
     with StopAtFold(3) as progress, pytest.raises(Stopped):
         cross_fit("frozen", task, 3, tmp_path, progress)
     made: list[str] = []
-    fit = cross_fit_module.fit
-    monkeypatch.setattr(cross_fit_module, "fit", lambda method, *rest: (made.append(method), fit(method, *rest))[1])
+
+    def noted(method: Method, *rest: Any) -> Trained:
+        made.append(method)
+        return fit_to_the_end(method, *rest)
+
+    monkeypatch.setattr(cross_fit_module, "fit_to_the_end", noted)
     with no_progress() as progress:
         found = cross_fit("frozen", task, 3, tmp_path, progress)
         assert made == ["frozen"]
