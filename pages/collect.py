@@ -1,12 +1,10 @@
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.collection.arguments import DEFAULT_LIMITS, CollectArguments
 from core.collection.estimate import Estimate, estimate
@@ -16,16 +14,7 @@ from core.instagram.rate_limit import Limit
 from core.jobs.job import ACTIVE, Job
 from core.privacy.roles import Action
 from core.settings import get_settings
-from core.storage.user_lists import (
-    UserList,
-    available_name,
-    labels_in_list,
-    read_labels,
-    read_left_out,
-    read_user_list,
-    remove_user_list,
-    write_user_list,
-)
+from core.storage.user_lists import UserList, read_labels, read_left_out, read_user_list, remove_user_list
 from core.utils.formatting import count, number, plain
 from core.utils.io import write_atomically
 from pages.parts.collection_runs import (
@@ -36,10 +25,10 @@ from pages.parts.collection_runs import (
     running,
     with_secrets,
 )
-from pages.parts.components import in_frame, safe_stem, show_rejected
+from pages.parts.components import in_frame, show_rejected
 from pages.parts.import_tab import import_files
-from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, read_back, resume_job, start_job
+from pages.parts.list_upload import upload_list, with_left_out, without_uploads
 from pages.parts.option_fields import number_field
 from pages.parts.sign_in import act
 
@@ -56,16 +45,10 @@ SOURCE_NOTES = {
 }
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the list …")
-def read_upload(content: bytes, name: str) -> tuple[UserList, UserList | None]:
-    """The list, and the labels that an age column of it holds."""
-    return read_user_list(content, name), labels_in_list(content, name)
-
-
 @st.cache_data(max_entries=8)
 def read_saved(path: Path, changed_ns: int) -> UserList:
     """A kept list, with what was left out of it when it was kept."""
-    return replace(read_user_list(path), rejected=read_left_out(path))
+    return with_left_out(read_user_list(path), path)
 
 
 @st.cache_data(max_entries=8)
@@ -74,20 +57,18 @@ def read_saved_ages(path: Path, changed_ns: int) -> dict[str, float]:
 
 
 def choose_list(busy: bool) -> tuple[Path, UserList] | None:
-    """The list to collect: the one that was uploaded last, or an earlier one."""
-    upload = st.file_uploader(
+    """The list to collect: the one that was kept last, or an earlier one; none while another waits to be kept."""
+    upload = upload_list(
         "User list",
-        type=["csv", "txt", "tsv", "xlsx"],
-        max_upload_size=100,
-        key=f"user_list_{st.session_state.get('lists_removed', 0)}",
-        help="One username per line, or a CSV with a column `username`. "
+        "One username per line, or a CSV with a column `username`. "
         "@ before a name, profile addresses, blank lines and duplicates are understood.",
+        is_labels=False,
+        chosen=choose_kept,
     )
-    uploaded = save_upload(upload) if upload is not None else None
     saved = sorted(SETTINGS.lists_dir.glob("*.csv"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not saved:
         return None
-    choose_none_after(upload.file_id if upload is not None and uploaded is None else None, saved[0])
+    choose_none_after(upload.file_id if upload else None, saved[0])
     name = st.selectbox(
         "List to collect",
         [path.stem for path in saved],
@@ -98,47 +79,24 @@ def choose_list(busy: bool) -> tuple[Path, UserList] | None:
     if name is None:
         return None
     path = SETTINGS.lists_dir / f"{name}.csv"
-    is_uploaded = uploaded is not None and uploaded[0] == path
-    users = uploaded[1] if uploaded and is_uploaded else read_saved(path, path.stat().st_mtime_ns)
-    labels = uploaded[2] if uploaded and is_uploaded else None
-    if labels is None:
-        labels = UserList(rejected=read_left_out(SETTINGS.labels_dir / path.name))
+    users = read_saved(path, path.stat().st_mtime_ns)
+    labels = UserList(rejected=read_left_out(SETTINGS.labels_dir / path.name))
     show_what_was_found(users, known_ages(path, users), labels)
     offer_to_remove(path, users, busy)
     return path, users
 
 
-def choose_none_after(refused: str | None, latest: Path) -> None:
-    """Choose no list where an upload has just been refused, lest an earlier one be collected in its place."""
-    if refused is None and st.session_state.get("list", "") is None:
+def choose_kept(path: Path) -> None:
+    st.session_state.list = path.stem
+
+
+def choose_none_after(waiting: str | None, latest: Path) -> None:
+    """Choose no list where an upload waits or was refused, lest an earlier one be collected in its place."""
+    if waiting is None and st.session_state.get("list", "") is None:
         st.session_state.list = latest.stem
-    elif refused is not None and st.session_state.get("refused_list") != refused:
+    elif waiting is not None and st.session_state.get("waiting_list") != waiting:
         st.session_state.list = None
-    st.session_state.refused_list = refused
-
-
-def save_upload(upload: UploadedFile) -> tuple[Path, UserList, UserList | None] | None:
-    """Keep an uploaded list and choose it, and its ages as labels; say so where it cannot be used."""
-    try:
-        users, labels = read_upload(upload.getvalue(), upload.name)
-    except InputError as error:
-        st.error(f"{plain(error)} Mend it and upload it again, or choose an earlier list.")
-        return None
-    if not users.usernames:
-        show_rejected(users, key="refused")
-        st.error("None of the lines holds a usable username. Upload another list, or choose an earlier one.")
-        return None
-    if st.session_state.get("saved_list") != upload.file_id:
-        kept = [(SETTINGS.lists_dir, users), *([(SETTINGS.labels_dir, labels)] if labels and labels.usernames else [])]
-        stem = available_name(safe_stem(upload.name, "accounts"), *kept)  # a list of that name is not replaced
-        act(Action.CHANGE_STUDY, f"added a list of {count(len(users.usernames), 'account')}")
-        for folder, content in kept:
-            write_user_list(folder / f"{stem}.csv", content)
-        if len(kept) > 1:
-            the_store().refresh()
-        st.session_state.saved_list, st.session_state.saved_list_as = upload.file_id, stem
-        st.session_state.list = stem
-    return SETTINGS.lists_dir / f"{st.session_state.saved_list_as}.csv", users, labels
+    st.session_state.waiting_list = waiting
 
 
 def known_ages(path: Path, users: UserList) -> int:
@@ -195,7 +153,7 @@ def remove_list(path: Path) -> None:
     except OSError as error:
         st.error(f"{plain(path)} cannot be removed: {error.strerror}. Correct the permissions of its folder.")
         return
-    st.session_state.lists_removed = st.session_state.get("lists_removed", 0) + 1
+    without_uploads("accounts")
     st.session_state.pop("list", None)
 
 

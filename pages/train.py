@@ -9,26 +9,24 @@ import streamlit as st
 from core.encoder.devices import devices
 from core.encoder.names import DEFAULT_ENCODER, OFFLINE_ENCODER
 from core.encoder.pretrained import available_encoders, preferred_encoder
-from core.errors import InputError
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.models.folder import CARD_FILE, ModelInfo, list_models
 from core.models.method_names import NAMES, method_name
-from core.privacy.roles import Action
 from core.reporting import charts
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.statistics.prevalence import FEWEST_PER_CLASS
-from core.storage.user_lists import UserList, available_name, read_labels, read_left_out, write_user_list
+from core.storage.user_lists import UserList, read_labels
 from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split
 from core.training.splits import PARTS
 from core.utils.formatting import count, number, percent, plain
 from core.utils.tables import safe_csv
-from pages.parts.components import empty_state, in_frame, safe_stem, show_rejected
+from pages.parts.components import empty_state, in_frame, show_rejected
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, read_back, start_job, stop_job
+from pages.parts.list_upload import upload_list, with_left_out
 from pages.parts.option_fields import number_field
-from pages.parts.sign_in import act
 
 in_frame()
 
@@ -66,49 +64,32 @@ EXPLAINED = {
 }
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the labels …")
-def read_upload(content: bytes, name: str) -> UserList:
-    return read_labels(content, name)
-
-
 @st.cache_data(max_entries=8)
 def read_saved(path: Path, changed_ns: int) -> UserList:
     """Kept labels, with what was left out of them when they were kept."""
-    return replace(read_labels(path), rejected=read_left_out(path))
+    return with_left_out(read_labels(path), path)
 
 
 def choose_labels() -> tuple[Path, UserList] | None:
-    """The labels to learn from: uploaded now, or earlier."""
-    upload = st.file_uploader(
-        "Labels",
-        type=["csv", "tsv", "txt", "xlsx"],
-        max_upload_size=100,
-        help="A CSV with the columns `username` and `age` (years).",
+    """The labels to learn from; none while others wait to be kept."""
+    waiting = upload_list(
+        "Labels", "A table with the columns `username` and `age` (years).", is_labels=True, chosen=choose_kept
     )
-    if upload is not None:
-        try:
-            labels = read_upload(upload.getvalue(), upload.name)
-        except InputError as error:
-            st.error(plain(error))
-            return None
-        show_rejected(labels)
-        if not (labels.usernames or labels.ranges):
-            st.error("None of the lines holds a usable username and age.")
-            return None
-        if st.session_state.get("saved_labels") != upload.file_id:
-            stem = available_name(safe_stem(upload.name, "labels"), (SETTINGS.labels_dir, labels))
-            act(Action.CHANGE_STUDY, f"added ages of {count(len(labels.usernames), 'account')}")
-            write_user_list(SETTINGS.labels_dir / f"{stem}.csv", labels)  # labels of that name are not replaced
-            the_store().refresh()
-            st.session_state.saved_labels, st.session_state.saved_labels_as = upload.file_id, stem
-        return SETTINGS.labels_dir / f"{st.session_state.saved_labels_as}.csv", labels
+    if waiting:
+        st.caption("Keep them, or take the file away, to go on.")
+        return None
     saved = sorted(SETTINGS.labels_dir.glob("*.csv"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not saved:
+        st.info("Drop a CSV with the columns username and age: the accounts whose age you know.")
         return None
     path = st.selectbox("Or use earlier labels", saved, format_func=lambda path: path.stem, key="labels", width=400)
     labels = read_saved(path, path.stat().st_mtime_ns)
     show_rejected(labels)
     return path, labels
+
+
+def choose_kept(path: Path) -> None:
+    st.session_state.labels = path
 
 
 def groups(labels: UserList, cutoff: float) -> bool:
@@ -122,6 +103,11 @@ def groups(labels: UserList, cutoff: float) -> bool:
         f"**{number(len(told))} labelled** · {number(len(ages))} with captions · "
         f"{number(at_least)} at least {cutoff:g}, {number(below)} under ({share} at least {cutoff:g})"
     )
+    if missing := the_store().not_collected([*told]):
+        st.caption(
+            f"{number(missing)} of {count(len(told), 'labelled account')} {'is' if missing == 1 else 'are'} not "
+            "collected, and take no part until they are."
+        )
     if at_least and below:
         st.caption(plan(at_least, below))
     if min(at_least, below) < FEWEST_PER_CLASS:
@@ -266,6 +252,7 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
     made = [model for model in models if made_by(job, model)]
     if job.state == "done" and made:
         st.success(ready(made), icon=":material/check_circle:")
+        show_unused_labels(made[0])
     elif job.state == "done":
         st.info("It is done, but its model is no longer where it was written.")
     else:
@@ -277,6 +264,18 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
         if made:
             st.page_link("pages/results.py", label="Predict with it on Results", icon=":material/arrow_forward:")
         st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
+
+
+def show_unused_labels(model: ModelInfo) -> None:
+    """Which of the labelled accounts took no part in a training, and why."""
+    labels = model.training.labels
+    if labels.not_collected:
+        are = "was" if labels.not_collected == 1 else "were"
+        whole = count(labels.labelled, "labelled account")
+        st.caption(f"{number(labels.not_collected)} of {whole} {are} not collected, and took no part.")
+    for problem in labels.problems:
+        if "collected" not in problem:
+            st.caption(plain(problem))
 
 
 def made_by(job: Job, model: ModelInfo) -> bool:
@@ -348,7 +347,6 @@ def prepare(is_active: bool) -> None:
     st.subheader("1 · Labels")
     chosen = choose_labels()
     if not chosen:
-        st.info("Drop a CSV with the columns username and age: the accounts whose age you know.")
         return
     labels_path, labels = chosen
     cutoff = st.number_input(

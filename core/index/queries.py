@@ -309,6 +309,14 @@ class Queries:
         )
         return set(frame["username"])
 
+    def not_collected(self, usernames: Sequence[str]) -> int:
+        """How many of ``usernames`` have no account file."""
+        row = self._database.row(
+            "SELECT count(*) FROM (SELECT unnest(?) AS username) ANTI JOIN accounts USING (username)",
+            [list(usernames)],
+        )
+        return int(row[0]) if row else 0
+
     def random_accounts(self, limit: int, seed: int) -> list[str]:
         """Accounts with captions and without a known age, drawn at random; the same ones for the same seed."""
         frame = self._database.frame(

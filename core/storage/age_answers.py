@@ -71,6 +71,15 @@ def read_age_answer(cell: str) -> AgeAnswer | None:
     return AgeAnswer(age, age)
 
 
+def is_age_cell(cell: str) -> bool:
+    """Whether a cell says an age or a range of ages."""
+    try:
+        answer = read_age_answer(cell)
+    except ValueError:
+        return False
+    return answer is not None and answer != AgeAnswer()
+
+
 def age_of(text: str) -> float:
     """An age in years, with a point or a comma before its decimals.
 

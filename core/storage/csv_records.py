@@ -4,10 +4,12 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from core.errors import InputError
+from core.storage.age_answers import is_age_cell
 from core.storage.post_fields import USUAL_NAMES
 from core.storage.post_fields import plain_name as plain_column
 from core.storage.text_tables import NOT_CLOSED, Table, open_table
@@ -30,6 +32,7 @@ _USERS = dict.fromkeys(
     )
 )
 """What a column of accounts may be called, the best name first, in lower case with ``_`` between words."""
+_BIRTHS = re.compile(r"birth|born|geburt|geb_?dat|naiss|nacim|nascim|nascita|geboorte|(^|_)dob(_|$)|bday|jahrgang")
 _MISSING = "NA stands for a missing name; write the account 'na' in small letters"
 _AGES = tuple(dict.fromkeys(map(plain_column, AGE_COLUMNS)))
 
@@ -43,7 +46,44 @@ class Row(NamedTuple):
     fault: str | None
 
 
-class NoAgeColumn(InputError):
+@dataclass(frozen=True)
+class ListChoices:
+    """What a person said of a list: the columns of the accounts and of the ages by name, and its encoding."""
+
+    username: str | None = None
+    age: str | None = None
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class ListLayout:
+    """How a list was read.
+
+    Attributes:
+        form: what it is, in a few words.
+        header: the names of its columns; none in a list of names alone.
+        username, age: the columns that were taken for the accounts and the ages; None where there is none.
+    """
+
+    form: str = ""
+    header: tuple[str, ...] = ()
+    username: str | None = None
+    age: str | None = None
+
+
+class NoColumnError(InputError):
+    """A table lacks a column that is needed.
+
+    Attributes:
+        header: the columns that it has.
+    """
+
+    def __init__(self, message: str, header: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.header = tuple(header)
+
+
+class NoAgeColumn(NoColumnError):
     """A table has no column that holds ages."""
 
 
@@ -52,9 +92,12 @@ class ListRows:
 
     Attributes:
         remarks: what was decided about the file, in sentences.
+        layout: what it is and which columns were taken; known once its first row was asked for.
     """
 
-    def __init__(self, source: Path | bytes, name: str, need_age: bool = False) -> None:
+    def __init__(
+        self, source: Path | bytes, name: str, need_age: bool = False, choices: ListChoices | None = None
+    ) -> None:
         """Look at the beginning of a file.
 
         Raises:
@@ -63,7 +106,9 @@ class ListRows:
         self._source = source
         self._name = name if isinstance(source, bytes) else source.name
         self._need_age = need_age
+        self._choices = choices or ListChoices()
         self.remarks: list[str] = []
+        self.layout = ListLayout()
 
     def __iter__(self) -> Iterator[Row]:
         """The lines.
@@ -79,18 +124,22 @@ class ListRows:
 
     def _opened(self) -> AbstractContextManager[Table | SheetTable]:
         if is_workbook(self._source):
-            return open_sheet(self._source, self._name, _is_known)
-        return open_table(self._bytes, self._name, _is_known)
+            return open_sheet(self._source, self._name, self._is_known)
+        return open_table(self._bytes, self._name, self._is_known, self._choices.encoding)
 
     def _bytes(self) -> IO[bytes]:
         return io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
 
     def _rows(self, table: Table | SheetTable) -> Iterator[Row]:
         self.remarks = table.remarks
+        self.layout = ListLayout(table.form)
         if not table.header and not self._need_age and not self._is_table(table):
             yield from (_name_alone(row.line, row.text.strip()) for row in table.rows())
             return
         user_at, age_at = self._columns(table)
+        self.layout = ListLayout(
+            table.form, tuple(table.header), table.header[user_at], None if age_at is None else table.header[age_at]
+        )
         if plain_column(table.header[user_at]) != "username":
             self.remarks.append(f"Usernames are taken from the column {table.header[user_at][:40]!r}.")
         one_line = [user_at] if age_at is None else [user_at, age_at]
@@ -107,29 +156,62 @@ class ListRows:
 
     def _columns(self, table: Table | SheetTable) -> tuple[int, int | None]:
         """Where the usernames and the ages stand, by what the columns are called and hold."""
-        names = [plain_column(name.strip('"')) for name in table.header]
         sample = [row.cells for row in table.sample() if not row.fault]
+        said = {name: self._said(table, name) for name in (self._choices.username, self._choices.age) if name}
+        names = [plain_column(name.strip('"')) for name in table.header]
+        ages = [at for wanted in _AGES for at, name in enumerate(names) if name in (wanted, f"{wanted}_2")]
+        age_at = said.get(self._choices.age or "", max(ages, key=lambda at: _share_of_ages(sample, at), default=None))
         called = sorted((list(_USERS).index(name), at) for at, name in enumerate(names) if name in _USERS)
-        users = [at for _, at in called]
-        ages = [at for wanted in _AGES for at, name in enumerate(names) if name == wanted]
-        without_age = self._need_age and not ages
-        if not users:
-            first = ", ".join(repr(name[:30]) for name in table.header[:8]) or repr(self._first_line(table))
-            raise (NoAgeColumn if without_age else InputError)(
-                f"{self._name} has no username column: its first line is {first}. "
-                f"Name one column 'username'{' and one ' + repr('age') if self._need_age else ''}."
-            )
+        users = [at for _, at in called if at != age_at]
+        user_at = said.get(
+            self._choices.username or "", max(users, key=lambda at: _share_of_names(sample, at), default=None)
+        )
+        without_age = self._need_age and age_at is None
+        if user_at is None:
+            raise (NoAgeColumn if without_age else NoColumnError)(self._no_users(table), _header(table))
         if without_age:
-            raise NoAgeColumn(f"{self._name} has no age column. Name the column with the age in years 'age'.")
-        return max(users, key=lambda at: _share_of_names(sample, at)), ages[0] if ages else None
+            raise NoAgeColumn(self._no_ages(table), table.header)
+        return user_at, age_at
+
+    def _said(self, table: Table | SheetTable, name: str) -> int:
+        """Where the column stands that a person named."""
+        if name not in table.header:
+            there = ", ".join(repr(each[:30]) for each in _header(table)[:12])
+            raise NoColumnError(f"{self._name} has no column {name[:40]!r}; it has {there}.", _header(table))
+        return table.header.index(name)
+
+    def _no_users(self, table: Table | SheetTable) -> str:
+        first = ", ".join(repr(name[:30]) for name in table.header[:8]) or repr(self._first_line(table))
+        return (
+            f"{self._name} has no username column: its first line is {first}. "
+            f"Name one column 'username'{' and one ' + repr('age') if self._need_age else ''}."
+        )
+
+    def _no_ages(self, table: Table | SheetTable) -> str:
+        told = f"{self._name} has no age column. Name the column with the age in years 'age'."
+        births = [name for name in table.header if _BIRTHS.search(plain_column(name))]
+        return (
+            f"{told} {births[0][:40]!r} seems to tell when people were born: reckon the age from it."
+            if births
+            else told
+        )
+
+    def _is_known(self, name: str) -> bool:
+        plain = plain_column(name.strip('"'))
+        return plain in _USERS or plain in _AGES or name in (self._choices.username, self._choices.age)
 
     def _first_line(self, table: Table | SheetTable) -> str:
         return next((row.text.strip()[:80] for row in table.sample()), "")
 
 
-def _is_known(name: str) -> bool:
-    plain = plain_column(name.strip('"'))
-    return plain in _USERS or plain in _AGES
+def _header(table: Table | SheetTable) -> list[str]:
+    """The names of the columns, or what stands in the first line where none of them is known."""
+    return table.header or next(([cell or "" for cell in row.cells] for row in table.sample() if row.cells), [])
+
+
+def _share_of_ages(rows: Sequence[Sequence[str | None]], at: int) -> float:
+    """The share of a column's cells that say an age, of all rows."""
+    return sum(is_age_cell(row[at] or "") for row in rows if at < len(row)) / max(len(rows), 1)
 
 
 def _share_of_names(rows: Sequence[Sequence[str | None]], at: int) -> float:

@@ -72,6 +72,13 @@ class Table:
     _user_at: int | None = None
     _is_row: Callable[[list[str]], bool] | None = None
 
+    @property
+    def form(self) -> str:
+        """What it is, in a few words: ``a table with semicolons between its cells``."""
+        if len(self.header) < 2 or not self._delimiter:
+            return "a text with one entry a line"
+        return f"a table with {_DELIMITERS.get(self._delimiter, 'blanks')} between its cells"
+
     def sample(self) -> list[Row]:
         """Its first rows, which :meth:`rows` gives again."""
         rows: list[Row] = []
@@ -165,7 +172,10 @@ class Table:
 
 @contextmanager
 def open_table(
-    opened: Callable[[], AbstractContextManager[IO[bytes]]], name: str, is_known: Callable[[str], bool]
+    opened: Callable[[], AbstractContextManager[IO[bytes]]],
+    name: str,
+    is_known: Callable[[str], bool],
+    said_encoding: str | None = None,
 ) -> Iterator[Table]:
     """A table of text, whatever its encoding and form; open as long as its rows are asked for.
 
@@ -173,11 +183,12 @@ def open_table(
         opened: opens the file from its beginning; it is gone through twice.
         name: what messages call it.
         is_known: whether a column of that name is one that a header of such a table would have.
+        said_encoding: the encoding that a person said it is in.
 
     Raises:
         InputError: it is no text, is empty, or its encoding cannot be told.
     """
-    encoding = text_encoding(opened, name)
+    encoding = text_encoding(opened, name, said_encoding)
     with opened() as content:
         stream = io.TextIOWrapper(content, encoding.codec, encoding.errors)
         lines = _Lines(stream, name)

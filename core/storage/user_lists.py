@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from core.storage.age_answers import AgeAnswer, age_error, age_of, read_age_answer
-from core.storage.csv_records import ListRows, NoAgeColumn, Row
+from core.storage.csv_records import ListChoices, ListLayout, ListRows, NoAgeColumn, Row
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.io import write_atomically
 from core.utils.spreadsheets import csv_text, safe_name
@@ -41,6 +41,7 @@ class UserList:
         ranges: by username, where the age cell says "under 21", "at least 21" or "18-24" instead of an age.
         extra: further columns of a labels file by username (for example gender or language).
         remarks: what was decided about the file (its encoding, its columns), in sentences.
+        layout: what the file is, and which of its columns were taken.
     """
 
     usernames: list[str] = field(default_factory=list)
@@ -50,6 +51,7 @@ class UserList:
     ranges: dict[str, AgeAnswer] = field(default_factory=dict)
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    layout: ListLayout = field(default_factory=ListLayout)
 
     def ages_for(self, cutoffs: Sequence[float]) -> dict[str, float]:
         """The ages, and of the ranges that lie on one side of every cutoff an age that stands for them.
@@ -64,19 +66,20 @@ class UserList:
         return self.ages | decided
 
 
-def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
+def read_user_list(source: Path | bytes, name: str = "the list", choices: ListChoices | None = None) -> UserList:
     """Read a user list: one username per line, or a CSV with a username column.
 
     Args:
         source: a path, or the bytes of an upload.
         name: what messages call the upload.
+        choices: what a person said of its columns and its encoding.
 
     Raises:
         InputError: the file as a whole cannot be used (missing, empty, binary, no usable column).
     """
     users = UserList()
     seen: set[str] = set()
-    rows = ListRows(source, name)
+    rows = ListRows(source, name, choices=choices)
     for row in rows:
         username = "" if row.fault else canonical_username(row.cells["username"])
         if reason := row.fault or instagram_username_error(username):
@@ -86,11 +89,11 @@ def read_user_list(source: Path | bytes, name: str = "the list") -> UserList:
         else:
             seen.add(username)
             users.usernames.append(username)
-    users.remarks = rows.remarks
+    users.remarks, users.layout = rows.remarks, rows.layout
     return users
 
 
-def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
+def read_labels(source: Path | bytes, name: str = "the labels", choices: ListChoices | None = None) -> UserList:
     """Read labels: a CSV with a username and an age column; further columns are kept.
 
     An age may have decimals after a point or a comma. A line whose age is no number from 5 to 120, nor a range such as
@@ -100,9 +103,9 @@ def read_labels(source: Path | bytes, name: str = "the labels") -> UserList:
     Raises:
         InputError: the file as a whole cannot be used, or it has no age column.
     """
-    rows = ListRows(source, name, need_age=True)
+    rows = ListRows(source, name, need_age=True, choices=choices)
     labels = _labels(rows, username_error)
-    labels.remarks = rows.remarks
+    labels.remarks, labels.layout = rows.remarks, rows.layout
     return labels
 
 
@@ -153,7 +156,7 @@ def _as_written(row: Row) -> str:
     return row.text if row.fault else f"{row.cells['username']}, {row.cells['age']}"
 
 
-def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | None:
+def labels_in_list(source: Path | bytes, name: str = "the list", choices: ListChoices | None = None) -> UserList | None:
     """The labels that a user list holds in an age column, and its ages that cannot be used.
 
     Only accounts that :func:`read_user_list` takes are looked at, which tells of the others; an
@@ -166,9 +169,11 @@ def labels_in_list(source: Path | bytes, name: str = "the list") -> UserList | N
         InputError: as :func:`read_user_list`.
     """
     try:
-        labels = _labels(_aged(ListRows(source, name, need_age=True)), instagram_username_error)
+        rows = ListRows(source, name, need_age=True, choices=choices)
+        labels = _labels(_aged(rows), instagram_username_error)
     except NoAgeColumn:
         return None
+    labels.layout = rows.layout
     return labels if labels.usernames or labels.ranges or labels.rejected else None
 
 

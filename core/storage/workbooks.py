@@ -38,10 +38,12 @@ class SheetTable:
     Attributes:
         header: the names of its columns, each once; empty where no row could be a header.
         remarks: what was decided about it, in sentences.
+        form: what it is, in a few words.
         short, first_short: as for tables of text, and always 0: a sheet has a cell everywhere.
     """
 
     short = first_short = 0
+    form = "a sheet of Excel"
 
     def __init__(self, sheet: "ReadOnlyWorksheet", name: str, is_known: Callable[[str], bool]) -> None:
         self._sheet = sheet

@@ -62,6 +62,19 @@ _ENOUGH_COHERENCE, _ENOUGH_IN_MANY_BYTES, _MOST_CHAOS, _LEAD = 0.3, 0.1, 0.15, 0
 _MOST_FOREIGN_WORDS = 0.1
 
 
+_NO_TEXT_CODECS = frozenset(("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"))
+_MOST_FAULTS = 0.02
+OFFERED = (
+    *("utf-8", "utf-16", "cp1252", "mac_roman", "cp1250", "cp1251", "koi8-r", "mac_cyrillic", "cp1253", "cp1254"),
+    *("cp1255", "cp1256", "gb18030", "big5", "shift_jis", "euc_jp", "cp949"),
+)
+"""Encodings to choose from, the most usual first; any other that Python knows may be said as well."""
+
+
+class UnknownEncodingError(InputError):
+    """Nothing tells in which encoding a text is written; a person has to say it."""
+
+
 @dataclass(frozen=True)
 class TextEncoding:
     """How a text is written.
@@ -109,16 +122,21 @@ class _Evidence:
                     break
 
 
-def text_encoding(opened: Callable[[], AbstractContextManager[IO[bytes]]], name: str) -> TextEncoding:
+def text_encoding(
+    opened: Callable[[], AbstractContextManager[IO[bytes]]], name: str, said: str | None = None
+) -> TextEncoding:
     """The encoding of a text, for which all of it is gone through once, a portion at a time.
 
     Args:
         opened: opens the text from its beginning.
         name: what messages call it.
+        said: the encoding that a person said it is in; nothing is guessed then.
 
     Raises:
-        InputError: it is no text, or nothing tells its encoding well enough; it says how to save it instead.
+        InputError: it is no text, nothing tells its encoding well enough, or it is not in the one that was said.
     """
+    if said:
+        return _as_said(opened, name, said)
     with opened() as content:
         head = content.read(_HEAD)
         if marked := next(((codec, title) for mark, codec, title in _MARKS if head.startswith(mark)), None):
@@ -137,6 +155,40 @@ def text_encoding(opened: Callable[[], AbstractContextManager[IO[bytes]]], name:
         return TextEncoding("utf-8", "replace", (*nuls, _faulty(evidence.faults)))
     found = _by_words(bytes(evidence.sample), name)
     return replace(found, remarks=(*nuls, *found.remarks))
+
+
+def codec_of(said: str) -> str:
+    """Python's name of an encoding that a person has said.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    try:
+        codec = codecs.lookup(said.strip()).name
+        b"a".decode(codec, "replace")  # refuses what is no encoding of texts, such as base64
+    except (LookupError, ValueError):
+        codec = ""
+    if not codec or codec.replace("-", "_") in _NO_TEXT_CODECS:
+        raise InputError(f"There is no encoding {said[:40]!r}. Write one such as {', '.join(OFFERED[:9])}.")
+    return "utf-8-sig" if codec == "utf-8" else codec
+
+
+def _as_said(opened: Callable[[], AbstractContextManager[IO[bytes]]], name: str, said: str) -> TextEncoding:
+    """The encoding that a person said, where the text can be in it."""
+    codec = codec_of(said)
+    decoder = codecs.getincrementaldecoder(codec)("replace")
+    beyond = faults = 0
+    with opened() as content:
+        while chunk := content.read(_CHUNK):
+            text = decoder.decode(chunk)
+            beyond += 0 if text.isascii() else sum(not character.isascii() for character in text)
+            faults += text.count("\ufffd")
+    if faults > _MOST_FAULTS * beyond:
+        raise InputError(
+            f"{name} is not in {said[:40]}: {faults:,} of its {beyond:,} signs beyond ASCII do not exist in it. "
+            "Say another encoding, or none."
+        )
+    return TextEncoding(codec, "replace", (f"It is read in the encoding {said[:40]}, as you said.",))
 
 
 def decoded(data: bytes, name: str) -> tuple[str, TextEncoding]:
@@ -207,9 +259,9 @@ def _by_words(sample: bytes, name: str) -> TextEncoding:
     """
     if codec := _by_alphabet(sample) or _by_language(sample):
         return TextEncoding(codec, "replace", (f"It is not in UTF-8; by its words it is {_TITLES[codec]}.",))
-    raise InputError(
+    raise UnknownEncodingError(
         f"{name} is not in UTF-8, and too little in it tells in which encoding it is. "
-        "Save it as UTF-8 (in Excel: 'CSV UTF-8'), then give it again."
+        "Save it as UTF-8 (in Excel: 'CSV UTF-8') and give it again, or say its encoding (--encoding NAME)."
     )
 
 

@@ -67,6 +67,7 @@ def test_a_list_is_collected_stopped_and_gone_on_with(page: Page, dashboard: Das
     )
     expect(page.get_by_text("12 usable accounts")).to_be_visible()
     expect(page.get_by_text("1 line not usable")).to_be_visible()
+    page.get_by_role("button", name="Keep this list").click()
     expect(page.get_by_text(re.compile("12 accounts at 60 requests an hour"))).to_be_visible()
     page.get_by_role("button", name="Start collecting").click()
     expect(page.get_by_text(re.compile("waiting until")).first).to_be_visible()

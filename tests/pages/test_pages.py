@@ -311,19 +311,71 @@ def test_a_list_of_which_nothing_is_left_is_not_started(sample: Path) -> None:
     assert "An account takes" in words(app)
 
 
-def test_a_list_with_ages_is_kept_as_labels_too(study: Path) -> None:
+def keep(app: AppTest, name: str, content: bytes) -> AppTest:
+    """Hand in a list or labels, and press the one button."""
+    app.file_uploader[0].set_value((name, content, "text/csv")).run()
+    next(
+        each for each in app.button if each.label.startswith("Keep these labels") or each.label == "Keep this list"
+    ).click().run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_a_list_is_shown_before_anything_of_it_is_kept(study: Path) -> None:
+    content = b"Wave 2\nhandle;nick;age\nAnna;bee;24,5\nno name!;x;30\nbob;cat;1998\n"
     app = run("collect")
-    app.file_uploader[0].set_value(("people.csv", b"username,age\nanna,20\nbob,\n", "text/csv")).run()
+    app.file_uploader[0].set_value(("people.csv", content, "text/csv")).run()
+    shown = words(app).replace("\\", "")
+    assert "**2 usable accounts** · 1 with a known age" in shown
+    assert (
+        "a table with semicolons between its cells; usernames come from the column 'handle', ages from 'age'" in shown
+    )
+    assert app.dataframe[0].value.to_dict("records") == [
+        {"username": "anna", "age": "24.5"},
+        {"username": "bob", "age": ""},
+    ]
+    assert app.dataframe[1].value["line"].tolist() == [4]
+    assert "year of birth" in shown and app.dataframe[2].value["line"].tolist() == [5]
+    assert [each.proto.label for each in app.get("download_button")].count("Download what was left out") == 2
+    assert not (study / "lists").exists() and not (study / "labels").exists()
+    app.selectbox[0].set_value("nick").run()
+    assert app.dataframe[0].value["username"].tolist() == ["bee", "x", "cat"]
+    next(each for each in app.button if each.label == "Keep this list").click().run()
+    assert (study / "lists" / "people.csv").read_text() == "username\nbee\nx\ncat\n"
+
+
+def test_labels_are_shown_before_they_are_kept_and_what_is_left_out_stays(sample: Path) -> None:
+    app = run("train")
+    content = b"Account,years\nanna,20\nbob,old\nsample_none,30\n"
+    app.file_uploader[0].set_value(("mine.csv", content, "text/csv")).run()
+    assert "has no age column" in words(app) and not button(app, "Keep these labels")
+    app.selectbox[1].set_value("years").run()
+    assert "**2 usable ages**" in words(app) and not (sample / "labels" / "mine.csv").exists()
+    next(each for each in app.button if each.label == "Keep these labels").click().run()
+    assert (sample / "labels" / "mine.csv").read_text() == "username,age\nanna,20\nsample_none,30\n"
+    app = run("train")
+    assert app.dataframe[0].value[["line", "text"]].to_dict("records") == [{"line": 3, "text": "bob, old"}]
+    assert "2 of 2 labelled accounts are not collected" in words(app)
+
+
+def test_a_list_in_an_encoding_that_nothing_tells_is_read_as_a_person_says(study: Path) -> None:
+    app = run("collect")
+    app.file_uploader[0].set_value(("people.csv", "username,note\nanna,При\n".encode("mac_cyrillic"), "text/csv")).run()
+    assert "say its encoding" in words(app) and not button(app, "Keep this list")
+    next(box for box in app.selectbox if box.label == "Encoding").set_value("mac_cyrillic").run()
+    assert "1 usable account" in words(app) and button(app, "Keep this list")
+
+
+def test_a_list_with_ages_is_kept_as_labels_too(study: Path) -> None:
+    keep(run("collect"), "people.csv", b"username,age\nanna,20\nbob,\n")
     assert (study / "lists" / "people.csv").read_text() == "username\nanna\nbob\n"
     assert (study / "labels" / "people.csv").read_text() == "username,age\nanna,20\n"
 
 
 def test_ages_of_a_list_that_are_not_used_are_shown_with_their_reasons(study: Path) -> None:
     content = b"username,age\nanna,20\nbob,150\nx@example.com,30\ncarla,20\ncarla,30\n"
-    app = run("collect")
-    app.file_uploader[0].set_value(("people.csv", content, "text/csv")).run()
-    app.run()  # it is no toast that fades
-    assert "**3 usable accounts** · 1 duplicate · 1 with a known age" in words(app)
+    app = keep(run("collect"), "people.csv", content)
+    assert "**3 usable accounts** · 1 with a known age" in words(app)
     assert [box.label for box in app.expander][:2] == [
         "1 line not usable: show why",
         "3 ages not usable: show why",
@@ -334,8 +386,7 @@ def test_ages_of_a_list_that_are_not_used_are_shown_with_their_reasons(study: Pa
 
 
 def test_lines_that_a_list_leaves_out_are_shown_after_the_upload_is_gone(study: Path) -> None:
-    app = run("collect")
-    app.file_uploader[0].set_value(("people.csv", b"username,age\nanna,20\nno name!,3\nbob,150\n", "text/csv")).run()
+    keep(run("collect"), "people.csv", b"username,age\nanna,20\nno name!,3\nbob,150\n")
     app = run("collect", list="people")
     assert [box.label for box in app.expander][:2] == ["1 line not usable: show why", "1 age not usable: show why"]
     assert app.dataframe[0].value[["line", "text"]].to_dict("records") == [{"line": 3, "text": "no name!"}]
