@@ -9,6 +9,7 @@ import json
 import logging
 import runpy
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -66,7 +67,8 @@ def train(arguments: TrainArguments) -> None:
         else:
             from core.training.train import train as run
 
-            _say(_model_sentence(run(arguments, progress)))
+            began = time.time()
+            _say(_model_sentence(run(arguments, progress), began))
 
 
 @_command
@@ -182,14 +184,20 @@ def start_dashboard(context: typer.Context) -> None:
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)  # core itself knows no Streamlit
 
 
-def _model_sentence(folder: Path) -> str:
-    """Where a new model is, and what it is worth on accounts it has not seen."""
-    from core.models.folder import CARD_FILE, read_model_info
+def _model_sentence(folder: Path, began: float) -> str:
+    """Where a model is, and what it is worth on accounts it has not seen; also if it was there before."""
+    from core.models.folder import CARD_FILE, TRAINING_FILE, read_model_info
 
     training = read_model_info(folder).training
     found = ", ".join(f"{figures['auc'].in_words()} at {cutoff} years" for cutoff, figures in training.figures.items())
     accounts = f"{training.measured_accounts} {training.measured_on} accounts"
-    return f"The model is in {folder}. AUC on {accounts}: {found}. Its card: {folder / CARD_FILE}"
+    told = f"The model is in {folder}. AUC on {accounts}: {found}. Its card: {folder / CARD_FILE}"
+    if (folder / TRAINING_FILE).stat().st_mtime >= began - 0.01:  # a file's clock is a tick behind
+        return told
+    return (
+        f"This training was done before, on {training.created_at:%Y-%m-%d at %H:%M} UTC, and nothing was made now: "
+        f"labels and accounts that have changed since are not in it. {told}"
+    )
 
 
 def _ask(question: str) -> None:

@@ -1,6 +1,6 @@
 """What a training is asked to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.models.method_names import Method
 from core.models.settings import DEFAULT_CUTOFF, DEFAULT_MAX_SEQ_LEN, check_weights_name
 from core.statistics.names import Measure
-from core.utils.options import DEVICES, CommandArguments, Option, json_value
+from core.utils.options import DEVICES, CommandArguments, CommandOption, Option, json_value
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class TrainArguments(CommandArguments):
 
     The best recipe reads 64 tokens of a caption at least and has none of the settings of fine-tuning.
     ``max_posts`` captions are spread evenly over the account. A step follows the mean gradient of
-    ``accumulation_steps`` accounts. ``compare`` and ``folds`` choose what is made, not how: the record
-    of a model is without them.
+    ``accumulation_steps`` accounts. ``compare`` chooses what is made, not how: the record of a model is
+    without it.
 
     Raises:
         InputError: a value cannot be used; the text says which and why.
@@ -144,5 +144,34 @@ class TrainArguments(CommandArguments):
 
     def as_dict(self) -> dict[str, JsonValue]:
         """How a model is made, ready for JSON."""
-        told = {key: value for key, value in asdict(self).items() if key not in ("compare", "folds")}
+        told = {key: value for key, value in asdict(self).items() if key != "compare"}
         return {key: json_value(value) for key, value in told.items()}
+
+    def differences(self, made: Mapping[str, JsonValue], made_folds: int) -> list[str]:
+        """What of these arguments would make another model than those of a record; none where it is the same command.
+
+        Args:
+            made: what :meth:`as_dict` gave for a model.
+            made_folds: how many folds that model has, for records that do not say what was asked for.
+        """
+        found = []
+        for name, value in self.as_dict().items():
+            option = self.options()[name]
+            before = made.get(name, made_folds or None if name == "folds" else json_value(option.default))
+            if name not in _WITHOUT_EFFECT and _comparable(option, value) != _comparable(option, before):
+                found.append(f"{option.flag} was {_shown(before)} and is {_shown(value)} now")
+        return found
+
+
+_WITHOUT_EFFECT = frozenset({"model_output_dir", "print_step", "cache"})
+
+
+def _comparable(option: CommandOption, value: JsonValue) -> JsonValue:
+    """A value such that two ways to write one path, or one list of cutoffs, are the same."""
+    return str(Path(value).resolve()) if Path in option.types and isinstance(value, str) else value
+
+
+def _shown(value: JsonValue) -> str:
+    if value is None:
+        return "not given"
+    return ", ".join(map(_shown, value)) if isinstance(value, list) else str(value)

@@ -59,7 +59,8 @@ def compare(
     if folds is not None and folds < FEWEST_FOLDS:
         raise InputError(f"--folds must be at least {FEWEST_FOLDS}, not {folds}.")
     folder = arguments.model_output_dir
-    _claim(folder, {"arguments": arguments.as_dict(), "folds": folds})
+    told = {key: value for key, value in arguments.as_dict().items() if key != "folds"}
+    _claim(folder, {"arguments": told, "folds": folds})
     with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
         study = prepare(arguments, cache, progress)
         if not folds and not study.parts["test"]:

@@ -13,7 +13,7 @@ other folds choose.
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +173,8 @@ def _shares(task: TrainingTask, accounts: int) -> dict[str, float]:
 
 def _fold(method: Method, task: TrainingTask, checkpoints: Path, progress: Progress) -> Floats:
     """What the fold's model says of its test accounts; taken from the file where an interrupted call had made it."""
-    made_from = json_form({"method": method, "settings": task.settings.as_dict(), "parts": task.parts})
+    recipe, settings = asdict(task.recipe), task.settings.as_dict()
+    made_from = json_form({"method": method, "settings": settings, "recipe": recipe, "parts": task.parts})
     kept = checkpoints / "told.json"
     earlier = find_json_object(kept)
     if earlier.get("made_from") == made_from:

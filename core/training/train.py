@@ -19,7 +19,7 @@ from core.training.finetune import History, forget_checkpoints
 from core.training.methods import TrainingTask, fit
 from core.training.prepare import prepare
 from core.training.save_model import CrossFitted, calibrate_and_set_thresholds, write_model
-from core.utils.io import json_form, remove_leftovers
+from core.utils.io import remove_leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +32,18 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
     Events: ``data`` (what became of the labels), ``split``, then ``step`` and ``epoch`` as they come.
 
     Raises:
-        InputError: labels, accounts, encoder, device or the output folder cannot be used.
+        InputError: labels, accounts, encoder, device or the output folder cannot be used; the folder holds the
+            model of another command.
         Stopped: asked to stop. The best epoch so far, if one is finished, is in the folder and can
             be used; the same call goes on from the last step.
     """
     folder = arguments.model_output_dir
-    if _is_done(arguments):
-        _clear_up(folder)
-        return folder
-    check_output(folder)
+    if is_model_folder(folder):
+        if _is_done(arguments):
+            _clear_up(folder)
+            return folder
+    else:
+        check_output(folder)
     check_device(arguments.device)
     try:
         history = make_model(arguments, progress)
@@ -59,12 +62,20 @@ def train(arguments: TrainArguments, progress: Progress) -> Path:
 
 
 def _is_done(arguments: TrainArguments) -> bool:
-    """Whether the folder holds the finished model of these very arguments."""
+    """Whether the model in the folder is finished; one that was stopped can be gone on with.
+
+    Raises:
+        InputError: it is the model of another command.
+    """
     folder = arguments.model_output_dir
-    if not is_model_folder(folder):
-        return False
     training = read_model_info(folder).training
-    return not training.stopped and training.arguments == json_form(arguments.as_dict())
+    folds = training.cross_fitted.folds if training.cross_fitted else 0
+    if different := arguments.differences(training.arguments, folds):
+        raise InputError(
+            f"{folder} holds another training: {'; '.join(different)}. Choose another folder, or remove this one; "
+            "with the options of then, the command goes on with it, or says that it is done."
+        )
+    return not training.stopped
 
 
 def _clear_up(folder: Path) -> None:
@@ -138,9 +149,5 @@ def check_output(folder: Path) -> None:
     """
     if (folder / CHECKPOINTS).is_dir():
         return
-    if is_model_folder(folder):
-        if read_model_info(folder).training.stopped:
-            return
-        raise InputError(f"{folder} already holds a finished model. Choose another folder, or remove it.")
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty. Choose a folder of its own for the model.")

@@ -53,7 +53,16 @@ def test_a_training_killed_after_its_last_file_is_done(runs: Nursery, encoder: s
     assert leftovers(tmp_path) == []
 
 
-def test_another_command_does_not_take_a_finished_models_folder(runs: Nursery, encoder: str, tmp_path: Path) -> None:
-    assert runs.run(command(runs, encoder, tmp_path / "model")) == 0
-    assert runs.run(command(runs, encoder, tmp_path / "model", "--seed", "7")) == 2
-    assert "already holds a finished model" in runs.log.read_text()
+def test_a_finished_models_folder_is_done_for_its_own_command_and_refused_to_any_other(
+    runs: Nursery, encoder: str, tmp_path: Path
+) -> None:
+    own = command(runs, encoder, tmp_path / "model")
+    assert runs.run(own) == 0
+    finished = (tmp_path / "model" / "training.json").read_bytes()
+    assert runs.run([*own, "--print-step", "7"]) == 0  # of no effect
+    assert "was done before" in runs.log.read_text()
+    for option, value, said in [("--seed", "7", "--seed was 2021 and is 7 now"), ("--folds", "2", "--folds was 0")]:
+        assert runs.run([*own, option, value]) == 2
+        assert said in runs.log.read_text()
+    assert "holds another training" in runs.log.read_text()
+    assert (tmp_path / "model" / "training.json").read_bytes() == finished

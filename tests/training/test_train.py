@@ -396,7 +396,7 @@ def test_a_stopped_training_keeps_the_best_and_goes_on_to_the_same_end(
     with no_progress() as progress:
         assert train(given, progress) == given.model_output_dir
     assert (given.model_output_dir / "training.json").read_bytes() == finished
-    with no_progress() as progress, pytest.raises(InputError, match="already holds a finished model"):
+    with no_progress() as progress, pytest.raises(InputError, match="--seed was 2021 and is 7 now"):
         train(replace(given, seed=7), progress)
 
 
