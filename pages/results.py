@@ -72,8 +72,12 @@ def predictions_under_way() -> list[Job]:
     return [job for job in active_jobs(SETTINGS.jobs_dir) if job.record.kind == "predict"]
 
 
-@st.fragment(run_every=2.0)
 def wait_for_predictions() -> None:
+    """Look often while a prediction runs, else seldom: two runs after it was made, Streamlit throws a download away."""
+    st.fragment(follow_predictions, run_every=2.0 if predictions_under_way() else 10.0)()
+
+
+def follow_predictions() -> None:
     """Follow a prediction that runs, and show its results as soon as they are there."""
     active = predictions_under_way()
     if st.session_state.get("predicting") and not active:

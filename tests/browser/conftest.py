@@ -110,3 +110,20 @@ def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
     yield tab
     tab.screenshot(path=os.environ.get("AGESCOPE_LAST_SCREENSHOT", os.devnull), type="png")
     context.close()
+
+
+def downloaded(page: Page, button: str, holds: bytes = b"") -> bytes:
+    """What a button gives away, as soon as it holds what the page shows.
+
+    Right after a click elsewhere the page still offers what it offered before, and Streamlit throws a file away that
+    was made two runs ago: then one clicks again, as a person does.
+    """
+    deadline = time.monotonic() + 60
+    while True:
+        with page.expect_download() as started:
+            page.get_by_role("button", name=button, exact=True).click()
+        broken = started.value.failure()
+        content = b"" if broken else Path(started.value.path()).read_bytes()
+        if content and holds in content:
+            return content
+        assert time.monotonic() < deadline, broken or content[:1000]

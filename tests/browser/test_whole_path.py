@@ -1,13 +1,13 @@
 """The whole way, as a person walks it: a real dashboard, a real browser, a stand-in for Instagram."""
 
 import csv
+import io
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Dashboard
+from tests.browser.conftest import Dashboard, downloaded
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,7 @@ def go(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
 
 
-def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: Dashboard, tmp_path: Path) -> None:
+def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: Dashboard) -> None:
     page.get_by_role("button", name="Load the sample").click()
     expect(page.get_by_text("Train a model on the labelled accounts.")).to_be_visible()
 
@@ -44,12 +44,7 @@ def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: D
     page.get_by_role("button", name="Predict now").click()
     expect(page.get_by_text("Share at least 21").first).to_be_visible(timeout=4 * MINUTES)
     page.get_by_role("tab", name="Download").click()
-    with page.expect_download() as started:
-        page.get_by_role("button", name="Download CSV").click()
-    path = tmp_path / "predictions.csv"
-    started.value.save_as(path)
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(io.StringIO(downloaded(page, "Download CSV").decode("utf-8-sig"))))
     assert len(rows) >= 50
     assert all(0 <= float(row["probability"]) <= 1 for row in rows if row["probability"])
 
@@ -99,7 +94,4 @@ def test_files_are_imported_and_what_is_not_understood_is_named(page: Page, dash
     expect(page.get_by_text("1 account with a name that cannot be an Instagram username")).to_be_visible()
     page.get_by_text("With names", exact=True).click()
     expect(page.get_by_role("switch", name="With names")).to_be_checked()
-    with page.expect_download() as started:
-        page.get_by_role("button", name="Download this list").click()
-    rows = Path(started.value.path()).read_text(encoding="utf-8-sig").splitlines()
-    assert rows[0] == "name,reason" and rows[1].startswith("notes.json,")
+    assert downloaded(page, "Download this list", holds=b"\nnotes.json,")
