@@ -119,6 +119,7 @@ def coverage_after_choosing(share: float, size: tuple[int, int, int], draws: int
             ("Rogan-Gladen", rogan_gladen(predicted[epoch], known, threshold)),
             ("EM", expectation_maximisation(predicted[epoch], known)),
         ):
+            assert found.low is not None and found.high is not None
             held[name] += found.low <= share <= found.high
     return {name: count / draws for name, count in held.items()}
 

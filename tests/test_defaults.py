@@ -13,7 +13,8 @@ from core.collection.arguments import CollectArguments
 from core.prediction.arguments import PredictArguments
 from core.training.arguments import TrainArguments
 from tests.in_process import core
-from tests.pages.test_pages import predicted, run, sample, study
+from tests.pages.run_page import run
+from tests.pages.test_pages import predicted, sample, study
 
 __all__ = ["predicted", "sample", "study"]
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.in_process import core
-from tests.pages.test_pages import metric, run, study, words
+from tests.pages.run_page import run
+from tests.pages.test_pages import metric, study, words
 from tests.stand_in import StandIn
 
 WRITTEN = Path(__file__).parent / "fixtures" / "v0_1_0" / "data"

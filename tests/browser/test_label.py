@@ -1,6 +1,7 @@
 """Ten accounts labelled with keys alone, by two coders who do not see each other, and what comes of it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def labelling(tmp_path: Path) -> Iterator[Dashboard]:
     study = Settings(data_dir=tmp_path / "data")
     for at, name in enumerate(NAMES):
         caption = "I just turned 24" if at == 0 else f"coffee number {at}"
-        post = Post(id="1", caption=caption, taken_at="2026-11-01T10:00:00Z")  # type: ignore[arg-type]
+        post = Post(id="1", caption=caption, taken_at=datetime(2026, 11, 1, 10, tzinfo=UTC))
         write_account(study.accounts_dir, Account(username=name, posts=[post]))
     create_batch(study.coding_dir, Batch(name="ten", purpose="random", cutoff=21, usernames=NAMES))
     with Store(study) as store:

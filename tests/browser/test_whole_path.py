@@ -5,7 +5,7 @@ import io
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import Dashboard, downloaded
 
@@ -83,12 +83,11 @@ def test_a_list_is_collected_stopped_and_gone_on_with(page: Page, dashboard: Das
 def test_files_are_imported_and_what_is_not_understood_is_named(page: Page, dashboard: Dashboard) -> None:
     page.goto(f"{dashboard.url}/collect?source=Import+files")
     table = b"username,caption\nanna,hello\nP-017,good morning\n"
-    page.locator("input[type=file]").set_input_files(
-        [
-            {"name": "posts of anna.csv", "mimeType": "text/csv", "buffer": table},
-            {"name": "notes.json", "mimeType": "application/json", "buffer": b'{"a": 1}'},
-        ]
-    )
+    files: list[FilePayload] = [
+        {"name": "posts of anna.csv", "mimeType": "text/csv", "buffer": table},
+        {"name": "notes.json", "mimeType": "application/json", "buffer": b'{"a": 1}'},
+    ]
+    page.locator("input[type=file]").set_input_files(files)
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("2 accounts with 2 new posts")).to_be_visible(timeout=MINUTES)
     expect(page.get_by_text("1 account with a name that cannot be an Instagram username")).to_be_visible()

@@ -16,6 +16,7 @@ from core.encoder.pretrained import load_tokenizer
 from core.encoder.tokenization import UserTokens, packs, tokenize
 from core.encoder.weights import load_weights, read_weights, write_weights
 from core.errors import InputError
+from tests.tiny_models import backward
 
 USERS = [
     ["so glad it is friday", "tbt", "tbt", "my #exam is over!! 😂"],
@@ -176,9 +177,10 @@ def test_dropout_is_the_same_when_a_piece_is_computed_again(users: list[UserToke
     def loss(step: float) -> Tensor:
         torch.manual_seed(9)
         moved = {"bert.encoder.layer.0.output.dense.bias": bias + step * direction}
-        return torch.func.functional_call(model, moved, (packs(users, 20),)).sum()
+        logits: Tensor = torch.func.functional_call(model, moved, (packs(users, 20),))
+        return logits.sum()
 
-    loss(0.0).backward()
+    backward(loss(0.0))
     assert bias.grad is not None
     slope = (loss(2e-3) - loss(-2e-3)).item() / 4e-3
     assert (bias.grad @ direction).item() == pytest.approx(slope, rel=0.02)
@@ -212,7 +214,7 @@ def test_the_loss_is_the_binary_cross_entropy_of_the_probabilities() -> None:
 def test_the_loss_and_its_gradient_stay_finite_when_the_model_is_sure_and_wrong() -> None:
     logits = torch.tensor([[90.0, 90.0], [-90.0, -90.0]], requires_grad=True)
     loss = binary_cross_entropy(logits, torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
-    loss.sum().backward()
+    backward(loss.sum())
     assert torch.isfinite(loss).all()
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()

@@ -75,7 +75,7 @@ def test_a_proxy_that_drips_is_given_up(
 
 def test_a_proxy_that_never_ends_its_first_line_fills_no_memory(stand_in: StandIn, hostile: Make) -> None:
     server = hostile(b"x" * 65_536, 0.0)
-    assert not reaches(Proxy("http", *server.server_address), stand_in.url)  # type: ignore[arg-type]
+    assert not reaches(Proxy("http", *server.server_address), stand_in.url)
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])

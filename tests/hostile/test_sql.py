@@ -122,10 +122,11 @@ def test_the_process_has_no_secrets(store: Store, monkeypatch: pytest.MonkeyPatc
 
 def test_two_who_ask_at_once_are_answered_one_after_the_other(store: Store) -> None:
     found: list[int] = []
-    threads = [
-        threading.Thread(target=lambda n=n: found.append(store.sql(f"SELECT {n} AS n").frame["n"][0]))  # type: ignore[misc]
-        for n in range(4)
-    ]
+
+    def ask(n: int) -> None:
+        found.append(store.sql(f"SELECT {n} AS n").frame["n"][0])
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

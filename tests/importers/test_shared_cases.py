@@ -53,7 +53,7 @@ def test_a_case_comes_out_as_it_should(
     if "never_caption" in case:
         assert not [post for post in posts if post.caption and re.search(case["never_caption"], post.caption)]
     if "labels" in case:
-        ages: dict[str, int] = {}
+        ages: dict[str, float] = {}
         for path in (tmp_path / "data" / "labels").iterdir():
             ages |= read_labels(path).ages
         assert ages == case["labels"]

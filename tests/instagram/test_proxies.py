@@ -82,7 +82,7 @@ class _ProxyHandler(socketserver.BaseRequestHandler):
         names = b""
         while names.count(b"\x00") < (2 if address[:3] == b"\x00\x00\x00" else 1):
             names += self.request.recv(1)
-        host = names.split(b"\x00")[1] if address[:3] == b"\x00\x00\x00" else socket.inet_ntoa(address)
+        host = names.split(b"\x00")[1].decode() if address[:3] == b"\x00\x00\x00" else socket.inet_ntoa(address)
         upstream = socket.create_connection((host, port))
         self.request.sendall(b"\x00\x5a" + b"\x00" * 6)
         return upstream
@@ -100,8 +100,13 @@ class FakeProxy(socketserver.ThreadingTCPServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
+    def place(self) -> tuple[str, int]:
+        host, port = self.server_address[:2]
+        return str(host), port
+
+    @property
     def address(self) -> str:
-        return "{}:{}".format(*self.server_address)
+        return "{}:{}".format(*self.place)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """In a thread of its own, so that a slow handshake holds up nobody."""
@@ -188,7 +193,7 @@ def test_a_proxy_is_reached_over_tls(
     authority = trustme.CA()
     proxy.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(proxy.tls)
-    assert not reaches(Proxy("https", *proxy.server_address), stand_in.url)  # type: ignore[arg-type]
+    assert not reaches(Proxy("https", *proxy.place), stand_in.url)
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
@@ -199,8 +204,8 @@ def test_a_proxy_is_reached_over_tls(
 
 def test_a_password_is_sent(stand_in: StandIn, tmp_path: Path, proxy: FakeProxy) -> None:
     proxy.password = "bWU6c2VjcmV0"  # me:secret
-    assert reaches(Proxy("http", *proxy.server_address, "me:secret"), stand_in.url)  # type: ignore[arg-type]
-    assert not reaches(Proxy("http", *proxy.server_address), stand_in.url)  # type: ignore[arg-type]
+    assert reaches(Proxy("http", *proxy.place, "me:secret"), stand_in.url)
+    assert not reaches(Proxy("http", *proxy.place), stand_in.url)
 
 
 def test_what_does_not_work_is_left_out_and_what_fails_is_put_aside(

@@ -12,7 +12,7 @@ from core.collection.collector import CollectSummary, collect
 from core.errors import InputError
 from core.instagram import errors
 from core.instagram.check import RouteCheck, check_instagram
-from core.instagram.factory import unavailable_reason
+from core.instagram.factory import SourceName, unavailable_reason
 from core.instagram.rate_limit import Limit
 from core.jobs.progress import Progress, no_progress
 from core.settings import Settings, get_settings
@@ -23,13 +23,13 @@ from tests.stand_in import GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn
 FAST = {"limits": ((1000, 1),), "backoff_mult": 0.001, "backoff_exp": 1.0}
 
 
-def run(tmp_path: Path, source: str, *usernames: str, **more: Any) -> CollectSummary:
+def run(tmp_path: Path, source: SourceName, *usernames: str, **more: Any) -> CollectSummary:
     (tmp_path / "list.txt").write_text("\n".join(usernames))
     arguments = CollectArguments(
         tmp_path / "list.txt",
         tmp_path / "accounts",
         source=source,
-        **{**FAST, **more},  # type: ignore[arg-type]
+        **{**FAST, **more},
     )
     with no_progress() as progress:
         return collect(arguments, progress)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,9 @@ FAST = Pace(limits=[Limit(1000, 1)], backoff=(0.001, 1.0))
 
 
 @contextmanager
-def web(stand_in: StandIn, cookie: str | None = None, pace: Pace = FAST, data_dir: Path | None = None) -> Iterator:
+def web(
+    stand_in: StandIn, cookie: str | None = None, pace: Pace = FAST, data_dir: Path | None = None
+) -> Iterator[WebSource]:
     with no_progress() as progress:
         secret = SecretStr(cookie) if cookie else None
         source = WebSource(
@@ -356,13 +359,21 @@ JSON = st.recursive(
 )
 
 
+@dataclass
+class Offline:
+    """A source, and what it is answered."""
+
+    source: WebSource
+    content: Any = None
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=JSON, route=st.sampled_from(["profile", "page", "more", "post", "timeline", "feed"]))
-def test_answers_of_any_shape_are_posts_or_a_known_error(offline: WebSource, content: Any, route: str) -> None:
-    offline.content = content  # type: ignore[attr-defined]
+def test_answers_of_any_shape_are_posts_or_a_known_error(offline: Offline, content: Any, route: str) -> None:
+    offline.content = content
     cursor = Cursor(page_id="1", after="2", waiting=(Post(id="x", shortcode="x"),), user_id="3")
     try:
-        page = offline.ask(route, "anna", cursor)
+        page = offline.source.ask(route, "anna", cursor)
     except errors.InstagramError:
         return
     Account(username="anna", post_count=page.post_count, user_id=page.user_id, posts=page.posts)
@@ -370,17 +381,18 @@ def test_answers_of_any_shape_are_posts_or_a_known_error(offline: WebSource, con
 
 
 @pytest.fixture
-def offline(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSource]:
+def offline(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Offline]:
     """A source whose every answer is its ``content``."""
     with web(stand_in, SESSION) as source:
-        data = {"data": {}}
+        answers = Offline(source)
+        data: dict[str, Any] = {"data": {}}
         html = '<script type="application/json">{}</script>'
-        monkeypatch.setattr(Session, "get_json", lambda *_, **__: source.content if wraps(source.content) else data)
-        monkeypatch.setattr(Session, "query", lambda *_, **__: source.content if wraps(source.content) else data)
-        monkeypatch.setattr(Session, "get_page", lambda *_: html.format(orjson.dumps(source.content).decode()))
+        monkeypatch.setattr(Session, "get_json", lambda *_, **__: answers.content if wraps(answers.content) else data)
+        monkeypatch.setattr(Session, "query", lambda *_, **__: answers.content if wraps(answers.content) else data)
+        monkeypatch.setattr(Session, "get_page", lambda *_: html.format(orjson.dumps(answers.content).decode()))
         monkeypatch.setattr(RouteHealth, "is_open", lambda *_: True)
         monkeypatch.setattr(RouteHealth, "failed", lambda *_: None)
-        yield source
+        yield answers
 
 
 def wraps(content: Any) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from core.index import Counts
 from core.maintenance.diagnostics import diagnostics, settings_in_words
@@ -16,7 +17,7 @@ COUNTS = Counts(1, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0)
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "study-of-jane", instagram_session="very-secret-cookie")  # type: ignore[arg-type]
+    return Settings(data_dir=tmp_path / "study-of-jane", instagram_session=SecretStr("very-secret-cookie"))
 
 
 def test_neither_secrets_nor_names_nor_paths_are_in_it(settings: Settings) -> None:

@@ -67,7 +67,7 @@ def filled(data_dir: Path, tmp_path: Path, encoder: str, monkeypatch: pytest.Mon
     kept.write_text(labels.read_text() + f"{NAME},16\n")
     (settings.lists_dir / "list.csv").parent.mkdir()
     (settings.lists_dir / "list.csv").write_text(f"username\n{NAME}\n{OTHER}\n")
-    common = ["--input-dir", settings.accounts_dir, "--labels", kept, "--model-name-or-path", encoder]
+    common: list[str | Path] = ["--input-dir", settings.accounts_dir, "--labels", kept, "--model-name-or-path", encoder]
     best = settings.models_dir / "best"
     assert core("train", *common, "--model-output-dir", best, "--recipe", "best").status == 0
     output = settings.predictions_dir / "run" / "predictions.csv"
@@ -133,7 +133,7 @@ def test_a_model_still_works_and_keeps_its_figures_after_a_removal(filled: Setti
     assert before == after
     assert (filled.models_dir / "best" / "validation.csv").read_text().count("\n") == rows
     output = filled.predictions_dir / "again" / "predictions.csv"
-    arguments = ["--input-dir", filled.accounts_dir, "--prediction-output-file", output]
+    arguments: list[str | Path] = ["--input-dir", filled.accounts_dir, "--prediction-output-file", output]
     assert core("predict", *arguments, "--finetuned-model-path", filled.models_dir / "best").status == 0
 
 

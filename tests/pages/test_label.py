@@ -1,9 +1,11 @@
 """The Label page: one account at a time, blind, and every answer on the disk before the next account is shown."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import ButtonGroup
 
 from core.labelling.batches import Batch, create_batch, list_batches
 from core.labelling.records import Record, add_record, read_records
@@ -11,7 +13,8 @@ from core.settings import get_settings
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
 from core.storage.user_lists import read_labels
-from tests.pages.test_pages import predicted, run, sample, study, words
+from tests.pages.run_page import run
+from tests.pages.test_pages import predicted, sample, study, words
 
 __all__ = ["predicted", "sample", "study"]
 
@@ -27,7 +30,7 @@ CAPTIONS = {
 def batch(study: Path) -> Batch:
     for name, captions in CAPTIONS.items():
         posts = [
-            Post(id=str(at), caption=text, taken_at=f"2026-1{at}-01T10:00:00Z")  # type: ignore[arg-type]
+            Post(id=str(at), caption=text, taken_at=datetime(2026, 10 + at, 1, 10, tzinfo=UTC))
             for at, text in enumerate(captions)
         ]
         write_account(study / "accounts", Account(username=name, posts=posts))
@@ -120,7 +123,9 @@ def test_coders_are_blind_to_each_other_and_to_the_model(predicted: Path) -> Non
 @pytest.mark.parametrize("purpose", ["audit", "uncertain", "random"])
 def test_every_choice_of_what_to_label_says_what_it_is_good_for_and_draws(predicted: Path, purpose: str) -> None:
     app = run("label")
-    app.get("button_group")[0].set_value(purpose).run()
+    purposes = app.get("button_group")[0]
+    assert isinstance(purposes, ButtonGroup)
+    purposes.set_value(purpose).run()
     good_for = {"audit": "Tells the **share**", "uncertain": "nothing of a share", "random": "first model"}
     assert good_for[purpose] in words(app)
     press(app, "Make the batch")

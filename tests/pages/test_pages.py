@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Button
+from streamlit.testing.v1.element_tree import Button, FileUploader
 
 from core.collection.arguments import CollectArguments
 from core.evaluation.audit import draw_sample
@@ -213,7 +213,8 @@ def test_an_example_is_answered(sample: Path, example: str) -> None:
 
 def test_every_table_is_explained_beside_the_query(sample: Path) -> None:
     [schema] = run("posts", show="SQL").table
-    assert "known age" in " ".join(schema.value.loc[2]) and "ages" in schema.value.loc[2].iloc[0]
+    row = [str(cell) for cell in schema.value.to_numpy()[2]]
+    assert "known age" in " ".join(row) and "ages" in row[0]
 
 
 def test_an_opened_account_stands_above_the_table_with_the_way_to_its_reasons(predicted: Path) -> None:
@@ -629,12 +630,18 @@ def test_the_overview_speaks_of_one_account_as_of_one(study: Path) -> None:
     assert "The one account on" in words(run("overview"))
 
 
+def last_uploader(app: AppTest) -> FileUploader:
+    found = app.get("file_uploader")[-1]
+    assert isinstance(found, FileUploader)
+    return found
+
+
 def test_an_audit_sample_that_is_filled_in_gives_a_share_beside_the_others(predicted: Path) -> None:
     before = run("results", run="run-0", view="Share")
     assert "whatever the share and the model" in words(before)
     table = read_predictions(predicted / "predictions" / "run-0" / "predictions.csv")
     draw, names = draw_sample(table, 20, 1)
-    uploader = before.get("file_uploader")[-1]
+    uploader = last_uploader(before)
     filled = sample_as_csv(names, draw).replace(",,", ",24,").replace(",", ";").encode()
     app = uploader.upload("filled in.csv", filled, "text/csv").run()
     assert not app.exception and not app.error, words(app)
@@ -648,7 +655,7 @@ def test_an_audit_sample_that_is_filled_in_gives_a_share_beside_the_others(predi
 
 def test_an_upload_that_is_no_audit_sample_is_refused_and_not_kept(predicted: Path) -> None:
     app = run("results", run="run-0", view="Share")
-    app = app.get("file_uploader")[-1].upload("labels.csv", b"username,age\nanna,24\n", "text/csv").run()
+    app = last_uploader(app).upload("labels.csv", b"username,age\nanna,24\n", "text/csv").run()
     assert "does not say from what it was drawn" in app.error[0].value
     assert not (predicted / "predictions" / "run-0" / "audit.csv").exists()
 

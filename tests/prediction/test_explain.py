@@ -16,7 +16,7 @@ from core.models.predictor import EncoderPredictor
 from core.models.settings import ModelSettings
 from core.prediction.explain import explain
 from core.statistics.calibration import Calibration
-from tests.tiny_models import captions, tiny_encoder
+from tests.tiny_models import captions, linear, tiny_encoder
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> EncoderPredictor:
     encoder = tiny_encoder(Path(tmp_path_factory.mktemp("encoder")))
     torch.manual_seed(1)
     model = AgeClassifier(load_encoder(encoder), cutoffs=2)
-    torch.nn.init.normal_(model.classifier[2].weight, std=2)  # so that a caption moves much
+    torch.nn.init.normal_(linear(model.classifier[2]).weight, std=2)  # so that a caption moves much
     settings = ModelSettings(encoder, "weights.pth", max_seq_len=18, age_cutoffs=(18, 21), thresholds=(0.5, 0.5))
     return EncoderPredictor(model, load_tokenizer(OFFLINE_ENCODER), settings)
 

@@ -34,7 +34,7 @@ from core.storage.models import Account, Post
 from core.storage.predictions_file import HEADER, PartialPredictions, prediction, read_rows
 from core.utils.spreadsheets import plain_name, safe_name
 from tests.made_model import finish_model
-from tests.tiny_models import captions, study
+from tests.tiny_models import captions, linear, study
 
 ALL: list[DType] = ["float32", "bfloat16", "int8"]
 
@@ -55,13 +55,13 @@ def make_model(encoder: str, folder: Path, cutoffs: tuple[float, ...], threshold
 
     torch.manual_seed(1)
     network = AgeClassifier(BertModel(load_config(encoder)), len(cutoffs))
-    torch.nn.init.normal_(network.classifier[0].weight, std=0.3)
-    torch.nn.init.normal_(network.classifier[2].weight, std=0.3)
+    torch.nn.init.normal_(linear(network.classifier[0]).weight, std=0.3)
+    torch.nn.init.normal_(linear(network.classifier[2]).weight, std=0.3)
     settings = ModelSettings(encoder, "w.safetensors", 9, cutoffs, thresholds)
     predictor = EncoderPredictor(network, load_tokenizer(encoder), settings)
     some = predictor.probabilities([captions(16, 4, number) for number in range(9)])
     with torch.no_grad():  # so that about half of the accounts lie on either side
-        network.classifier[2].bias[0] -= torch.tensor(some[:, 0]).logit().median()
+        linear(network.classifier[2]).bias[0] -= torch.tensor(some[:, 0]).logit().median()
     predictor.save(folder)
     finish_model(folder)
     return folder
@@ -144,7 +144,7 @@ def test_a_bare_state_dict_of_the_older_form(suffix: str, accounts: Path, encode
 
     torch.manual_seed(1)
     network = AgeClassifier(BertModel(load_config(encoder))).eval()
-    torch.nn.init.normal_(network.classifier[0].weight, std=2.0)
+    torch.nn.init.normal_(linear(network.classifier[0]).weight, std=2.0)
     write_weights(tmp_path / f"older{suffix}", network.state_dict())
     run(accounts, tmp_path / f"older{suffix}", tmp_path / "p.csv", model_name_or_path=encoder)
     rows = [*read_rows(tmp_path / "p.csv")]

@@ -13,7 +13,7 @@ PSEUDONYMS = Pseudonyms(b"k" * 32)
 POSTS = pd.DataFrame(
     {
         "username": ["anna", "bob"],
-        "taken_at": pd.to_datetime(["2026-01-01", None], utc=True),
+        "taken_at": pd.to_datetime(pd.Series(["2026-01-01", None]), utc=True),
         "caption": ["with @bob and anna.b", None],
         "likes": [1, None],
         "shortcode": ["CxYz123AbCd", "x"],

@@ -9,13 +9,13 @@ VIEWER = Person("bo@example.org", "viewer")
 OPERATOR = Person("ada@example.org", "operator")
 
 
-@pytest.mark.parametrize("action", sorted(set(Action) - VIEWER_ACTIONS, key=lambda action: action.name))
+@pytest.mark.parametrize("action", [action for action in Action if action not in VIEWER_ACTIONS])
 def test_a_viewer_is_refused(action: Action) -> None:
     with pytest.raises(NotAllowedError, match="operator"):
         VIEWER.require(action)
 
 
-@pytest.mark.parametrize("action", sorted(Action, key=lambda action: action.name))
+@pytest.mark.parametrize("action", [*Action])
 def test_an_operator_and_whoever_sits_at_the_computer_may_do_everything(action: Action) -> None:
     OPERATOR.require(action)
     LOCAL.require(action)

@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,16 +69,20 @@ def test_shares_are_those_of_the_command_line(view: RunAtThreshold) -> None:
     assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
 
 
+def estimates(view: RunAtThreshold) -> dict[str, Any]:
+    """The shares, which nothing forbids here."""
+    assert isinstance(view.prevalence, dict)
+    return view.prevalence
+
+
 def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) -> None:
     sentence = "The words that these accounts use are not those of the training accounts."
     drift = {"differences": [{"name": "words_used", "psi": 1, "limit": 0, "sentence": sentence, "forbids": True}]}
     withheld = replace(view, run=replace(view.run, drift=drift))
-    shares = withheld.shares.set_index("estimate")
-    assert shares.loc["Corrected for both error rates (Rogan and Gladen)", ["share", "95 % interval"]].tolist() == [
-        "–",
-        "–",
-    ]
-    assert "no estimate of the share" in shares.loc["Counted", "note"]
+    shares = withheld.shares.set_index("estimate").to_dict("index")
+    corrected = shares["Corrected for both error rates (Rogan and Gladen)"]
+    assert corrected["share"] == corrected["95 % interval"] == "–"
+    assert "no estimate of the share" in shares["Counted"]["note"]
     assert withheld.known_and_corrected is None
     for text in (methods_section(withheld), report(withheld, COUNTS, RunRecord())):
         assert "This count is no estimate of the share" in text and sentence in text
@@ -103,7 +108,7 @@ def test_known_ages_are_counted_as_they_are_and_the_others_corrected(view: RunAt
     ages = view.run.predictions["age"]
     known = int((ages >= 21).sum())
     rest = replace(view, run=replace(view.run, predictions=view.run.predictions[ages.isna()]))
-    corrected = rest.prevalence["rogan_gladen"]  # type: ignore[index]
+    corrected = estimates(rest)["rogan_gladen"]
     whole = view.known_and_corrected
     assert whole is not None
     for edge in ("value", "low", "high"):
@@ -115,7 +120,7 @@ def test_known_ages_are_counted_as_they_are_and_the_others_corrected(view: RunAt
 
 def test_the_text_for_a_paper_holds_the_figures(view: RunAtThreshold) -> None:
     text = methods_section(view)
-    rates = view.prevalence["error_rates"]  # type: ignore[index]
+    rates = estimates(view)["error_rates"]
     assert f"{view.counted[0]} (" in text and "299 accounts that the model had not seen" in text
     assert f"{100 * rates['sensitivity']['value']:.1f} %" in text and "Rogan and Gladen" in text
     assert "cannot" not in text and "not known well enough" in methods_section(
@@ -145,7 +150,10 @@ def test_downloads_say_what_is_uncertain_and_what_is_unknown(view: RunAtThreshol
     table = view.downloads()
     assert table["prediction"].isna().sum() == 1
     assert table["uncertain"].sum() == view.uncertain.sum()
-    assert "prediction" in as_csv(prediction(r.username, r.probability, 0.5, r.posts) for r in table.itertuples())
+    assert "prediction" in as_csv(
+        prediction(username, probability, 0.5, posts)
+        for username, probability, posts in zip(table["username"], table["probability"], table["posts"], strict=True)
+    )
 
 
 def test_the_download_alone_gives_the_figures_on_the_screen(view: RunAtThreshold, tmp_path: Path) -> None:
@@ -241,7 +249,7 @@ def test_a_share_is_of_the_list_that_was_chosen_and_the_missing_are_told(view: R
     text = methods_section(listed)
     assert "The list cohort.csv names 36 accounts: 6 not collected, 30 left to estimate from." in text
     assert "Of all 36 accounts of the list" in text and "the 6 missing" in text
-    corrected = listed.prevalence["rogan_gladen"]  # type: ignore[index]
+    corrected = estimates(listed)["rogan_gladen"]
     bounds, missing = listed.whole_list["corrected"]
     assert missing == 6
     assert bounds["all_at_least"] - bounds["none_at_least"] == pytest.approx(6 / 36)

@@ -1,6 +1,7 @@
 """``python -m tests.stand_in --port 8765``: the stand-in for a person or a browser test."""
 
 import argparse
+import math
 import threading
 
 from tests.stand_in import FAILURES, GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn
@@ -21,7 +22,7 @@ def main() -> None:
     with StandIn(port=options.port, delay_s=options.delay) as stand_in:
         for failure in options.fail:
             route, how, *times = failure.split(":")
-            stand_in.fail(route, how, *(float(number) for number in times))
+            stand_in.fail(route, how, float(times[0]) if times else math.inf)
         print(f"export AGESCOPE_INSTAGRAM_URL={stand_in.url} AGESCOPE_GRAPH_URL={stand_in.url}")
         print(f"# with a session:  AGESCOPE_INSTAGRAM_SESSION={SESSION}")
         print(f"# the Graph API:   AGESCOPE_GRAPH_TOKEN={GRAPH_TOKEN} AGESCOPE_GRAPH_USER_ID={GRAPH_USER_ID}")

@@ -187,7 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts.path == "/api/v1/users/web_profile_info/":
             self._reply(at, "profile", query["username"], lambda: self._profile(query["username"]))
         elif found := re.fullmatch(r"/api/v1/feed/user/(\d+)/", parts.path):
-            self._reply(at, "feed", found[1], lambda: self._feed(found[1], query))
+            user_id = found[1]
+            self._reply(at, "feed", user_id, lambda: self._feed(user_id, query))
         elif re.fullmatch(r"/v[\d.]+/\d+", parts.path):
             name = re.search(r"username\(([^)]*)\)", query["fields"])
             assert name

@@ -199,7 +199,9 @@ def test_accounts_without_captions_do_not_count_and_without_words_do_no_harm(tra
     result = as_json(compare(profile, [[], ["🎉", "..."], ["123"]]))
     assert len(result["differences"]) == 4
     json.dumps(result, allow_nan=False)
-    for nothing in ([], [[]]):
+    nobody: list[list[str]] = []
+    silent: list[list[str]] = [[]]
+    for nothing in (nobody, silent):
         with pytest.raises(InputError, match="has a caption"):
             compare(profile, nothing)
         with pytest.raises(InputError, match="has a caption"):

@@ -19,7 +19,7 @@ from core.training.dataset import read_labelled_accounts
 from core.training.methods import Trained, fit_to_the_end
 from tests.tiny_models import captions, study
 
-QUICK = ("majority", "tfidf", "frozen")
+QUICK: tuple[Method, ...] = ("majority", "tfidf", "frozen")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,8 @@ def arguments(data: tuple[Path, Path], encoder: str, output: Path, **options: An
 
 
 def comparison(folder: Path) -> dict[str, Any]:
-    return orjson.loads((folder / "comparison.json").read_bytes())
+    found: dict[str, Any] = orjson.loads((folder / "comparison.json").read_bytes())
+    return found
 
 
 @pytest.mark.slow
@@ -103,11 +104,11 @@ def test_an_interrupted_comparison_goes_on_and_does_nothing_twice(
         return fit_to_the_end(method, *rest)
 
     monkeypatch.setattr(compare_module, "fit_to_the_end", noted)
-    with no_progress() as progress:
-        compare(given, progress, QUICK)
+    with no_progress() as undisturbed:
+        compare(given, undisturbed, QUICK)
     assert made == ["frozen"]
-    with no_progress() as progress:
-        compare(given, progress, QUICK, folds=None)
+    with no_progress() as undisturbed:
+        compare(given, undisturbed, QUICK, folds=None)
     assert made == ["frozen"]
 
 

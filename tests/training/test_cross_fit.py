@@ -123,9 +123,9 @@ def test_folds_that_were_finished_are_not_made_again(
         return fit_to_the_end(method, *rest)
 
     monkeypatch.setattr(cross_fit_module, "fit_to_the_end", noted)
-    with no_progress() as progress:
-        found = cross_fit("frozen", task, 3, tmp_path, progress)
+    with no_progress() as undisturbed:
+        found = cross_fit("frozen", task, 3, tmp_path, undisturbed)
         assert made == ["frozen"]
         assert len(found.usernames) == len(found.probability) == len(task.parts["train"] + task.parts["validation"])
-        cross_fit("frozen", replace(task, recipe=replace(task.recipe, learn_rate=0.5)), 3, tmp_path, progress)
+        cross_fit("frozen", replace(task, recipe=replace(task.recipe, learn_rate=0.5)), 3, tmp_path, undisturbed)
     assert made == ["frozen"] * 4

@@ -128,7 +128,7 @@ def test_accounts_without_text_have_no_twin() -> None:
 def test_renamed_copies_of_real_accounts_are_found_and_hardly_anyone_else_is() -> None:
     table = pd.read_csv(BLOGS).dropna(subset="caption")
     table = table[table["username"].isin(table["username"].unique()[:400])]
-    accounts = [(username, list(texts)) for username, texts in table.groupby("username")["caption"]]
+    accounts = [(str(username), texts.tolist()) for username, texts in table.groupby("username")["caption"]]
     copied = [username for username, texts in accounts[:50] if len(texts) >= 15]
     copies = [(f"{username}_copy", texts[::3]) for username, texts in accounts if username in copied]
     assert len(near_duplicates(accounts)) <= 4
