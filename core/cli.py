@@ -7,15 +7,17 @@ why and how to go on; 2 a usage error. Heavy libraries are imported by the comma
 
 import json
 import logging
+import os
 import runpy
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from core import __version__
 from core.collection.arguments import CollectArguments
@@ -23,13 +25,36 @@ from core.errors import AgeScopeError, InputError
 from core.evaluation.arguments import AuditSampleArguments, EvaluateArguments, PrevalenceArguments
 from core.importers.arguments import ImportArguments
 from core.jobs.progress import Progress, recorded_result
-from core.maintenance.arguments import ForgetArguments, PseudonymsArguments
+from core.maintenance.arguments import ForgetArguments, NewStudyArguments, PseudonymsArguments
 from core.prediction.arguments import PredictArguments
-from core.settings import PROJECT_DIR, get_settings
+from core.settings import PROJECT_DIR, get_settings, settings_of
 from core.training.arguments import TrainArguments
 from core.utils.options import Arguments, arguments_of, with_options
 
+
+class _Commands(TyperGroup):
+    """Commands that take ``--study NAME`` before their name or after it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put it before the command, to which it belongs as little as to any other."""
+        return super().parse_args(ctx, study_first(args))
+
+
+def study_first(args: list[str]) -> list[str]:
+    """The words of a command with ``--study NAME`` at their beginning; what follows ``--`` stays where it is."""
+    end = args.index("--") if "--" in args else len(args)
+    first, rest = list[str](), list[str]()
+    words = iter(args[:end])
+    for word in words:
+        if word == "--study":
+            first += [word, *([value] if (value := next(words, None)) is not None else [])]
+        else:
+            (first if word.startswith("--study=") else rest).append(word)
+    return [*first, *rest, *args[end:]]
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="AgeScope: learn from public captions which accounts belong to people of at least a given age.",
     no_args_is_help=True,
     add_completion=False,
@@ -145,6 +170,7 @@ def forget(arguments: ForgetArguments) -> None:
     """Remove accounts from everything that names them, say what was removed, and search for what is left."""
     from core.maintenance.delete_accounts import accounts_to_forget
     from core.maintenance.delete_accounts import forget as run
+    from core.maintenance.studies import studies_with
 
     names = accounts_to_forget(arguments, get_settings())
     must_ask = arguments.older_than is not None and bool(names) and not arguments.yes
@@ -156,6 +182,8 @@ def forget(arguments: ForgetArguments) -> None:
     if not arguments.dry_run:
         for sentence in run(names, get_settings()):
             print(sentence)
+        if others := studies_with(names):
+            print(f"Still known in other studies, where one forgets with --study NAME: {', '.join(others)}.")
 
 
 @_command
@@ -172,6 +200,24 @@ def print_protocol() -> None:
     from core.reporting.protocol import protocol, study_facts
 
     print(protocol(study_facts(get_settings())), end="")
+
+
+@app.command("studies")
+def print_studies() -> None:
+    """Print the studies that there are, each with its title and folder."""
+    from core.maintenance.studies import list_studies
+
+    for study in list_studies():
+        print("\t".join([study.name, study.title, str(settings_of(study.name).data_dir)]))
+
+
+@_command
+def new_study(arguments: NewStudyArguments) -> None:
+    """Make an empty study beside the others."""
+    from core.maintenance.studies import new_study as run
+
+    made = run(arguments)
+    _say(f"The study {made.study} is in {made.data_dir}. Work in it with --study {made.study}")
 
 
 @app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -221,7 +267,14 @@ def _version(show: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    study: Annotated[
+        str | None, typer.Option("--study", metavar="NAME", help="The study to work in, for every command.")
+    ] = None,
 ) -> None:
+    if study is not None:  # for the processes that a command starts as well
+        os.environ["AGESCOPE_STUDY"] = study
+        get_settings.cache_clear()
+        get_settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 
 

@@ -1,5 +1,10 @@
-"""Where things lie, and the secrets: read from ``AGESCOPE_*`` environment variables."""
+"""Where things lie, and the secrets: read from ``AGESCOPE_*`` environment variables.
 
+The data folder is a study, called ``main``. Further ones lie in the folder of studies, a folder each. A
+command works in one of them; the dashboard, where every tab has its own, asks :func:`settings_of`.
+"""
+
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +18,11 @@ from core.errors import InputError
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 SAMPLE_DIR = PROJECT_DIR / "data" / "sample"
+
+MAIN_STUDY = "main"
+"""What the study is called that is the data folder itself."""
+STUDY_FILE = "study.json"
+_STUDY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
 Role = Literal["viewer", "operator"]
 """An operator may do everything; a viewer sees shares and charts."""
@@ -31,6 +41,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default_factory=default_data_dir, description="the folder of one study: all that the program writes"
     )
+    studies_dir: Path | None = Field(
+        None, description="the folder of further studies, one folder each; by default the folder studies of data_dir"
+    )
+    study: str = Field(MAIN_STUDY, description="the study to work in: main, which is data_dir, or another's name")
     instagram_url: str = Field(
         "https://www.instagram.com", description="base address of Instagram; plain http for loopback only"
     )
@@ -71,10 +85,15 @@ class Settings(BaseSettings):
         read_people(value)
         return value
 
-    @field_validator("pseudonym_key")
+    @field_validator("pseudonym_key", "studies_dir")
     @classmethod
-    def _absolute_key(cls, value: Path | None) -> Path | None:
+    def _absolute_where_given(cls, value: Path | None) -> Path | None:
         return value and value.expanduser().resolve()
+
+    @property
+    def studies_folder(self) -> Path:
+        """Where further studies lie; in the settings of one of these, as in those of the data folder."""
+        return self.studies_dir or self.data_dir / "studies"
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -159,14 +178,63 @@ def _is_loopback(host: str) -> bool:
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process; read once.
+    """The settings of this process, in the study that AGESCOPE_STUDY names; read once.
 
     Raises:
-        InputError: an environment variable holds a value that cannot be used.
+        InputError: an environment variable holds a value that cannot be used, or there is no such study.
     """
+    found = _of_environment()
+    return _in_study(found, found.study)
+
+
+def settings_of(study: str) -> Settings:
+    """The settings of this process, in another study.
+
+    Raises:
+        InputError: there is no such study, or an environment variable holds a value that cannot be used.
+    """
+    here = get_settings()
+    if study == here.study:
+        return here
+    return _in_study(here if here.study == MAIN_STUDY else _of_environment(), study)
+
+
+def study_names() -> list[str]:
+    """The studies that there are, main first: of the folder of studies, each folder that holds ``study.json``."""
+    return _studies_in(get_settings().studies_folder)
+
+
+def study_of(data_dir: Path) -> str:
+    """What the study is called whose data folder this is; main where it lies in no folder of studies."""
+    is_one = data_dir.parent == get_settings().studies_folder and is_study_name(data_dir.name)
+    return data_dir.name if is_one else MAIN_STUDY
+
+
+def is_study_name(name: str) -> bool:
+    """Whether a study beside main may be called so: a folder's name on every system, and a word in an address."""
+    return name != MAIN_STUDY and bool(_STUDY_NAME.fullmatch(name))
+
+
+def _of_environment() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = "AGESCOPE_" + str(first["loc"][0]).upper()
         raise InputError(f"The setting {name} cannot be used: {first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def _in_study(main: Settings, study: str) -> Settings:
+    known = _studies_in(main.studies_folder)
+    if study not in known:
+        raise InputError(
+            f"There is no study {study[:60]!r}. The studies here: {', '.join(known)}. "
+            "A new one is made with: python -m core new-study NAME"
+        )
+    folder = main.data_dir if study == MAIN_STUDY else main.studies_folder / study
+    return main.model_copy(update={"study": study, "data_dir": folder, "studies_dir": main.studies_folder})
+
+
+def _studies_in(folder: Path) -> list[str]:
+    found = (path.parent.name for path in folder.glob(f"*/{STUDY_FILE}"))
+    return [MAIN_STUDY, *sorted(filter(is_study_name, found))]

@@ -13,7 +13,6 @@ from core.instagram.factory import unavailable_reason
 from core.instagram.rate_limit import Limit
 from core.jobs.job import ACTIVE, Job
 from core.privacy.roles import Action
-from core.settings import get_settings
 from core.storage.user_lists import UserList, read_labels, read_left_out, read_user_list, remove_user_list
 from core.utils.formatting import count, number, plain
 from core.utils.io import write_atomically
@@ -31,10 +30,11 @@ from pages.parts.job_widgets import command_to_copy, read_back, resume_job, star
 from pages.parts.list_upload import upload_list, with_left_out, without_uploads
 from pages.parts.option_fields import number_field
 from pages.parts.sign_in import act
+from pages.parts.study import cached, the_settings
 
 in_frame()
 
-SETTINGS = get_settings()
+SETTINGS = the_settings()
 MANY = 10_000  # accounts of a list, from which on it takes seconds to see what is there of them
 FEWEST_SEEN = 20  # accounts, of which what they took says something of the others
 SOURCE_NOTES = {
@@ -45,13 +45,13 @@ SOURCE_NOTES = {
 }
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def read_saved(path: Path, changed_ns: int) -> UserList:
     """A kept list, with what was left out of it when it was kept."""
     return with_left_out(read_user_list(path), path)
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def read_saved_ages(path: Path, changed_ns: int) -> dict[str, float]:
     return read_labels(path).ages
 
@@ -207,7 +207,7 @@ State = tuple[CollectArguments, int, int, float | None]
 """What the cost of a run depends on; see :func:`state_of`."""
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@cached(max_entries=8, show_spinner=False)
 def estimated(
     asked: CollectArguments, list_changed_ns: int, folder_changed_ns: int, per_account: float | None, _users: UserList
 ) -> Estimate:

@@ -7,11 +7,11 @@ from core.errors import AgeScopeError
 from core.jobs.job import ACTIVE, RESUMABLE, Job, State, active_jobs, damaged_jobs, list_jobs
 from core.maintenance.disk_usage import clear_caches, disk_use
 from core.privacy.roles import Action
-from core.settings import get_settings
 from core.utils.formatting import count, duration, moment, number, plain, size
 from pages.parts.components import empty_state, in_frame
 from pages.parts.job_widgets import draw_progress, go_on_button, reached, remove_job, stop_job
 from pages.parts.sign_in import act
+from pages.parts.study import cached, the_settings
 
 in_frame()
 
@@ -30,7 +30,7 @@ STATE_COLORS: dict[State, Literal["blue", "green", "red", "orange"]] = {
     "interrupted": "orange",
     "unresponsive": "orange",
 }
-SETTINGS = get_settings()
+SETTINGS = the_settings()
 JOBS_DIR = SETTINGS.jobs_dir
 SHOWN_ENDED = 20
 CLEANABLE = "can be computed again"
@@ -121,7 +121,7 @@ def active() -> None:
                     details(job)
 
 
-@st.cache_data(ttl=60, max_entries=2, show_spinner="Measuring the disk …")
+@cached(ttl=60, max_entries=2, show_spinner="Measuring the disk …")
 def used(_settings: object, folder: str) -> dict[str, int]:
     return disk_use(SETTINGS)
 

@@ -23,7 +23,6 @@ from core.labelling.records import (
 from core.labelling.records import typed_answer as read_typed
 from core.labelling.verdicts import Agreement, agreement, audit_csv, disagreements, labels_csv, sides_counted, verdicts
 from core.privacy.roles import Action
-from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import share_interval
 from core.storage.age_answers import UNTOLD
@@ -33,10 +32,11 @@ from pages.parts.captions import captions_of, show_captions
 from pages.parts.components import empty_state, in_frame
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, note_account, require
+from pages.parts.study import cached, the_settings
 
 in_frame()
 
-SETTINGS = get_settings()
+SETTINGS = the_settings()
 CODING = SETTINGS.coding_dir
 PURPOSES: dict[Purpose, str] = {
     "audit": "an audit sample",
@@ -205,7 +205,7 @@ def go_back(username: str | None, answered: list[str]) -> None:
     st.session_state.label_back = answered[max(0, at - 1)]
 
 
-@st.cache_data(max_entries=8, show_spinner="Comparing …")
+@cached(max_entries=8, show_spinner="Comparing …")
 def compared(name: str, changed_ns: int) -> Agreement:
     """How far the coders of a batch agree; new when anything was said."""
     batch = next(batch for batch in list_batches(CODING) if batch.name == name)
@@ -340,7 +340,7 @@ def show_share(batch: Batch, filled_in: str) -> None:
     st.code(f"python -m core prevalence {command}", language=None, wrap_lines=True)
 
 
-@st.cache_data(max_entries=8, show_spinner="Estimating …")
+@cached(max_entries=8, show_spinner="Estimating …")
 def audited_share(predictions: str, changed_ns: int, filled_in: str, cutoff: float) -> dict[str, Any]:
     from core.evaluation.audit import audited  # with SciPy and its seconds, which no other view needs
     from core.evaluation.evaluate import read_predictions

@@ -11,17 +11,17 @@ from core.models.folder import ModelInfo, list_models, model_name
 from core.privacy.retention import reminder
 from core.privacy.roles import Action
 from core.privacy.study_settings import read_study
-from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.storage.run_record import run_record_of
 from core.utils.formatting import count, day, moment, number, percent, percent_interval, plain
 from pages.parts.components import in_frame
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, may
+from pages.parts.study import cached, the_settings
 
 in_frame()
 
-SETTINGS = get_settings()
+SETTINGS = the_settings()
 LIVE_S = 5.0
 
 
@@ -116,7 +116,7 @@ def show_collected(counts: Counts) -> None:
             st.markdown(f"{accounts} on {day(per_day['day'].iloc[0].to_pydatetime())}.")
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
+@cached(max_entries=4, show_spinner=False)
 def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None, _details: str | None
 ) -> tuple[tuple[int, int], str, dict[str, Any] | str]:

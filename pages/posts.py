@@ -3,7 +3,6 @@ import time
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
-from urllib.parse import quote
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +21,7 @@ from pages.parts.components import clicked_row, close, empty_state, in_frame, ta
 from pages.parts.downloads import choose_content, download_table, left_out
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, note_account
+from pages.parts.study import address
 
 in_frame()
 
@@ -236,7 +236,7 @@ def draw_posts(
 
 def about_post(post: dict[Hashable, Any], with_account: bool) -> str:
     """Whose post it is, when it was taken, and its figures: a line each, so that a phone has room for the caption."""
-    name = f"[{plain(post['username'])}](posts?account={quote(post['username'], safe='')})"
+    name = f"[{plain(post['username'])}]({address('posts', account=post['username'])})"
     figures = [count(int(post[kind]), kind[:-1]) for kind in ("likes", "comments") if pd.notna(post[kind])]
     lines = [
         name if with_account else "",

@@ -20,7 +20,6 @@ from core.privacy.roles import Action
 from core.reporting import charts
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Chart, Run, RunAtThreshold, baselines
-from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import accuracy_interval, compare_predictions, metrics, share_interval
 from core.storage.listed import read_named_list
@@ -32,10 +31,11 @@ from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
 from pages.parts.results_details import show_account, show_downloads, show_drift
 from pages.parts.sign_in import may
+from pages.parts.study import cached, kept, the_settings
 
 in_frame()
 
-SETTINGS = get_settings()
+SETTINGS = the_settings()
 PAGE_ROWS = 50
 MOST_POINTS = 5_000
 TABLE_HEIGHT = 420
@@ -97,7 +97,7 @@ def show_the_latest() -> None:
     st.query_params.pop("run", None)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the predictions …")
+@kept(max_entries=4, show_spinner="Reading the predictions …")
 def read_run(
     name: str,
     version: int,
@@ -136,7 +136,7 @@ def choose_lists(key: str) -> tuple[str, ...]:
     )
 
 
-@st.cache_data(max_entries=8, show_spinner="Computing intervals …")
+@cached(max_entries=8, show_spinner="Computing intervals …")
 def measured(labelled: pd.DataFrame) -> dict[str, Estimate]:
     """What does not depend on the threshold."""
     return metrics(*arrays(labelled.assign(prediction=float("nan"))))

@@ -1,26 +1,32 @@
+from typing import Any
+
 import orjson
 import pandas as pd
 import streamlit as st
 
 from core.encoder.devices import devices
 from core.encoder.pretrained import available_encoders
+from core.maintenance.arguments import NewStudyArguments
 from core.maintenance.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
+from core.maintenance.studies import list_studies, new_study
+from core.models.settings import DEFAULT_CUTOFF
 from core.privacy.action_log import first_changed_line, latest
 from core.privacy.roles import LOCAL, Action
-from core.privacy.study_settings import change_study, read_study
+from core.privacy.study_settings import Study, change_study, read_study
 from core.reporting.protocol import protocol, study_facts
-from core.settings import get_settings
 from core.utils.formatting import number, plain
 from pages.parts.components import in_frame
 from pages.parts.index_access import the_store
-from pages.parts.sign_in import act, acting, require, sign_out
+from pages.parts.sign_in import act, acting, allowed, require, sign_out, who_is_in
+from pages.parts.study import cached, the_settings
+from pages.parts.study_menu import offer_studies
 
 in_frame()
 
-SETTINGS = get_settings()
+SETTINGS = the_settings()
 
 
-@st.cache_data(max_entries=2, ttl=60, show_spinner="Gathering …")
+@cached(max_entries=2, ttl=60, show_spinner="Gathering …")
 def gathered(version: int, folder: str) -> bytes:
     return orjson.dumps(diagnostics(SETTINGS, the_store().counts()), option=orjson.OPT_INDENT_2)
 
@@ -39,6 +45,7 @@ def show_log() -> None:
 
 FIELDS = {
     "title": "Title of the study",
+    "question": "Question",
     "institution": "Institution",
     "responsible": "Responsible people",
     "contact": "Contact for the people in the data",
@@ -46,7 +53,68 @@ FIELDS = {
     "legal_basis": "Legal basis",
     "review_board": "Review board and number",
 }
-AT_LENGTH = ("purpose", "legal_basis")
+AT_LENGTH = ("question", "purpose", "legal_basis")
+PEOPLE_HELP = (
+    "Mail addresses with commas between, =viewer after one who sees shares and charts only. It can only leave out "
+    "people of those who may sign in, and make viewers of operators. Empty: all who may sign in."
+)
+
+
+def cutoff_and_people(study: Study) -> dict[str, Any]:
+    """The age that the study asks about, and who may see it; the latter only where people can be told apart."""
+    cutoff = st.number_input(
+        "Cutoff (years)", 6.0, 119.0, study.cutoff, 1.0, format="%g", placeholder=f"{DEFAULT_CUTOFF:g}", width=160
+    )
+    if person is LOCAL:
+        return {"cutoff": cutoff}
+    return {"cutoff": cutoff, "people": st.text_area("Who may see it", study.people, max_chars=2_000, help=PEOPLE_HELP)}
+
+
+def save_study(said: dict[str, Any]) -> None:
+    """Keep what is said, unless whoever says it would shut themselves out."""
+    act(Action.CHANGE_STUDY, "said something else of the study")
+    try:
+        left = allowed(person, said.get("people", ""))
+    except ValueError as error:
+        st.error(f"This cannot be kept: {plain(error)}.")
+        return
+    if left is None or left.role != "operator":
+        st.error("You would no longer be an operator of this study. Name your own address as well.")
+        return
+    change_study(SETTINGS, **said)
+    st.toast("Saved", icon=":material/check:")
+
+
+def begin_study() -> None:
+    """Make a study beside the others, and lead there."""
+    with st.form("new_study", border=False):
+        name = st.text_input("Name of its folder", max_chars=60, help="Small letters, digits, - and _.")
+        title = st.text_input("Title", max_chars=2_000, key="new_title")
+        question = st.text_area("Question", max_chars=2_000, key="new_question")
+        cutoff = st.number_input("Cutoff (years)", 6.0, 119.0, DEFAULT_CUTOFF, 1.0, format="%g", width=160)
+        until = st.date_input("Data are kept until", None, key="new_until")
+        people = "" if person is LOCAL else st.text_area("Who may see it", person.name, help=PEOPLE_HELP)
+        copies = st.checkbox("Take over the settings of this study", help="Institution, people, legal basis, routes …")
+        if not st.form_submit_button("Make the study", type="primary", icon=":material/create_new_folder:"):
+            return
+    act(Action.CHANGE_STUDY, "made another study")
+    day = until.isoformat() if until else ""
+    source = SETTINGS.study if copies else ""
+    made = new_study(NewStudyArguments(name.strip(), title, question, cutoff, people, day, source))
+    st.success("The study is made.")
+    offer_studies([made.study])
+
+
+def show_studies() -> None:
+    """Every study that there is, with the way into each, and a form for a new one."""
+    rows = [study for study in list_studies() if who_is_in(study.name)]
+    table = [(each.title, each.study.question, each.study.keep_until, each.running, each.name) for each in rows]
+    columns = ["study", "question", "kept until", "running", "folder"]
+    st.dataframe(pd.DataFrame(table, columns=columns), hide_index=True, placeholder="–", alt="All studies")
+    if len(rows) > 1:
+        offer_studies()
+    st.markdown("**A new study**")
+    begin_study()
 
 
 def edit_study() -> None:
@@ -57,15 +125,14 @@ def edit_study() -> None:
             name: (st.text_area if name in AT_LENGTH else st.text_input)(label, getattr(study, name), max_chars=2_000)
             for name, label in FIELDS.items()
         }
+        said |= cutoff_and_people(study)
         until = st.date_input(
             "Data are kept until",
             study.keep_until,
             help="From 30 days before, Overview reminds of it. Nothing is removed by itself.",
         )
         if st.form_submit_button("Save", icon=":material/save:"):
-            act(Action.CHANGE_STUDY, "said something else of the study")
-            change_study(SETTINGS, **said, keep_until=until)
-            st.toast("Saved", icon=":material/check:")
+            save_study(said | {"keep_until": until})
     st.download_button(
         "Drafts for a review board and of an impact assessment",
         acting(Action.DOWNLOAD_FIGURES, "drafts", lambda: protocol(study_facts(SETTINGS))),
@@ -93,6 +160,10 @@ st.code(str(SETTINGS.data_dir), language=None, wrap_lines=True)
 with st.expander("About this study", icon=":material/edit_note:", key="about", on_change="rerun") as about:
     if about.open:
         edit_study()
+
+with st.expander("Studies", icon=":material/folder_open:", key="all_studies", on_change="rerun") as studies:
+    if studies.open:
+        show_studies()
 
 st.subheader("Environment")
 st.caption(

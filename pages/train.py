@@ -13,7 +13,6 @@ from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.models.folder import CARD_FILE, ModelInfo, list_models
 from core.models.method_names import NAMES, method_name
 from core.reporting import charts
-from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.statistics.prevalence import FEWEST_PER_CLASS
 from core.storage.user_lists import UserList, read_labels
@@ -27,10 +26,11 @@ from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, read_back, start_job, stop_job
 from pages.parts.list_upload import upload_list, with_left_out
 from pages.parts.option_fields import number_field
+from pages.parts.study import cached, the_settings
 
 in_frame()
 
-SETTINGS = get_settings()
+SETTINGS = the_settings()
 METHODS = {
     "best": NAMES["combined"],
     "published": NAMES["finetuned"],
@@ -64,7 +64,7 @@ EXPLAINED = {
 }
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def read_saved(path: Path, changed_ns: int) -> UserList:
     """Kept labels, with what was left out of them when they were kept."""
     return with_left_out(read_labels(path), path)
@@ -118,7 +118,7 @@ def groups(labels: UserList, cutoff: float) -> bool:
     return min(at_least, below) > 0
 
 
-@st.cache_data(max_entries=8)
+@cached(max_entries=8)
 def plan(at_least: int, below: int) -> str:
     """How the accounts will be divided, and what that is too few for."""
     parts = planned_split(at_least, below)

@@ -24,7 +24,7 @@ from core.jobs.records import (
     ProgressRecord,
     ResultRecord,
 )
-from core.settings import PROJECT_DIR
+from core.settings import MAIN_STUDY, PROJECT_DIR, study_of
 from core.utils.machine import machine_name
 from core.utils.records import find_record, read_record
 
@@ -54,6 +54,11 @@ class Job:
     def id(self) -> str:
         """The folder's name."""
         return self.folder.name
+
+    @property
+    def study_folder(self) -> Path:
+        """The data folder of the study whose job it is."""
+        return self.folder.parent.parent
 
     @property
     def record(self) -> JobRecord:
@@ -142,7 +147,7 @@ class Job:
     @property
     def command(self) -> str:
         """What a person would type to do the same; it holds no secrets."""
-        return shell_command(self.record.arguments)
+        return shell_command(self.record.arguments, study_of(self.study_folder))
 
     def log(self, last_bytes: int = _LAST_BYTES) -> str:
         """The end of what the job printed."""
@@ -169,7 +174,7 @@ class Job:
         return known is not None and known.host != machine_name() and self.heartbeat_age_s() < HEARTBEAT_LIMIT_S
 
 
-def shell_command(arguments: Sequence[str]) -> str:
+def shell_command(arguments: Sequence[str], study: str = MAIN_STUDY) -> str:
     """What to type in the project's folder to run a command of ``core``, whatever environment is active there.
 
     It names the Python that runs now: a mere ``python`` may be another one, without what AgeScope needs.
@@ -178,7 +183,8 @@ def shell_command(arguments: Sequence[str]) -> str:
     python = Path(folder).resolve() / name  # not the file itself: an environment's Python is a link out of it
     if python.is_relative_to(PROJECT_DIR):
         python = python.relative_to(PROJECT_DIR)
-    return shlex.join([str(python), "-m", "core", *arguments])
+    of_study = [] if study == MAIN_STUDY else ["--study", study]
+    return shlex.join([str(python), "-m", "core", *of_study, *arguments])
 
 
 def list_jobs(jobs_dir: Path) -> list[Job]:

@@ -31,7 +31,7 @@ from core.jobs.records import (
     Kind,
     ProcessRecord,
 )
-from core.settings import PROJECT_DIR, get_settings
+from core.settings import MAIN_STUDY, PROJECT_DIR
 from core.utils.io import write_json
 from core.utils.machine import machine_name
 from core.utils.records import utc_now, write_record
@@ -131,7 +131,8 @@ def _launch(job: Job, record: JobRecord, environment: Mapping[str, str] | None) 
             cwd=PROJECT_DIR,
             env={
                 **os.environ,
-                "AGESCOPE_DATA_DIR": str(get_settings().data_dir),
+                "AGESCOPE_DATA_DIR": str(job.study_folder),
+                "AGESCOPE_STUDY": MAIN_STUDY,  # of that folder, which is itself the study
                 **(environment or {}),
                 JOB_DIR_VARIABLE: str(job.folder),
             },

@@ -1,4 +1,4 @@
-"""What a removal of accounts is asked to do."""
+"""What commands that look after studies are asked to do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,3 +39,20 @@ class PseudonymsArguments(CommandArguments):
         Path | None, Option("A CSV of further names that pseudonyms may belong to, with --reverse.", exists=True)
     ] = None
     output: Annotated[Path | None, Option("The CSV to write. Default: print it.", path="file")] = None
+
+
+@dataclass(frozen=True)
+class NewStudyArguments(CommandArguments):
+    """The options of ``new-study``."""
+
+    COMMAND: ClassVar[str] = "new-study"
+
+    name: Annotated[str, Option("Its folder's name: small letters, digits, - and _.", is_positional=True)]
+    title: Annotated[str, Option("What people call it.")] = ""
+    question: Annotated[str, Option("What it wants to find out.")] = ""
+    cutoff: Annotated[float | None, Option("The age that it asks about. Default: 21.")] = None
+    people: Annotated[
+        str, Option("Who of AGESCOPE_PEOPLE may see it, as that says it. Default: all of them.", metavar="ADDRESSES")
+    ] = ""
+    keep_until: Annotated[str, Option("The day until which its data are kept.", metavar="YYYY-MM-DD")] = ""
+    settings_of: Annotated[str, Option("Another study whose settings it takes over.", metavar="STUDY")] = ""

@@ -95,8 +95,12 @@ def _folded(text: str) -> str:
 
 
 def _files(settings: Settings) -> Iterator[Path]:
+    others = settings.studies_folder  # each is a study of its own, in which one is forgotten by itself
     for folder in (settings.data_dir, state_dir()):
-        yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in ENCODER_FILES)
+        for path in sorted(folder.rglob("*")):
+            in_another = path.is_relative_to(others) and not settings.data_dir.is_relative_to(others)
+            if path.is_file() and path.name not in ENCODER_FILES and not in_another:
+                yield path
 
 
 def _look_into(path: Path, settings: Settings, pattern: re.Pattern[bytes], words: set[str], remains: Remains) -> None:

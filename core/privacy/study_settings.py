@@ -6,13 +6,12 @@ from secrets import token_hex
 from typing import Annotated
 
 from filelock import FileLock
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from core.errors import InputError
-from core.settings import Settings
+from core.settings import STUDY_FILE, Settings, read_people
 from core.utils.records import Record, read_record_if_any, write_record
 
-STUDY_FILE = "study.json"
 _LOCK_FILE = ".study.lock"
 _ADVICE = (
     "Mend it, or put it back from a copy: it says which key the pseudonyms are made with. "
@@ -27,12 +26,19 @@ class Study(Record):
     Attributes:
         id: by which its key of pseudonyms is found; made once.
         key_check: by which a wrong or missing key of pseudonyms is recognised; tells nothing of the key.
+        question: what it wants to find out.
+        cutoff: the age that it asks about, in years; None leaves 21.
+        people: who may see it, as AGESCOPE_PEOPLE says it; "" are all whom that lets in. It can only leave out people,
+            and make viewers of operators.
         keep_until: after this day nothing of the people in the data should be left.
     """
 
     id: str = Field("", pattern=r"^[0-9a-f]*$", max_length=32)
     key_check: str = Field("", max_length=64)
     title: _Text = ""
+    question: _Text = ""
+    cutoff: float | None = Field(None, gt=5, lt=120)
+    people: _Text = ""
     institution: _Text = ""
     responsible: _Text = ""
     contact: _Text = ""
@@ -40,6 +46,12 @@ class Study(Record):
     legal_basis: _Text = ""
     review_board: _Text = ""
     keep_until: date | None = None
+
+    @field_validator("people")
+    @classmethod
+    def _with_roles(cls, value: str) -> str:
+        read_people(value)
+        return value
 
 
 def read_study(settings: Settings) -> Study:
@@ -72,7 +84,8 @@ def change_study(settings: Settings, *, where_empty: bool = False, **values: obj
             study = Study.model_validate({**said, **new})
         except ValidationError as error:
             first = error.errors()[0]
-            raise InputError(f"{first['loc'][0]} cannot be used: {first['msg']}.") from error
+            said_why = first["msg"].removeprefix("Value error, ")
+            raise InputError(f"{first['loc'][0]} cannot be used: {said_why}.") from error
         write_record(path, study)
     return study
 

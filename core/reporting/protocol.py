@@ -15,8 +15,8 @@ from core import __version__
 from core.errors import InputError
 from core.models.folder import list_models
 from core.privacy.action_log import LOG_FILE
-from core.privacy.study_settings import STUDY_FILE, Study, read_study
-from core.settings import Settings
+from core.privacy.study_settings import Study, read_study
+from core.settings import STUDY_FILE, Settings
 from core.storage.account_files import account_files, read_account
 from core.storage.user_lists import read_labels
 

@@ -12,10 +12,11 @@ from core.collection.arguments import CollectArguments
 from core.instagram.factory import unavailable_reason
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.reporting import charts
-from core.settings import Settings, get_settings
+from core.settings import Settings
 from core.utils.formatting import count, moment, number, plain
 from pages.parts.downloads import choose_content, download_table
 from pages.parts.job_widgets import draw_progress, go_on, read_back, secret_environment, start_job, stop_job
+from pages.parts.study import cached, the_settings
 
 SHOWN = 500
 SOURCES = {
@@ -28,12 +29,12 @@ SOURCES = {
 def with_secrets() -> Settings:
     """The settings that a job will have."""
     given = {name.removeprefix("AGESCOPE_").lower(): SecretStr(value) for name, value in secret_environment().items()}
-    return get_settings().model_copy(update=given)
+    return the_settings().model_copy(update=given)
 
 
 def latest_collection() -> Job | None:
     """The collection that runs, or else the one that was started last."""
-    collections = [job for job in list_jobs(get_settings().jobs_dir) if job.record.kind == "collect"]
+    collections = [job for job in list_jobs(the_settings().jobs_dir) if job.record.kind == "collect"]
     return next((job for job in collections if job.state in ACTIVE), collections[0] if collections else None)
 
 
@@ -127,7 +128,7 @@ def show_refusals(refusals: list[dict[str, Any]]) -> None:
         st.warning(f"{plain(meaning)} {plain(advice)}", title=f"{count(len(rows), 'time')}: {plain(latest['answer'])}")
 
 
-@st.cache_data(max_entries=2, show_spinner=False)
+@cached(max_entries=2, show_spinner=False)
 def accounts_of(folder: Path, size: int) -> pd.DataFrame:
     """Every account that a run has asked about, latest first."""
     table = pd.DataFrame(Job(folder).events("account", last_bytes=size)[::-1])
@@ -158,7 +159,7 @@ def show_accounts(job: Job) -> None:
 @st.fragment(run_every=2.0)
 def check_instagram() -> None:
     """Ask each route once, in the background, and show what each answered."""
-    checks = [job for job in list_jobs(get_settings().jobs_dir) if job.record.kind == "check"]
+    checks = [job for job in list_jobs(the_settings().jobs_dir) if job.record.kind == "check"]
     is_active = bool(checks) and checks[0].state in ACTIVE
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Check Instagram", icon=":material/network_check:", disabled=is_active, key="check"):

@@ -10,11 +10,11 @@ import streamlit as st
 from core.privacy.exports import Content, shareable
 from core.privacy.pseudonyms import open_pseudonyms
 from core.privacy.roles import Action
-from core.settings import get_settings
 from core.utils.formatting import count
 from core.utils.tables import safe_csv
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, acting, may
+from pages.parts.study import the_settings
 
 HELP = (
     "Pseudonyms are the same in every file of the study; `python -m core pseudonyms` tells whoever has the study's key "
@@ -90,7 +90,7 @@ def allowed_of(table: pd.DataFrame, content: Content) -> pd.DataFrame:
     """The part of a table that may leave with ``content``."""
     needs_names = content.captions and not content.names
     known = the_store().usernames() if needs_names else frozenset[str]()
-    return shareable(table, content, open_pseudonyms(get_settings()), known)
+    return shareable(table, content, open_pseudonyms(the_settings()), known)
 
 
 def left_out(table: pd.DataFrame, content: Content) -> str:

@@ -6,9 +6,11 @@ import streamlit as st
 
 from core.errors import AgeScopeError
 from core.privacy.roles import Action
-from core.settings import PROJECT_DIR
+from core.settings import PROJECT_DIR, study_names
 from pages.parts.job_widgets import running_work
 from pages.parts.sign_in import here, may, require, sign_in
+from pages.parts.study import study_title
+from pages.parts.study_menu import choose_study, keep_in_address, menu_of_studies, offer_studies
 
 FOR_EVERYBODY = frozenset({"Overview", "Results", "Settings"})
 """Pages that a viewer has too, and that leave out by themselves what one may not see; any other is an operator's."""
@@ -21,6 +23,7 @@ def draw_frame() -> None:
     # white, which Streamlit takes, is hard to read on the accent that can be read on a dark page
     st.html("<style>[data-testid^=stBaseButton-primary]:enabled { color: light-dark(#FFFFFF, #0B1519); }</style>")
     try:
+        choose_study()
         shown = here() is not None
     except AgeScopeError as error:
         st.error(str(error), title="AgeScope cannot start", icon=":material/error:")
@@ -32,17 +35,30 @@ def draw_frame() -> None:
     )
     if not shown:
         sign_in()
+        offer_studies()
         st.stop()
 
     st.session_state.framed = True  # see pages.parts.components.in_frame
     st.session_state.empty_at = None  # see pages.parts.components.empty_state
-    st.title(page.title)
+    draw_head(page.title)
     try:
         require(Action.SEE_SHARES if page.title in FOR_EVERYBODY else Action.SEE_ACCOUNTS)
         running_work(page.title)
         page.run()
     except AgeScopeError as error:
         st.error(str(error), title="This did not work", icon=":material/error:")
+
+
+def draw_head(title: str) -> None:
+    """The page's title, with the other studies beside it where there are some; both are in the browser's title."""
+    st.set_page_config(page_title=f"{title} · {study_title()} · AgeScope")
+    if len(study_names()) == 1:
+        st.title(title)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(title, width="stretch")
+        menu_of_studies()
+    keep_in_address()
 
 
 def all_pages() -> list[Any]:

@@ -15,12 +15,12 @@ from core.importers.arguments import FIELDS, ColumnChoice, ImportArguments, colu
 from core.importers.preview import Preview, preview
 from core.jobs.job import ACTIVE, list_jobs
 from core.privacy.roles import Action
-from core.settings import get_settings
 from core.utils.formatting import count, moment, plain
 from pages.parts.components import download_left_out
 from pages.parts.downloads import choose_content, download_table
 from pages.parts.job_widgets import read_back, start_job
 from pages.parts.sign_in import require
+from pages.parts.study import cached, the_settings
 
 MOST_PREVIEWED = 100_000_000
 """Bytes of uploads that are read for a look at them."""
@@ -44,7 +44,7 @@ def import_files() -> None:
     columns = columns_of(written)
     if uploads and columns is not None:
         folder = stored(uploads)
-        asked = ImportArguments(folder, get_settings().accounts_dir, username.strip() or None, columns)
+        asked = ImportArguments(folder, the_settings().accounts_dir, username.strip() or None, columns)
         if show_preview(asked, sum(upload.size for upload in uploads)) and st.button(
             "Import", type="primary", icon=":material/upload_file:"
         ):
@@ -71,7 +71,7 @@ def stored(uploads: Sequence[UploadedFile]) -> Path:
     return folder
 
 
-@st.cache_data(max_entries=2, show_spinner="Looking at the files …")
+@cached(max_entries=2, show_spinner="Looking at the files …")
 def previewed(asked: ImportArguments) -> Preview:
     return preview(asked.source_path, asked.username, dict(asked.column))
 
@@ -147,7 +147,7 @@ def without(folder: str, name: str) -> str:
 def store_uploads(uploads: Sequence[UploadedFile]) -> Path:
     """A folder with the uploads under their own names, which may say whose posts they hold."""
     require(Action.IMPORT)
-    folder = get_settings().cache_dir / "uploads" / token_hex(6)
+    folder = the_settings().cache_dir / "uploads" / token_hex(6)
     folder.mkdir(parents=True)
     for upload in uploads:
         name = PurePath(re.sub(r"[\\/\x00-\x1f]", "_", upload.name)[-120:].lstrip("."))
@@ -163,7 +163,7 @@ def store_uploads(uploads: Sequence[UploadedFile]) -> Path:
 @st.fragment(run_every=2.0)
 def imported() -> None:
     """What the latest import brought, and what of it was not understood, file by file."""
-    imports = [job for job in list_jobs(get_settings().jobs_dir) if job.record.kind == "import"]
+    imports = [job for job in list_jobs(the_settings().jobs_dir) if job.record.kind == "import"]
     if not imports or imports[0].state in ACTIVE:
         return
     job = imports[0]

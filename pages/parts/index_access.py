@@ -1,4 +1,4 @@
-"""The one store of the dashboard's process: opened, followed, closed."""
+"""The one store of each study in the dashboard's process: opened, followed, closed."""
 
 import atexit
 import os
@@ -11,24 +11,28 @@ import streamlit as st
 from streamlit import runtime
 
 from core.index import Store
-from core.settings import Settings, get_settings
+from core.settings import Settings
 from core.utils.formatting import number, plain
+from pages.parts.study import the_settings
 
 INDEX_INTERVAL_S = 3.0
 FIRST_LOOK_S = 3.0
 FIRST_PAGE_S = 3.0
+_opened: list[Store] = []
 
 
 @st.cache_resource(on_release=Store.close, show_spinner="Opening the index …")
 def open_store(settings: Settings) -> Store:
-    """The one store of this process, following the files from a thread of its own.
+    """The one store of a study in this process, following the files from a thread of its own.
 
     An index that holds something is shown as it is: looking through a hundred thousand files takes seconds,
     which the first page need not wait for, nor share the processor with.
     """
     store = Store(settings)
     if is_dashboard():
-        atexit.register(shut_down, store)
+        if not _opened:
+            atexit.register(shut_down)
+        _opened.append(store)
         first_page = threading.Timer(FIRST_PAGE_S, after_the_first_page, (store,))
         first_page.daemon = True
         first_page.start()
@@ -52,13 +56,14 @@ def after_the_first_page(store: Store) -> None:
         import_module(module)
 
 
-def shut_down(store: Store) -> None:
-    """Close the index at the end of the process, and end it there.
+def shut_down() -> None:
+    """Close the index of every study at the end of the process, and end it there.
 
     Streamlit's threads live on until the very end, for which DuckDB's bindings would print a page of
     warnings about leaks to the person who pressed Ctrl-C.
     """
-    store.close()
+    for store in _opened:
+        store.close()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
@@ -66,7 +71,7 @@ def shut_down(store: Store) -> None:
 
 def the_store() -> Store:
     """The store of the study at hand."""
-    return open_store(get_settings())
+    return open_store(the_settings())
 
 
 def index_progress() -> None:

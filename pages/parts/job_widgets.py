@@ -11,11 +11,11 @@ from core.jobs import launcher
 from core.jobs.job import ACTIVE, Job, Kind, active_jobs, shell_command
 from core.jobs.records import ProgressRecord
 from core.privacy.roles import Action
-from core.settings import get_settings
 from core.utils.formatting import clock, count, duration, number, plain
 from core.utils.options import Arguments, CommandArguments
 from pages.parts.index_access import index_progress
 from pages.parts.sign_in import act, may
+from pages.parts.study import the_settings
 
 SECRETS = ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID")
 
@@ -34,7 +34,7 @@ def start_job(kind: Kind, title: str, arguments: Sequence[str], outputs: Sequenc
     """Start a background job and say so; a refusal is shown where it happens."""
     try:
         act(ACTIONS[kind], title)
-        job = launcher.start(get_settings().jobs_dir, kind, title, arguments, outputs, secret_environment())
+        job = launcher.start(the_settings().jobs_dir, kind, title, arguments, outputs, secret_environment())
     except AgeScopeError as error:
         st.error(str(error))
         return None
@@ -54,7 +54,7 @@ def running_work(page_title: str) -> None:
     index_progress()
     if page_title == "Jobs" or not may(Action.SEE_ACCOUNTS):
         return
-    for job in active_jobs(get_settings().jobs_dir):
+    for job in active_jobs(the_settings().jobs_dir):
         if job.record.kind == SHOWN_AT_LENGTH.get(page_title):
             continue
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"strip_{job.id}"):
@@ -149,4 +149,4 @@ def command_to_copy(arguments: CommandArguments) -> None:
     """The command that does the same in a shell, behind a click."""
     with st.popover("Command", icon=":material/terminal:", type="tertiary"):
         st.caption("The same work in a shell, from the project's folder:")
-        st.code(shell_command(arguments.short_argv()), language="bash", wrap_lines=True)
+        st.code(shell_command(arguments.short_argv(), the_settings().study), language="bash", wrap_lines=True)

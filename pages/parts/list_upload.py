@@ -10,7 +10,6 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import AgeScopeError, InputError
 from core.privacy.roles import Action
-from core.settings import get_settings
 from core.storage.csv_records import ListChoices, NoColumnError
 from core.storage.list_uploads import ListUpload, read_list_upload
 from core.storage.user_lists import UserList, read_left_out
@@ -19,6 +18,7 @@ from core.utils.formatting import plain
 from pages.parts.components import safe_stem, show_rejected
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act
+from pages.parts.study import cached, the_settings
 
 BY_ITSELF = "as recognised"
 
@@ -69,7 +69,7 @@ def with_left_out(users: UserList, path: Path) -> UserList:
     return replace(users, rejected=read_left_out(path))
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the file …")
+@cached(max_entries=8, show_spinner="Reading the file …")
 def _read(content: bytes, name: str, choices: ListChoices, is_labels: bool) -> ListUpload:
     return read_list_upload(content, name, choices, is_labels)
 
@@ -137,7 +137,7 @@ def _choose_encoding(file_id: str) -> None:
 
 
 def _keep(found: ListUpload, stem: str, key: str, chosen: Callable[[Path], None]) -> None:
-    settings = get_settings()
+    settings = the_settings()
     try:
         act(Action.CHANGE_STUDY, f"added {found.counts()[0]}")
         name = found.keep(stem, settings.lists_dir, settings.labels_dir)

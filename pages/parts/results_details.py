@@ -15,7 +15,6 @@ from core.privacy.study_settings import read_study
 from core.reporting.checklists import checklists
 from core.reporting.run_results import RunAtThreshold, drift_in_words
 from core.reporting.study_report import report
-from core.settings import get_settings
 from core.storage.account_files import account_files, file_name, read_account
 from core.storage.run_record import RunRecord
 from core.utils.formatting import count, number, percent, plain
@@ -23,12 +22,13 @@ from pages.parts.components import close
 from pages.parts.downloads import choose_content, download_table
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import acting, may, note_account
+from pages.parts.study import cached, kept, the_settings
 
 SHOWN_CAPTIONS = 200
 DRIFT_SAMPLE = 500
 
 
-@st.cache_resource(max_entries=1, show_spinner="Loading the model …")
+@kept(max_entries=1, show_spinner="Loading the model …")
 def loaded(folder: Path, changed_ns: int) -> Any:
     """The latest model that was asked for reasons; torch is imported only when somebody asks."""
     from core.models.loading import load_predictor
@@ -36,13 +36,13 @@ def loaded(folder: Path, changed_ns: int) -> Any:
     return load_predictor(folder)
 
 
-@st.cache_data(max_entries=32, show_spinner="Leaving each caption out …")
+@cached(max_entries=32, show_spinner="Leaving each caption out …")
 def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version: int) -> tuple[float, pd.DataFrame]:
     """An account's probability, and its captions by how much they moved it."""
     from core.prediction.explain import explain
 
     predictor = loaded(folder, changed_ns)
-    account = read_account(get_settings().accounts_dir / file_name(username))
+    account = read_account(the_settings().accounts_dir / file_name(username))
     posts = predictor.settings.used([post for post in account.posts if post.caption and post.caption.strip()])
     read = predictor.settings.as_read([post.caption for post in posts])
     found = explain(predictor, read, cutoff_index(predictor.settings, cutoff))
@@ -110,7 +110,7 @@ def show_drift(view: RunAtThreshold, known: dict[str, Any] | None) -> None:
         show(plain(sentence))
 
 
-@st.cache_data(max_entries=4, show_spinner="Comparing the accounts …")
+@cached(max_entries=4, show_spinner="Comparing the accounts …")
 def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
     """The comparison of :mod:`core.statistics.drift` on a sample of the collected accounts."""
     from core.statistics.drift import as_json, compare, read_profile
@@ -118,7 +118,7 @@ def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
     profile = read_profile(_model.folder)
     if profile is None:
         return {"note": "This model keeps no profile of its training accounts. Train it anew to have them compared."}
-    files = [*account_files(get_settings().accounts_dir)]
+    files = [*account_files(the_settings().accounts_dir)]
     captions = []
     for path in files[:: max(1, len(files) // DRIFT_SAMPLE)]:
         try:
@@ -142,7 +142,7 @@ def figures_of(view: RunAtThreshold) -> bytes:
 
 
 def checklists_of(view: RunAtThreshold, counts: Counts) -> str:
-    return checklists(view, counts, read_study(get_settings()))
+    return checklists(view, counts, read_study(the_settings()))
 
 
 def show_row_downloads(view: RunAtThreshold) -> None:

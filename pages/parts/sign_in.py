@@ -15,8 +15,10 @@ from core.errors import AgeScopeError
 from core.privacy.action_log import record
 from core.privacy.pseudonyms import open_pseudonyms
 from core.privacy.roles import LOCAL, Action, Person
-from core.settings import Settings, get_settings
+from core.privacy.study_settings import read_study
+from core.settings import Settings, read_people, settings_of
 from core.utils.formatting import plain
+from pages.parts.study import in_study, the_settings
 
 
 def person_of(user: Mapping[str, Any], settings: Settings) -> Person | None:
@@ -40,7 +42,30 @@ def person_of(user: Mapping[str, Any], settings: Settings) -> Person | None:
 
 def here() -> Person | None:
     """Who looks at the page; None where they may not see the study."""
-    return person_of(st.user.to_dict(), get_settings())
+    return _in_study_of(the_settings())
+
+
+def who_is_in(study: str) -> Person | None:
+    """Who looks at the page, in the study of that name; None where they may not see it."""
+    return _in_study_of(settings_of(study))
+
+
+def _in_study_of(settings: Settings) -> Person | None:
+    return allowed(person_of(st.user.to_dict(), settings), read_study(settings).people)
+
+
+def allowed(person: Person | None, people: str) -> Person | None:
+    """Who somebody is in a study that names those who may see it; None where it does not name them.
+
+    Args:
+        person: who they are for the whole dashboard.
+        people: whom the study names; "" leaves it at that.
+    """
+    if person is None or person is LOCAL or not people:  # nobody signs in here, so nobody can be told from another
+        return person
+    role = read_people(people).get(person.name.strip().lower())
+    both = {role, person.role}
+    return Person(person.name, "viewer" if "viewer" in both else "operator") if role else None
 
 
 def may(action: Action) -> bool:
@@ -72,7 +97,7 @@ def act(action: Action, about: str = "") -> None:
     Raises:
         AgeScopeError: whoever is at the page may not do it, or the log cannot be written.
     """
-    record(get_settings(), require(action), action, about)
+    record(the_settings(), require(action), action, about)
 
 
 def acting(action: Action, about: str, make: Callable[[], bytes | str]) -> Callable[[], bytes | str]:
@@ -80,13 +105,16 @@ def acting(action: Action, about: str, make: Callable[[], bytes | str]) -> Calla
 
     Streamlit makes it when the button is pressed, outside the page, where nobody is at it any more.
     """
-    return partial(_made_for, require(action), action, about, make)
+    return partial(_made_for, the_settings(), require(action), action, about, make)
 
 
-def _made_for(person: Person, action: Action, about: str, make: Callable[[], bytes | str]) -> bytes | str:
+def _made_for(
+    settings: Settings, person: Person, action: Action, about: str, make: Callable[[], bytes | str]
+) -> bytes | str:
     person.require(action)
-    record(get_settings(), person, action, about)
-    return make()
+    record(settings, person, action, about)
+    with in_study(settings):
+        return make()
 
 
 def note_account(username: str) -> None:
@@ -96,7 +124,7 @@ def note_account(username: str) -> None:
         require(Action.SEE_ACCOUNTS)
         return
     try:
-        about = open_pseudonyms(get_settings()).of(username)
+        about = open_pseudonyms(the_settings()).of(username)
     except AgeScopeError:  # the key is missing, which Settings tells of; reading goes on
         about = "an account; the key of pseudonyms is missing"
     act(Action.SEE_ACCOUNTS, about)
@@ -122,6 +150,8 @@ def sign_in() -> None:
 def why_refused(user: Mapping[str, Any]) -> str:
     """What keeps somebody out who has signed in, and who can change it."""
     who = plain(str(user.get("email") or "Somebody without a mail address"))
+    if allowed(person_of(user, the_settings()), "") is not None:
+        return f"{who} may not see this study, which names those who may. An operator of it can add the address."
     if user.get("email_verified") is not True:
         return f"{who} may not see this study: the provider does not say that the address is verified."
     return f"{who} may not see this study. Whoever runs it can add the address to AGESCOPE_PEOPLE."

@@ -73,7 +73,7 @@ def test_a_job_runs_the_command_line_and_keeps_what_it_printed(tmp_path: Path) -
     assert job.command == shell_command(["train", "--help"])
 
 
-def test_a_job_works_on_the_study_of_who_started_it(
+def test_a_job_works_on_the_study_in_whose_folder_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_dir: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -87,7 +87,7 @@ def test_a_job_works_on_the_study_of_who_started_it(
         return real(arguments, **options)
 
     monkeypatch.setattr(subprocess, "Popen", replaced)
-    job = launcher.start(tmp_path / "jobs", "train", "Show the version", ["--version"])
+    job = launcher.start(tmp_path / "study" / "jobs", "train", "Show the version", ["--version"])
     wait_until(lambda: job.state not in ACTIVE)
     assert given["AGESCOPE_DATA_DIR"] == str(tmp_path / "study")
 

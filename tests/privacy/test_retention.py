@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import InputError
 from core.privacy.retention import reminder
-from core.privacy.study_settings import STUDY_FILE, Study, change_study, read_study
-from core.settings import Settings
+from core.privacy.study_settings import Study, change_study, read_study
+from core.settings import STUDY_FILE, Settings
 
 TODAY = date(2026, 11, 25)
 
