@@ -106,20 +106,12 @@ def evaluate(
     """
     table = read_predictions(predictions)
     users = read_labels(labels)
-    joined = join_labels(table, users, age_cutoff)
-    if joined.empty:
-        raise InputError(
-            f"No account of {labels} has a prediction in {predictions}. Check that both name the same accounts."
-        )
     run = read_run(predictions)
-    made_the_model = joined["username"].isin(run.made_from)
-    if not include_training:
-        joined = joined[~made_the_model]
+    labelled = join_labels(table, users, age_cutoff)
+    made_the_model = labelled["username"].isin(run.made_from)
+    joined = labelled if include_training else labelled[~made_the_model]
     if joined.empty:
-        raise InputError(
-            f"Every labelled account of {predictions} made the model, which knows them by heart. "
-            "Label further accounts, or count these with --include-training."
-        )
+        raise InputError(_nobody_to_judge(predictions, labels, are_labelled=not labelled.empty))
     at_least, probability, predicted = arrays(joined, threshold)
     return {
         "age_cutoff": age_cutoff,
@@ -130,11 +122,26 @@ def evaluate(
         "metrics": {n: asdict(e) for n, e in metrics(at_least, probability, predicted, resamples, seed).items()},
         "confusion": confusion(at_least, predicted),
         **tables(joined, threshold),
-        "settings": {
-            "interval": f"{LEVEL:.0%} bias-corrected bootstrap over accounts, {resamples} resamples, seed {seed}",
-            "calibration_bins": int(calibration_bins(probability).max()) + 1,
-            "calibration_binning": "equal numbers of accounts",
-        },
+        "settings": _settings(probability, resamples, seed),
+    }
+
+
+def _nobody_to_judge(predictions: Path, labels: Path, are_labelled: bool) -> str:
+    """Why no account can be judged by, and what to do."""
+    if not are_labelled:
+        return f"No account of {labels} has a prediction in {predictions}. Check that both name the same accounts."
+    return (
+        f"Every labelled account of {predictions} made the model, which knows them by heart. "
+        "Label further accounts, or count these with --include-training."
+    )
+
+
+def _settings(probability: Floats, resamples: int, seed: int) -> dict[str, str | int]:
+    """How the intervals and the bins of the calibration were made."""
+    return {
+        "interval": f"{LEVEL:.0%} bias-corrected bootstrap over accounts, {resamples} resamples, seed {seed}",
+        "calibration_bins": int(calibration_bins(probability).max()) + 1,
+        "calibration_binning": "equal numbers of accounts",
     }
 
 

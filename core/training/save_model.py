@@ -55,7 +55,7 @@ def write_model(
     unfinished.
 
     Args:
-        trained: calibrated, with its threshold; see :func:`choose`.
+        trained: calibrated, with its threshold; see :func:`calibrate_and_set_thresholds`.
         study: what it was made from.
         arguments: of the command, for the record.
         folder: of the model.
@@ -64,34 +64,16 @@ def write_model(
     Returns:
         What ``training.json`` holds.
     """
-    predictor, history = trained.predictor, trained.history
-    tested = bool(study.parts["test"]) and not history.stopped
+    predictor = trained.predictor
+    tested = bool(study.parts["test"]) and not trained.history.stopped
     found = {part: part_probabilities(predictor, study, part) for part in ("validation", *["test"] * tested)}
     if isinstance(predictor, EncoderPredictor | CombinedPredictor):
         losses = _auc_losses(predictor, study, found["validation"])
         predictor.settings = replace(predictor.settings, numbers=predictor.encoder.numbers, auc_losses=losses)
-    measured = {part: metrics_by_cutoff(predictor.settings, study.at_least(part), p) for part, p in found.items()}
     told = None
     if cross_fitted is not None:
         told = _write_cross_fitted(predictor.settings, study, cross_fitted, found.get("test"), folder)
-    record = TrainingRecord(
-        created_at=utc_now(),
-        method=trained.method,
-        arguments=arguments,
-        settings=predictor.settings,
-        labels=study.accounts.report.record(),
-        split=study.parts,
-        epochs=tuple(history.epochs),
-        best_epoch=history.best_epoch,
-        stopped=history.stopped,
-        twins_apart=len(groups_across_parts(study.parts, study.twins)),
-        validation=measured["validation"],
-        test=measured.get("test"),
-        cross_fitted=told,
-        calibration=_calibration(predictor.settings, study, found),
-        seconds=round(trained.seconds, 1),
-        versions=versions(),
-    )
+    record = _record(trained, study, arguments, found, told)
     predictor.save(folder)
     truth = dict(zip(study.settings.age_cutoffs, study.at_least("train").T, strict=True))
     write_profile(folder, training_profile(study.captions("train"), truth))
@@ -101,6 +83,36 @@ def write_model(
     write_atomically(folder / CARD_FILE, model_card(record))
     write_record(folder / TRAINING_FILE, record)
     return record
+
+
+def _record(
+    trained: Trained,
+    study: TrainingTask,
+    arguments: dict[str, JsonValue],
+    found: dict[str, Floats],
+    told: CrossFitRecord | None,
+) -> TrainingRecord:
+    """How a model came about and what it is worth, from the probabilities ``found`` by part [accounts, cutoffs]."""
+    settings, history = trained.predictor.settings, trained.history
+    measured = {part: metrics_by_cutoff(settings, study.at_least(part), p) for part, p in found.items()}
+    return TrainingRecord(
+        created_at=utc_now(),
+        method=trained.method,
+        arguments=arguments,
+        settings=settings,
+        labels=study.accounts.report.record(),
+        split=study.parts,
+        epochs=tuple(history.epochs),
+        best_epoch=history.best_epoch,
+        stopped=history.stopped,
+        twins_apart=len(groups_across_parts(study.parts, study.twins)),
+        validation=measured["validation"],
+        test=measured.get("test"),
+        cross_fitted=told,
+        calibration=_calibration(settings, study, found),
+        seconds=round(trained.seconds, 1),
+        versions=versions(),
+    )
 
 
 def _write_cross_fitted(

@@ -103,6 +103,10 @@ class CommandOption:
         """Whether it takes several values."""
         return any(get_origin(each) is Sequence for each in self.types)
 
+    def number(self, value: float | None) -> Any:
+        """``value`` as a number of the option's type; None where there is none."""
+        return None if value is None else self.types[0](value)
+
     def words(self, value: Any) -> list[str]:
         """The words of a command that give it ``value``; none for None, and for a switch that can only be left out."""
         if value is None:

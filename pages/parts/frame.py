@@ -15,6 +15,18 @@ from pages.parts.study_menu import choose_study, keep_in_address, menu_of_studie
 FOR_EVERYBODY = frozenset({"Overview", "Results", "Settings"})
 """Pages that a viewer has too, and that leave out by themselves what one may not see; any other is an operator's."""
 
+PAGES = (
+    ("overview", "home", "Where the study stands, what runs now, and the next step."),
+    ("collect", "download", "Upload a user list and collect public posts, or import files."),
+    ("posts", "article", "Browse and search the collected accounts and their posts."),
+    ("label", "edit_note", "Read accounts one at a time and say their ages, alone or with others."),
+    ("train", "model_training", "Upload labels and train a classifier."),
+    ("results", "insights", "Predict, and see accuracy, distributions and every account."),
+    ("jobs", "list_alt", "Everything that runs or ran in the background."),
+    ("settings", "settings", "Where things lie, what is installed, and a diagnostic file."),
+)
+"""File, icon and help of every page, in their order; a page's title is the name of its file."""
+
 
 def draw_frame() -> None:
     """Draw the frame and, inside it, the page that was asked for."""
@@ -62,55 +74,8 @@ def draw_head(title: str) -> None:
 
 
 def all_pages() -> list[Any]:
-    """The pages, in their order."""
+    """The pages, in their order; the first one is where the dashboard begins."""
     return [
-        st.Page(
-            "pages/overview.py",
-            title="Overview",
-            icon=":material/home:",
-            help="Where the study stands, what runs now, and the next step.",
-            default=True,
-        ),
-        st.Page(
-            "pages/collect.py",
-            title="Collect",
-            icon=":material/download:",
-            help="Upload a user list and collect public posts, or import files.",
-        ),
-        st.Page(
-            "pages/posts.py",
-            title="Posts",
-            icon=":material/article:",
-            help="Browse and search the collected accounts and their posts.",
-        ),
-        st.Page(
-            "pages/label.py",
-            title="Label",
-            icon=":material/edit_note:",
-            help="Read accounts one at a time and say their ages, alone or with others.",
-        ),
-        st.Page(
-            "pages/train.py",
-            title="Train",
-            icon=":material/model_training:",
-            help="Upload labels and train a classifier.",
-        ),
-        st.Page(
-            "pages/results.py",
-            title="Results",
-            icon=":material/insights:",
-            help="Predict, and see accuracy, distributions and every account.",
-        ),
-        st.Page(
-            "pages/jobs.py",
-            title="Jobs",
-            icon=":material/list_alt:",
-            help="Everything that runs or ran in the background.",
-        ),
-        st.Page(
-            "pages/settings.py",
-            title="Settings",
-            icon=":material/settings:",
-            help="Where things lie, what is installed, and a diagnostic file.",
-        ),
+        st.Page(f"pages/{file}.py", title=file.capitalize(), icon=f":material/{icon}:", help=about, default=at == 0)
+        for at, (file, icon, about) in enumerate(PAGES)
     ]

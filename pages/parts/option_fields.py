@@ -39,18 +39,14 @@ def number_field(
         A number of the option's type; None where the field is empty.
     """
     option = of.options()[name]
-    bounds = (
-        option.about.min if least is None else least,
-        option.about.max if most is None else most,
-        option.default,
-    )
-    low, high, default = (None if bound is None else option.types[0](bound) for bound in bounds)
+    low = option.number(option.about.min if least is None else least)
+    high = option.number(option.about.max if most is None else most)
     steps: Any = step  # Streamlit's types tell whole numbers from others, which here the option does
     return st.number_input(
         label,
         low,
         high,
-        default,
+        option.number(option.default),
         step=steps,
         format=number_format,
         help=plain(option.about.help),
