@@ -110,13 +110,14 @@ def import_(arguments: ImportArguments) -> None:
     """Turn other tools' files, exports and tables of posts into account files."""
     from core.importers.importer import import_files
     from core.importers.preview import preview
+    from core.importers.results import ReadingChoices
 
-    columns = dict(arguments.column)
+    choices = ReadingChoices.of(arguments)
     if arguments.dry_run:
-        print(preview(arguments.source_path, arguments.username, columns))
+        print(preview(arguments.source_path, arguments.username, choices))
         return
     with Progress("accounts") as progress:
-        _say(import_files(arguments.source_path, arguments.output_dir, arguments.username, progress, columns))
+        _say(import_files(arguments.source_path, arguments.output_dir, arguments.username, progress, choices))
 
 
 @app.command()

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, get_args
 
 from core.errors import InputError
+from core.storage.moments import DateOrder
+from core.utils.encodings import codec_of
 from core.utils.options import CommandArguments, Option
 
 Field = Literal["username", "caption", "taken_at", "id", "shortcode", "likes", "comments", "kind", "age"]
@@ -35,6 +37,16 @@ def column_choice(text: str) -> ColumnChoice:
     return wanted, name.strip()
 
 
+def known_encoding(text: str) -> str:
+    """The name of an encoding, as it was written.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    codec_of(text)
+    return text.strip()
+
+
 @dataclass(frozen=True)
 class ImportArguments(CommandArguments):
     """What to take in, and where to: the options of ``import``."""
@@ -55,4 +67,16 @@ class ImportArguments(CommandArguments):
             write="=".join,
         ),
     ] = ()
+    encoding: Annotated[
+        str | None,
+        Option(
+            "In which encoding the texts are, such as cp1252 or mac_cyrillic, where that is not recognised.",
+            metavar="NAME",
+            read=known_encoding,
+        ),
+    ] = None
+    date_order: Annotated[
+        DateOrder | None,
+        Option("What stands first in dates such as 01/05/2024, where no date shows it."),
+    ] = None
     dry_run: Annotated[bool, Option("Only say what would be kept, and write nothing.")] = False

@@ -1,6 +1,6 @@
 """Which reader understands a file; decided by its content."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.errors import InputError
@@ -10,9 +10,8 @@ from core.importers.export_posts import FORMAT as EXPORT
 from core.importers.instaloader import InstaloaderFiles
 from core.importers.json_values import Value, json_values, looks_like_json
 from core.importers.records import read_values
-from core.importers.results import Context, Found, Ignored, NotUnderstood, account, with_ids
+from core.importers.results import Context, Found, Ignored, NotUnderstood, ReadingChoices, account, with_ids
 from core.storage.models import Account
-from core.storage.post_fields import Field
 from core.storage.post_parsing import post_of
 from core.utils.encodings import is_binary
 from core.utils.page_scripts import json_scripts
@@ -23,20 +22,20 @@ _TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".html", 
 _BLANK = b" \t\r\n"
 
 
-def read(source: Path, username: str | None = None, columns: Mapping[Field, str] | None = None) -> Iterator[Account]:
+def read(source: Path, username: str | None = None, choices: ReadingChoices | None = None) -> Iterator[Account]:
     """The accounts of a file, a folder or an archive; one whose posts lie in several places comes several times.
 
     Args:
         source: what to read.
         username: whose posts they are, where the source does not say.
-        columns: which column or field is what, where a person has said so.
+        choices: what a person said of it otherwise.
 
     Raises:
         InputError: there is nothing that is understood; it says what was looked for.
     """
     nothing = True
     reasons = []
-    for found in find(source, username, columns):
+    for found in find(source, username, choices):
         if isinstance(found, Account):
             nothing = False
             yield found
@@ -49,7 +48,7 @@ def read(source: Path, username: str | None = None, columns: Mapping[Field, str]
 def find(
     source: Path,
     username: str | None = None,
-    columns: Mapping[Field, str] | None = None,
+    choices: ReadingChoices | None = None,
     check: Callable[[], None] = never_stop,
 ) -> Iterator[Found]:
     """Everything that is found: accounts, labels, and files that are not understood or left alone.
@@ -57,7 +56,7 @@ def find(
     Args:
         source: what to read.
         username: whose posts they are, where the source does not say.
-        columns: which column or field is what, where a person has said so.
+        choices: what a person said of it otherwise.
         check: called at every portion that is read; raises where reading is to end.
 
     Raises:
@@ -71,7 +70,7 @@ def find(
         in_exports, others = instagram_export.split_off(together, username)
         yield from in_exports
         for piece in others:
-            context = Context(piece.name, username, piece.folder, piece.stem, columns or {})
+            context = Context(piece.name, username, piece.folder, piece.stem, choices or ReadingChoices())
             try:
                 yield from _of_piece(piece, context, files)
             except InputError as error:
@@ -93,7 +92,7 @@ def _of_piece(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterat
     if start.startswith(b"<"):
         return _of_page(piece, context, files)
     if looks_like_json(head):
-        return read_values(json_values(piece), context, files, context.columns)
+        return read_values(json_values(piece, context.choices.encoding), context, files)
     if is_binary(head) and not piece.parts[-1].lower().endswith(_TEXT_ENDINGS):
         return iter([Ignored(context.name)])  # a picture, a video
     return table.read_text_table(piece, context)

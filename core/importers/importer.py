@@ -1,18 +1,26 @@
 """Putting what was read into account files, together with what is already there."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.errors import InputError
 from core.importers.detect import find
-from core.importers.results import MADE_UP, FoundLabels, Ignored, LeftOut, NotUnderstood, Recognised
+from core.importers.results import (
+    MADE_UP,
+    FoundLabels,
+    Ignored,
+    LeftOut,
+    NotUnderstood,
+    ReadingChoices,
+    Recognised,
+)
 from core.jobs.progress import Progress
 from core.storage.account_files import file_name, read_account, write_account
 from core.storage.models import Account, Post
-from core.storage.post_fields import Field, media_id
+from core.storage.post_fields import media_id
 from core.storage.user_lists import available_name, write_user_list
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.formatting import count
@@ -80,7 +88,7 @@ def import_files(
     output_dir: Path,
     username: str | None,
     progress: Progress,
-    columns: Mapping[Field, str] | None = None,
+    choices: ReadingChoices | None = None,
 ) -> ImportSummary:
     """Turn a file, a folder or an archive of any known format into account files.
 
@@ -92,9 +100,9 @@ def import_files(
         source: what to read.
         output_dir: the folder of the account files.
         username: whose posts they are, where the source does not say.
-        progress: told how many accounts are written; events ``not_understood`` name files, and the last
-            one, ``imported``, sums up in words.
-        columns: which column or field is what, where a person has said so.
+        progress: told how many accounts are written; events ``recognised`` tell which columns of a file
+            were taken for what, events ``not_understood`` name files, and the last one, ``imported``, sums up in words.
+        choices: what a person said of it otherwise.
 
     Raises:
         InputError: ``source`` is not there, holds nothing that is understood, or ``username`` cannot be used.
@@ -103,7 +111,7 @@ def import_files(
     """
     check_username(username)
     job = _Import(output_dir, progress)
-    for found in find(source, username, columns, progress.check):
+    for found in find(source, username, choices, progress.check):
         progress.check()
         if isinstance(found, Account):
             job.take(found)
@@ -114,7 +122,7 @@ def import_files(
         elif isinstance(found, LeftOut):
             job.leave_out(found)
         elif isinstance(found, Recognised):
-            job.summary.recognised.append(found)
+            job.recognise(found)
         elif isinstance(found, Ignored):
             job.summary.ignored += 1
     job.write()
@@ -234,6 +242,11 @@ class _Import:
     def leave_out(self, found: LeftOut) -> None:
         self.summary.left_out.append(found)
         self._progress.event(kind="not_understood", name=found.name, reason=found.in_words())
+
+    def recognise(self, found: Recognised) -> None:
+        self.summary.recognised.append(found)
+        if found.fields and len(self.summary.recognised) <= _SHOWN:
+            self._progress.event(kind="recognised", name=found.name, format=found.format_name, fields=found.fields)
 
     def write(self) -> None:
         for username, parts in self._in_hand.items():

@@ -178,7 +178,8 @@ def unread_times(place: str, readings: Iterable[PostReading]) -> Iterator[NotUnd
     """How many times of an export in HTML are in a language that is not read."""
     unread = [reading.unread_time for reading in readings if reading.unread_time]
     if unread:
-        reason = f"{len(unread):,} times are in an unknown form (such as {unread[0]!r}) and left empty"
+        are = "time is" if len(unread) == 1 else "times are"
+        reason = f"{len(unread):,} {are} in an unknown form (such as {unread[0]!r}) and left empty"
         yield NotUnderstood(place, f"{reason}; the export as JSON has them in every language")
 
 

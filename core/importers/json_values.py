@@ -24,6 +24,7 @@ MAX_VALUE = 60_000_000
 _MAX_OBJECTS = 200_000_000
 _CHUNK = 1 << 18
 _WINDOW = 1 << 15
+_AT_ONCE = 1 << 19
 _FURTHEST = 50_000_000
 _LONGEST_IDLE = 100_000_000
 _TRIES = 100
@@ -67,13 +68,17 @@ def looks_like_json(head: bytes) -> bool:
     return bool(lines) and lines[0].startswith('{"') and all(line.startswith(("{", "[")) for line in lines)
 
 
-def json_values(piece: Piece) -> Iterator[Value | Damage | Remark]:
+def json_values(piece: Piece, said_encoding: str | None = None) -> Iterator[Value | Damage | Remark]:
     """The values of a file, in order: the items of a list, or the documents that stand one after another.
 
+    Args:
+        piece: the file.
+        said_encoding: the encoding that a person said it is in.
+
     Raises:
-        InputError: the file cannot be read or unpacked, or nothing tells its encoding.
+        InputError: the file cannot be read or unpacked, nothing tells its encoding, or it is not in the one said.
     """
-    encoding = _encoding(piece)
+    encoding = text_encoding(piece.open, piece.parts[-1], said_encoding) if said_encoding else _encoding(piece)
     yield from map(Remark, encoding.remarks)
     with piece.open() as content:
         errors = "surrogateescape" if encoding.codec.startswith("utf-8") else "replace"
@@ -154,6 +159,8 @@ class _Scanner:
         """
         if self._text[self._at] not in "{[":
             raise json.JSONDecodeError("Expecting a value", self._text, self._at)
+        if len(self._text) - self._at <= _AT_ONCE and (found := self._decoded_in_place()):
+            return found
         window = _WINDOW
         while True:
             part = self._text[self._at : self._at + window]
@@ -171,6 +178,19 @@ class _Scanner:
                 raise ValueError(_TOO_LARGE)
             while len(self._text) - self._at < window and not self._ended:
                 self._more()
+
+    def _decoded_in_place(self) -> tuple[Any, int] | None:
+        """The value at this place, for which nothing is copied; None where it may go on beyond what was read.
+
+        Raises:
+            ValueError: it is no JSON.
+        """
+        try:
+            return _DECODER.raw_decode(self._text, self._at)
+        except json.JSONDecodeError as error:
+            if error.msg.startswith("Unterminated string") or error.pos > len(self._text) - 16:
+                return None
+            raise
 
     def _skip_damage(self, error: ValueError) -> bool:
         """Go to the next value that is a sibling of the damaged one; False where there is none."""

@@ -2,15 +2,13 @@
 
 import csv
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.importers.detect import find
 from core.importers.importer import check_username, merged
-from core.importers.results import FoundLabels, Ignored, LeftOut, NotUnderstood, Recognised
+from core.importers.results import FoundLabels, Ignored, LeftOut, NotUnderstood, ReadingChoices, Recognised
 from core.storage.models import Account, Post
-from core.storage.post_fields import Field
 from core.storage.user_lists import UserList
 from core.utils.formatting import count
 from core.utils.spreadsheets import safe_name
@@ -87,20 +85,20 @@ class Preview:
         return "\n".join(lines)
 
 
-def preview(source: Path, username: str | None = None, columns: Mapping[Field, str] | None = None) -> Preview:
+def preview(source: Path, username: str | None = None, choices: ReadingChoices | None = None) -> Preview:
     """Read a file, a folder or an archive as an import does, and keep nothing.
 
     Args:
         source: what to read.
         username: whose posts they are, where the source does not say.
-        columns: which column or field is what, where a person has said so.
+        choices: what a person said of it otherwise.
 
     Raises:
         InputError: ``source`` is not there, or ``username`` cannot be used.
     """
     check_username(username)
     seen = Preview()
-    for found in find(source, username, columns):
+    for found in find(source, username, choices):
         if isinstance(found, Account):
             _add_account(seen, merged(found))
         elif isinstance(found, FoundLabels):

@@ -22,6 +22,7 @@ OF_OTHERS = "that an export tells of other people, or that are no posts"
 
 _READERS = (arc298, apify, graph_api)
 _DEEPEST = 5
+_NO_POSTS = "that are no posts"
 _LISTS = ("data", "items", "posts", "results", "result", "records", "rows", "response", "medias", "edges", "node")
 _IN_OTHER_PARTS = {"participants", "string_list_data", "string_map_data", "label_values", "media_list_data"}
 """Names that only the other parts of an export have: messages, followers, comments, likes."""
@@ -70,8 +71,20 @@ def _items(content: Any, place: str, owner: str | None, depth: int) -> Iterator[
         for item in content:
             if isinstance(item, dict | list) and depth < _DEEPEST:
                 yield from _items(item, place, owner, depth + 1)
+    elif isinstance(content, dict) and _is_odd(content):
+        yield NoPost(place, _NO_POSTS)
     elif isinstance(content, dict):
         yield from _of_known_form(content, place) or _of_unknown_form(content, place, owner, depth)
+
+
+def _is_odd(content: Node) -> bool:
+    """Whether a record holds nothing inside it and has no name that any field of a post has: no reader is asked."""
+    return not _holds_more(content) and not any(fields_by_name(tuple(content)).names.values())
+
+
+def _holds_more(content: Node) -> bool:
+    """Whether there are objects or lists inside a record."""
+    return any(isinstance(value, dict | list) for value in content.values())
 
 
 def _of_known_form(content: Node, place: str) -> list[Item]:
@@ -93,14 +106,14 @@ def _of_known_form(content: Node, place: str) -> list[Item]:
 def _of_unknown_form(content: Node, place: str, owner: str | None, depth: int) -> Iterator[Item]:
     """A record that is a post by the names of its fields, or those in the lists of a record that is none."""
     inner = [content[name] for name in _LISTS if isinstance(content.get(name), dict | list) and content[name]]
-    if not _is_whole_record(content) and inner and depth < _DEEPEST:
+    if inner and depth < _DEEPEST and not _is_whole_record(content):
         name = text_of(content.get("username")) or text_of(content.get("account")) or owner
         for value in inner:
             yield from _items(value, place, name, depth + 1)
     elif _may_be_post(content):
         yield PostRecord(place, FORMAT, owner, None, flattened(content))
     else:
-        yield NoPost(place, "that are no posts")
+        yield NoPost(place, _NO_POSTS)
 
 
 def _of_node(place: str, format_name: str, owner: object, node: Node) -> PostRecord | NoPost:
@@ -117,7 +130,7 @@ def _is_whole_record(content: Node) -> bool:
     names = fields_by_name(tuple(flat)).names
     has_owner = any(text_of(flat.get(name)) for name in names["username"])
     strong = [name for name in names["caption"] if name not in ("title", "content", "post")]
-    return has_owner and bool(strong) and not any(_holds_records(content.get(name)) for name in _LISTS)
+    return has_owner and bool(strong) and not any(_holds_records(content[name]) for name in content.keys() & _LISTS)
 
 
 def _holds_records(value: object) -> bool:

@@ -7,6 +7,7 @@ from core.importers.by_account import PostsByAccount
 from core.importers.json_values import Damage
 from core.importers.record_forms import FORMAT, LOOKED_FOR, OF_OTHERS, NoPost, PostRecord
 from core.importers.results import Context, Found, LeftOutRecords, NotUnderstood, Recognised
+from core.storage.moments import DateEvidence
 from core.storage.post_fields import USUAL_NAMES, FieldChoice, PostReading, UntoldCaptions
 from core.storage.post_parsing import post_of
 from core.storage.usernames import canonical_username, username_error
@@ -25,6 +26,7 @@ class RecordTally:
         choice: which field of flat records is what, once that is decided.
         names: the fields of the first flat records.
         remarks: what a person should know of how the file was read, in sentences.
+        dates: what dates such as 01/05/2024 show of their order.
         is_for_instaloader: whether Instaloader wrote the file, so that its posts come with all of its folder.
     """
 
@@ -33,6 +35,7 @@ class RecordTally:
         self.choice: FieldChoice | None = None
         self.names: list[str] = []
         self.remarks: list[str] = []
+        self.dates = DateEvidence(context.choices.date_order)
         self.is_for_instaloader = False
         self._context = context
         self._untold = UntoldCaptions()
@@ -78,7 +81,7 @@ class RecordTally:
             self._formats[item.format_name] += 1
             if reading.unread_time:
                 self._unread_times[reading.unread_time] += 1
-            posts.add(name, post_of(reading))
+            posts.add(name, post_of(reading), reading.undecided_date)
 
     def found(self, is_useful: bool) -> Iterator[Found]:
         """What is to be said of the file as a whole; ``is_useful`` tells whether anything was understood."""
@@ -88,14 +91,19 @@ class RecordTally:
             yield NotUnderstood(self._context.name, self._why_nothing())
         if self._formats:
             fields = self.choice.in_words() if self.choice and self.format_name == FORMAT else ""
-            sentences = [*([f"took {fields}."] if fields else ()), *self.remarks]
+            dates = self.dates.how_read()
+            sentences = [*([f"took {fields}."] if fields else ()), *([dates] if dates else ()), *self.remarks]
             yield Recognised(self._context.name, self.format_name, " ".join(sentences).rstrip("."))
         if said := self._untold.in_words():
             yield NotUnderstood(self._context.name, f"{said}; say which one it is with --column caption=NAME")
         if self._unread_times:
             number, example = sum(self._unread_times.values()), next(iter(self._unread_times))
-            said = f"{number:,} times are in an unknown form (such as {example!r}) and left empty"
+            are = "time is" if number == 1 else "times are"
+            said = f"{number:,} {are} in an unknown form (such as {example!r}) and left empty"
             yield NotUnderstood(self._context.name, f"{said}; write them as 2026-10-01T12:00:00Z")
+
+        if undecided := self.dates.why_unread():
+            yield NotUnderstood(self._context.name, undecided)
 
     def _why_nothing(self) -> str:
         shown = ", ".join(repr(name[:30]) for name in self.names[:12])

@@ -16,7 +16,6 @@ def read_values(
     values: Iterable[Value | Damage | Remark],
     context: Context,
     files: InstaloaderFiles,
-    chosen: Mapping[Field, str] | None = None,
 ) -> Iterator[Found]:
     """The accounts of a file's values, then what was left out and why.
 
@@ -24,11 +23,11 @@ def read_values(
         values: the values of the file.
         context: where it was found.
         files: takes what Instaloader wrote, of which only all files of a folder together tell the owner.
-        chosen: which field is what, where a person said so.
     """
+    chosen = context.columns
     tally = RecordTally(context)
     is_useful = False
-    with PostsByAccount() as posts:
+    with PostsByAccount(tally.dates) as posts:
         for item in _in_order(_items(values, context, files, tally), tally, chosen):
             if isinstance(item, PostRecord):
                 tally.keep(item, _reading(item, tally.choice, chosen), posts)

@@ -5,8 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
+from core.importers.arguments import ImportArguments
 from core.storage.models import Account, Outcome, Post
+from core.storage.moments import DateOrder
 from core.storage.post_fields import Field
 from core.storage.user_lists import UserList
 from core.storage.usernames import canonical_username, username_error
@@ -122,6 +125,26 @@ Found = Account | FoundLabels | NotUnderstood | LeftOut | Recognised | Ignored
 
 
 @dataclass(frozen=True)
+class ReadingChoices:
+    """What a person said of a source, where it leaves a choice.
+
+    Attributes:
+        columns: which column or field is what.
+        encoding: in which encoding its texts are.
+        date_order: what stands first in dates such as 01/05/2024.
+    """
+
+    columns: Mapping[Field, str] = field(default_factory=dict)
+    encoding: str | None = None
+    date_order: DateOrder | None = None
+
+    @classmethod
+    def of(cls, arguments: ImportArguments) -> Self:
+        """What was said with the options of ``import``."""
+        return cls(dict(arguments.column), arguments.encoding, arguments.date_order)
+
+
+@dataclass(frozen=True)
 class Context:
     """Where a document was found, and what that tells of whose posts it holds.
 
@@ -130,14 +153,19 @@ class Context:
         username: what the person said whose posts these are.
         folder: the name of the folder around the file.
         stem: the file's own name without its endings.
-        columns: which column or field the person said to be what.
+        choices: what the person said of it otherwise.
     """
 
     name: str
     username: str | None = None
     folder: str = ""
     stem: str = ""
-    columns: Mapping[Field, str] = field(default_factory=dict)
+    choices: ReadingChoices = field(default_factory=ReadingChoices)
+
+    @property
+    def columns(self) -> Mapping[Field, str]:
+        """Which column or field the person said to be what."""
+        return self.choices.columns
 
 
 def account(

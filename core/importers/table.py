@@ -28,7 +28,7 @@ from core.importers.results import (
     Recognised,
     account,
 )
-from core.storage.moments import parse_time
+from core.storage.moments import DateEvidence, numbers_of_date, parse_time
 from core.storage.post_fields import (
     SAMPLE,
     USUAL_NAMES,
@@ -74,6 +74,7 @@ class _Tally:
         left_out: rows that were left out, by reason.
         unread: that some rows could not be read, whoever they belong to; None where all could.
         ages: by account, as written.
+        dates: what dates such as 01/05/2024 show of their order.
     """
 
     name: str
@@ -81,6 +82,7 @@ class _Tally:
     left_out: LeftOutRecords
     unread: str | None = None
     ages: dict[str, set[str]] = field(default_factory=dict)
+    dates: DateEvidence = field(default_factory=DateEvidence)
     unread_times: int = 0
     time_example: str = ""
     rounded_ids: int = 0
@@ -89,7 +91,8 @@ class _Tally:
     @classmethod
     def of(cls, context: Context) -> Self:
         """A tally of a table found there."""
-        return cls(context.name, _username(context), LeftOutRecords(context.name))
+        dates = DateEvidence(context.choices.date_order)
+        return cls(context.name, _username(context), LeftOutRecords(context.name), dates=dates)
 
     def keep(self, place: str, record: Record, reading: PostReading, posts: PostsByAccount) -> None:
         """Put a post to its account, or count it with those left out."""
@@ -107,7 +110,7 @@ class _Tally:
         if reading.id and _ROUNDED.fullmatch(reading.id):
             self.rounded_ids += 1
             reading = replace(reading, id=None)
-        posts.add(name, post_of(reading))
+        posts.add(name, post_of(reading), reading.undecided_date)
 
     def cannot_read(self, place: str, text: str, reason: str) -> None:
         """Count a row that is left out without anybody knowing whose it is."""
@@ -119,6 +122,8 @@ class _Tally:
         if self.unread_times:
             reason = f"{count(self.unread_times, 'time')} in an unknown form (such as {self.time_example!r}) left empty"
             yield NotUnderstood(self.name, f"{reason}; write them as 2026-10-01T12:00:00Z")
+        if undecided := self.dates.why_unread():
+            yield NotUnderstood(self.name, undecided)
         if self.rounded_ids:
             reason = f"{count(self.rounded_ids, 'id')} not used, as a spreadsheet has rounded them"
             yield NotUnderstood(self.name, f"{reason}; the same posts from another file count as others")
@@ -128,7 +133,7 @@ class _Tally:
 
 def read_text_table(piece: Piece, context: Context) -> Iterator[Found]:
     """The accounts of a CSV file; a table of usernames and ages without texts becomes labels."""
-    with open_table(piece.open, "it", _known(context)) as table:
+    with open_table(piece.open, "it", _known(context), context.choices.encoding) as table:
         yield from _read_table(table, piece, context, "csv")
 
 
@@ -149,17 +154,23 @@ def _read_table(table: Table | SheetTable, piece: Piece, context: Context, forma
     elif reason := _unusable(choice, header, samples, context):
         yield NotUnderstood(context.name, reason)
     else:
-        yield Recognised(
-            context.name, format_name, " ".join([f"took {choice.in_words()}.", *table.remarks]).rstrip(".")
-        )
         tally = _Tally.of(context)
         rows = _table_rows(table, choice, tally)
         yield from _accounts(rows, choice, context, _format(choice, context, format_name), tally)
+        yield _recognised(context, format_name, choice, table.remarks, tally)
         if table.short:
             rows_are = f"{count(table.short, 'row')} with fewer cells than the header, the first on line"
             yield NotUnderstood(
                 context.name, f"{rows_are} {table.first_short:,}; what is missing at the end was left empty"
             )
+
+
+def _recognised(
+    context: Context, format_name: str, choice: FieldChoice, remarks: Sequence[str], tally: _Tally
+) -> Recognised:
+    dates = tally.dates.how_read()
+    sentences = [f"took {choice.in_words()}.", *([dates] if dates else ()), *remarks]
+    return Recognised(context.name, format_name, " ".join(sentences).rstrip("."))
 
 
 def _filled_first(header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[str]:
@@ -200,7 +211,7 @@ def _row_check(header: Sequence[str], choice: FieldChoice) -> Callable[[list[str
     def is_row(cells: list[str]) -> bool:
         reading = read_record(dict(zip(header, cells, strict=False)), choice)
         return not reading.unread_time and any(
-            found is not None for found in (reading.taken_at, reading.likes, reading.comments)
+            found is not None for found in (reading.taken_at, reading.undecided_date, reading.likes, reading.comments)
         )
 
     return is_row
@@ -209,7 +220,8 @@ def _row_check(header: Sequence[str], choice: FieldChoice) -> Callable[[list[str
 def _is_shifted(reading: PostReading, choice: FieldChoice) -> bool:
     """Whether a row that lacks cells begins in the middle, so that a time stands where its text should."""
     text = reading.caption or ""
-    return bool(choice.names["taken_at"]) and reading.taken_at is None and parse_time(text) is not None
+    is_time = parse_time(text) is not None or numbers_of_date(text) is not None
+    return bool(choice.names["taken_at"]) and not (reading.taken_at or reading.undecided_date) and is_time
 
 
 def read_parquet(piece: Piece, context: Context) -> Iterator[Found]:
@@ -231,11 +243,12 @@ def _of_parquet(file: "pyarrow.parquet.ParquetFile", context: Context) -> Iterat
     if reason := _unusable(choice, flat, samples, context):
         yield NotUnderstood(context.name, reason)
         return
-    yield Recognised(context.name, "parquet", f"took {choice.in_words()}")
     wanted = {name.split(".")[0] if name not in names else name for found in choice.names.values() for name in found}
     records = _parquet_records(file, [name for name in names if name in wanted])
     placed = ((f"row {number:,}", record) for number, record in enumerate(records, start=1))
-    yield from _accounts(placed, choice, context, "parquet", _Tally.of(context))
+    tally = _Tally.of(context)
+    yield from _accounts(placed, choice, context, "parquet", tally)
+    yield _recognised(context, "parquet", choice, (), tally)
 
 
 def _parquet_records(file: "pyarrow.parquet.ParquetFile", columns: Sequence[str]) -> Iterator[Record]:
@@ -291,7 +304,7 @@ def _unusable(choice: FieldChoice, names: Sequence[str], samples: Sequence[Recor
 def _accounts(
     rows: Iterable[Placed], choice: FieldChoice, context: Context, format_name: str, tally: _Tally
 ) -> Iterator[Found]:
-    with PostsByAccount() as posts:
+    with PostsByAccount(tally.dates) as posts:
         try:
             for place, record in rows:
                 tally.keep(place, record, read_record(record, choice), posts)

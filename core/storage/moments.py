@@ -1,7 +1,14 @@
 """Moments as other tools write them, in every form that can mean only one thing."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Literal
+
+from core.utils.formatting import count
+
+DateOrder = Literal["day-first", "month-first"]
+"""What stands first in dates such as 01/05/2024."""
 
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
@@ -23,6 +30,105 @@ _FORMS = [
         rf"{_DAY_NAME}{_MONTH}\s+(?P<day>\d{{1,2}})\s+{_CLOCK}\s+{_ZONE}\s*(?P<year>\d{{4}})",
     )
 ]
+_OF_NUMBERS = re.compile(
+    rf"(?P<one>\d{{1,2}})(?P<between>[./-])(?P<other>\d{{1,2}})(?P=between)(?P<year>[12]\d{{3}})"
+    rf"(?:,?[T\s]+{_CLOCK}(?:\s*Uhr)?\s*{_ZONE})?",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class DateEvidence:
+    """What the dates of a source show of their order, such as 13/05/2024 among them.
+
+    Attributes:
+        said: the order that a person said, which counts for more than anything found.
+        seen: how many dates there were that show no order by themselves, or one.
+        day_first, month_first: how many of them can have only that order.
+        example: the first of them.
+        proof: the first that can have only one order.
+    """
+
+    said: DateOrder | None = None
+    seen: int = 0
+    day_first: int = 0
+    month_first: int = 0
+    example: str = ""
+    proof: str = ""
+
+    def see(self, text: str) -> None:
+        """Take a date of :func:`numbers_of_date` into account."""
+        first, second = numbers_of_date(text) or (0, 0)
+        self.seen += 1
+        self.day_first += first > 12
+        self.month_first += second > 12
+        self.example = self.example or text
+        if max(first, second) > 12:
+            self.proof = self.proof or text
+
+    @property
+    def order(self) -> DateOrder | None:
+        """The order of all dates; None where none proves it, or some prove the contrary."""
+        if self.said or bool(self.day_first) == bool(self.month_first):
+            return self.said
+        return "day-first" if self.day_first else "month-first"
+
+    @property
+    def unread(self) -> int:
+        """How many of the dates cannot be read."""
+        if self.order is None:
+            return self.seen
+        return self.month_first if self.order == "day-first" else self.day_first
+
+    def how_read(self) -> str | None:
+        """How the dates were read, in a sentence; None where there were none, or none could be."""
+        if not self.seen or self.order is None:
+            return None
+        first = self.order.removesuffix("-first")
+        why = "as you said" if self.said else f"as {self.proof!r} can only be read so"
+        return f"Dates such as {self.example!r} are read with the {first} first, {why}."
+
+    def why_unread(self) -> str | None:
+        """What was left empty and what to do, in words; None where everything could be read."""
+        if not self.unread:
+            return None
+        left = f"{count(self.unread, 'time')} left empty"
+        if self.said:
+            return f"{left}, as with the {self.said.removesuffix('-first')} first there are no such days"
+        why = (
+            f"some have the day first and some the month (such as {self.proof!r})" if self.proof else "nothing shows it"
+        )
+        return (
+            f"{left}: dates such as {self.example!r} may have the day or the month first, and {why}. Say it with "
+            "--date-order day-first or --date-order month-first"
+        )
+
+
+def numbers_of_date(value: object) -> tuple[int, int] | None:
+    """The first two numbers of a date such as 01.05.2024 or 1/5/2024 10:30, be they day and month or the reverse.
+
+    Returns:
+        None where ``value`` is of another form, or can be no date in either order.
+    """
+    found = _OF_NUMBERS.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= 60 else None
+    if found is None:
+        return None
+    first, second = int(found["one"]), int(found["other"])
+    return (first, second) if 1 <= min(first, second) <= 12 and max(first, second) <= 31 else None
+
+
+def parse_date(text: str, order: DateOrder) -> datetime | None:
+    """The moment that a date of :func:`numbers_of_date` stands for in that order; None where there is no such day."""
+    found = _OF_NUMBERS.fullmatch(text.strip())
+    if found is None:
+        return None
+    day, month = ("one", "other") if order == "day-first" else ("other", "one")
+    try:
+        return _of_parts(
+            {name: part or "" for name, part in found.groupdict().items()} | {"day": found[day], "month": found[month]}
+        )
+    except ValueError:
+        return None
 
 
 def parse_time(value: object) -> datetime | None:
@@ -31,7 +137,7 @@ def parse_time(value: object) -> datetime | None:
     Read are seconds, milliseconds and microseconds since 1970, ISO 8601 and its relations
     (``2024/05/01 10:00``, ``2024-05-01 10:00:00 EST``), and English forms with the month's name
     (``May 1, 2024 5:31 pm``, ``Wed May 01 10:00:00 +0000 2024``). What bears no zone counts as UTC.
-    ``01/05/2024`` may be the first of May or the fifth of January, and is not read.
+    ``01/05/2024`` may be the first of May or the fifth of January, and is not read; see :class:`DateEvidence`.
     """
     if isinstance(value, str):
         value = value.replace("\u202f", " ").replace("\xa0", " ").strip()

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from core.storage.models import Kind
-from core.storage.moments import parse_time
+from core.storage.moments import numbers_of_date, parse_time
 
 Field = Literal["username", "caption", "taken_at", "id", "shortcode", "likes", "comments", "kind", "age"]
 
@@ -108,6 +108,7 @@ class PostReading:
     Attributes:
         username: as written, which may be an address of a profile.
         unread_time: a time that stands there and cannot be read, cut short.
+        undecided_date: a date that stands there and has the day or the month first.
         age: as written.
     """
 
@@ -115,6 +116,7 @@ class PostReading:
     caption: str | None = None
     taken_at: datetime | None = None
     unread_time: str | None = None
+    undecided_date: str | None = None
     id: str | None = None
     shortcode: str | None = None
     likes: int | None = None
@@ -192,12 +194,14 @@ def read_record(record: Mapping[str, Any], choice: FieldChoice | None = None) ->
     names = (choice or fields_by_name(tuple(flat))).names
     written = next((flat[name] for name in names["taken_at"] if not _is_missing(flat.get(name))), None)
     taken_at = parse_time(written)
+    undecided = str(written).strip() if taken_at is None and numbers_of_date(written) else None
     addresses = {name: text for name in names["shortcode"] if (text := text_of(flat.get(name)))}
     return PostReading(
         username=_first_text(flat, names["username"]) or _owner_in(addresses.values()),
         caption=_caption(flat, names["caption"]),
         taken_at=taken_at,
-        unread_time=str(written)[:40] if taken_at is None and written is not None else None,
+        unread_time=str(written)[:40] if taken_at is None and written is not None and not undecided else None,
+        undecided_date=undecided,
         id=_identifier(_first_text(flat, names["id"])),
         shortcode=next((code for name, text in addresses.items() if (code := _code(name, text))), None),
         likes=next((number for name in names["likes"] if (number := whole_number(flat.get(name))) is not None), None),

@@ -11,10 +11,13 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import InputError
-from core.importers.arguments import FIELDS, ColumnChoice, ImportArguments, column_choice
+from core.importers.arguments import FIELDS, ColumnChoice, ImportArguments, column_choice, known_encoding
 from core.importers.preview import Preview, preview
+from core.importers.results import ReadingChoices
 from core.jobs.job import ACTIVE, list_jobs
 from core.privacy.roles import Action
+from core.storage.moments import DateOrder
+from core.utils.encodings import OFFERED
 from core.utils.formatting import count, moment, plain
 from pages.parts.components import download_left_out
 from pages.parts.downloads import choose_content, download_table
@@ -25,6 +28,7 @@ from pages.parts.study import cached, the_settings
 MOST_PREVIEWED = 100_000_000
 """Bytes of uploads that are read for a look at them."""
 SHOWN_FILES = 20
+ORDERS: dict[DateOrder, str] = {"day-first": "the day first", "month-first": "the month first"}
 
 
 def import_files() -> None:
@@ -42,9 +46,12 @@ def import_files() -> None:
         help=f"The name of a column or field after one of {', '.join(FIELDS)}; several with commas between them.",
     )
     columns = columns_of(written)
+    encoding, order = choose_reading()
     if uploads and columns is not None:
         folder = stored(uploads)
-        asked = ImportArguments(folder, the_settings().accounts_dir, username.strip() or None, columns)
+        asked = ImportArguments(
+            folder, the_settings().accounts_dir, username.strip() or None, columns, encoding, date_order=order
+        )
         if show_preview(asked, sum(upload.size for upload in uploads)) and st.button(
             "Import", type="primary", icon=":material/upload_file:"
         ):
@@ -61,6 +68,18 @@ def columns_of(written: str) -> tuple[ColumnChoice, ...] | None:
         return None
 
 
+def choose_reading() -> tuple[str | None, DateOrder | None]:
+    """What a person says of the texts' encoding and of the dates, where they are read wrongly."""
+    with st.expander("They are read wrongly: say the encoding, or how dates are written"):
+        encoding = st.selectbox("Encoding", OFFERED, None, accept_new_options=True, placeholder="as recognised")
+        order = st.segmented_control("Dates such as 01/05/2024 have", ORDERS, format_func=ORDERS.__getitem__)
+    try:
+        return known_encoding(encoding) if encoding else None, order
+    except InputError as error:
+        st.warning(plain(error))
+        return None, order
+
+
 def stored(uploads: Sequence[UploadedFile]) -> Path:
     """The folder of the uploads, which are laid down once."""
     key = [upload.file_id for upload in uploads]
@@ -73,7 +92,7 @@ def stored(uploads: Sequence[UploadedFile]) -> Path:
 
 @cached(max_entries=2, show_spinner="Looking at the files …")
 def previewed(asked: ImportArguments) -> Preview:
-    return preview(asked.source_path, asked.username, dict(asked.column))
+    return preview(asked.source_path, asked.username, ReadingChoices.of(asked))
 
 
 def show_preview(asked: ImportArguments, size: int) -> bool:
@@ -173,11 +192,13 @@ def imported() -> None:
         st.markdown(f"- {plain(sentence)}")
     if job.state != "done":
         st.warning(plain(job.end_message or "It broke off. Import the same files again."))
+    asked = read_back(job, ImportArguments)
+    folder = asked.source_path.name if asked else ""
+    for item in job.events("recognised"):
+        st.markdown(f"- **{plain(without(folder, item['name']))}** ({plain(item['format'])}): {plain(item['fields'])}")
     refused = pd.DataFrame(job.events("not_understood"))
     if len(refused):
         st.markdown("**Not understood, or not wholly**")
-        asked = read_back(job, ImportArguments)
-        folder = asked.source_path.name if asked else ""
         refused = refused[["name", "reason"]].assign(name=refused["name"].str.removeprefix(f"{folder}/"))
         st.dataframe(refused, hide_index=True, alt="Files that were not understood, with the reason")
         with st.container(horizontal=True, vertical_alignment="center"):

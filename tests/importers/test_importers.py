@@ -739,3 +739,14 @@ def test_a_zip_that_comes_as_bytes_over_the_network_is_the_same(tmp_path: Path) 
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("posts.csv", "username,caption\nanna,hello\n")
     assert found(put(tmp_path / "upload", buffer.getvalue())) == {"anna": ["hello"]}
+
+
+def test_a_job_tells_which_columns_were_taken_for_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = put(tmp_path / "posts.csv", "user,remark,text\nanna,x,hello\n")
+    events: list[dict[str, object]] = []
+    with no_progress() as progress:
+        monkeypatch.setattr(progress, "event", lambda **event: events.append(event))
+        summary = import_files(table, tmp_path / "out", None, progress)
+    taken = "took username from 'user', caption from 'text'"
+    assert events[0] == {"kind": "recognised", "name": "posts.csv", "format": "csv", "fields": taken}
+    assert f"posts.csv: {taken}." in str(summary)

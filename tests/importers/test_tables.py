@@ -19,7 +19,7 @@ from core.errors import InputError
 from core.importers.arguments import FIELDS, ImportArguments
 from core.importers.detect import find, read
 from core.importers.importer import ImportSummary, import_files
-from core.importers.results import LeftOut, NotUnderstood, Recognised
+from core.importers.results import LeftOut, NotUnderstood, ReadingChoices, Recognised
 from core.jobs.progress import no_progress
 from core.storage import post_fields
 from core.storage.account_files import read_account
@@ -199,9 +199,9 @@ def test_of_two_times_the_earlier_one_is_that_of_posting(tmp_path: Path) -> None
 
 def test_a_person_may_say_which_column_is_what(tmp_path: Path) -> None:
     path = put(tmp_path / "t.csv", "who,caption,remark\nanna,x,so tired\n")
-    assert captions(path, columns={"username": "who", "caption": "remark"}) == {"anna": ["so tired"]}
+    assert captions(path, choices=ReadingChoices({"username": "who", "caption": "remark"})) == {"anna": ["so tired"]}
     with pytest.raises(InputError, match="no column 'nothing'"):
-        captions(path, columns={"caption": "nothing"})
+        captions(path, choices=ReadingChoices({"caption": "nothing"}))
 
 
 def test_the_command_line_takes_columns_and_gives_them_back(
@@ -255,9 +255,7 @@ def test_times_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     [account] = [one for one in found if isinstance(one, Account)]
     assert [str(post.taken_at)[:10] for post in account.posts] == ["None", "2024-05-02", "2024-05-03"]
     assert any(
-        "1 time in an unknown form (such as '01/05/2024')" in one.reason
-        for one in found
-        if isinstance(one, NotUnderstood)
+        "1 time left empty: dates such as '01/05/2024'" in one.reason for one in found if isinstance(one, NotUnderstood)
     )
 
 
