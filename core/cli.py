@@ -28,6 +28,7 @@ from core.jobs.progress import Progress, recorded_result
 from core.maintenance.arguments import ForgetArguments, NewStudyArguments, PseudonymsArguments
 from core.prediction.arguments import PredictArguments
 from core.settings import PROJECT_DIR, get_settings, settings_of
+from core.storage.own_names import say_of
 from core.training.arguments import TrainArguments
 from core.utils.options import Arguments, arguments_of, with_options
 
@@ -101,8 +102,12 @@ def predict(arguments: PredictArguments) -> None:
     """Predict for every account of a folder; run it again to go on after an interruption."""
     from core.prediction.predict import predict as run
 
+    folder = arguments.prediction_output_file.parent
+    if (arguments.name or arguments.note) and folder.resolve().parent != get_settings().predictions_dir:
+        raise InputError("--name and --note are kept in the study: write into data/predictions/FOLDER/.")
     with Progress("accounts") as progress:
         _say(run(arguments, progress))
+    _keep_name(folder, arguments.name, arguments.note)
 
 
 @_command
@@ -229,6 +234,12 @@ def start_dashboard(context: typer.Context) -> None:
         raise AgeScopeError(f"The dashboard's file {page} is not there. Install AgeScope anew.")
     sys.argv = ["streamlit", "run", str(page), *context.args]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)  # core itself knows no Streamlit
+
+
+def _keep_name(folder: Path, name: str, note: str) -> None:
+    """Write down what a person calls what was made, where they said it."""
+    if name or note:
+        say_of(folder, name=name, note=note)
 
 
 def _model_sentence(folder: Path, began: float) -> str:

@@ -39,6 +39,7 @@ HOLDS = {
     "models": "trained models",
     "predictions": "prediction runs",
     "jobs": "logs and reports of jobs",
+    "trash": "removed models and predictions, for 30 days",
     "caches": CLEANABLE,
     "index": "made anew from the files",
 }

@@ -23,12 +23,14 @@ from core.reporting.run_results import Chart, Run, RunAtThreshold, baselines
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import accuracy_interval, compare_predictions, metrics, share_interval
 from core.storage.listed import read_named_list
+from core.storage.own_names import called
 from core.storage.run_record import RunRecord, run_record_of
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
 from pages.parts.audit import show_audit
 from pages.parts.components import clicked_row, empty_state, in_frame, table_key
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
+from pages.parts.own_names import edit_own_name, show_removed
 from pages.parts.results_details import show_account, show_downloads, show_drift
 from pages.parts.sign_in import may
 from pages.parts.study import cached, kept, the_settings
@@ -52,7 +54,7 @@ store = the_store()
 def predict_now(models: list[ModelInfo], busy: bool) -> None:
     """Choose a model and predict for every account of the study, in the background."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", models, format_func=lambda model: model.name, key="model", width=320)
+        model = st.selectbox("Model", models, format_func=lambda model: model.title, key="model", width=320)
         usable = [device.name for device in devices() if device.available]
         lists = choose_lists("predict_for")
         device = st.segmented_control("Device", usable, default=usable[-1], key="predict_device", required=True)
@@ -558,11 +560,23 @@ def begin_at_its_threshold(runs: pd.DataFrame) -> None:
 def choose_run(runs: pd.DataFrame) -> str:
     """The run of the address, else the latest; it stands in the address, so that a link keeps showing it."""
     names = runs["run"].tolist()
-    if st.query_params.get("run") in names:
-        st.session_state.run = st.query_params["run"]
-    elif st.session_state.get("run") not in names:
+    asked = st.query_params.get("run")
+    if asked in names:
+        st.session_state.run = asked
+    elif asked:
+        st.warning(f"There are no predictions called {plain(asked[:100])} here. Others are shown.")
+        st.query_params.pop("run")
+    if st.session_state.get("run") not in names:
         st.session_state.run = names[0]
-    run: str = st.selectbox("Predictions", names, key="run", width=480, on_change=begin_at_its_threshold, args=(runs,))
+    run: str = st.selectbox(
+        "Predictions",
+        names,
+        format_func=lambda run: called(SETTINGS.predictions_dir / run),
+        key="run",
+        width=480,
+        on_change=begin_at_its_threshold,
+        args=(runs,),
+    )
     if st.query_params.get("run") != run:
         st.query_params["run"] = run
     return run
@@ -597,3 +611,7 @@ st.caption(
     f"{number(int(about['accounts'] - about['predicted']))} without captions · model {plain(used_model)}{created}"
 )
 results(run, about, next((model for model in models if model.name == used_model), None), runs["run"].tolist(), lists)
+if may(Action.CHANGE_STUDY):
+    with st.expander("Name, note, removal", key="own_name"):
+        edit_own_name(SETTINGS.predictions_dir / run)
+    show_removed("predictions")

@@ -10,11 +10,12 @@ from core.encoder.devices import devices
 from core.encoder.names import DEFAULT_ENCODER, OFFLINE_ENCODER
 from core.encoder.pretrained import available_encoders, preferred_encoder
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
-from core.models.folder import CARD_FILE, ModelInfo, list_models
+from core.models.folder import CARD_FILE, TRAINING_FILE, ModelInfo, list_models
 from core.models.method_names import NAMES, method_name
 from core.reporting import charts
 from core.statistics.estimate import Estimate
 from core.statistics.prevalence import FEWEST_PER_CLASS
+from core.storage.own_names import MOST_LETTERS, own_name_of
 from core.storage.user_lists import UserList, read_labels
 from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split
@@ -26,7 +27,8 @@ from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, read_back, start_job, stop_job
 from pages.parts.list_upload import upload_list, with_left_out
 from pages.parts.option_fields import number_field
-from pages.parts.study import cached, the_settings
+from pages.parts.own_names import STAR, edit_own_name, show_removed
+from pages.parts.study import cached, the_settings, the_study
 
 in_frame()
 
@@ -46,16 +48,16 @@ METHOD_OPTIONS: dict[str, dict[str, Any]] = {
 EXPLAINED = {
     "best": (
         "Words, letters and the encoder's vectors in one calibrated linear model: the best known here, in minutes. "
-        "It chooses nothing by the accounts to choose by; they only measure it."
+        "None of its settings is chosen by how it does on accounts set aside; these only measure it."
     ),
     "published": (
         "The published method, see the README: BERT or another encoder is fine-tuned, and the [CLS] vectors of its "
-        "last four layers, averaged over an account's captions, tell the age. The epoch that is best on the accounts "
-        "to choose by is kept. On a processor it takes its time."
+        "last four layers, averaged over an account's captions, tell the age. The epoch that is best on the "
+        "validation accounts is kept. On a processor it takes its time."
     ),
     "frozen": (
         "Only the head learns. The accounts are encoded once; after that it takes seconds. The epoch that is best on "
-        "the accounts to choose by is kept."
+        "the validation accounts is kept."
     ),
     "compare": (
         f"{NAMES['majority'].capitalize()}, {NAMES['tfidf']}, {NAMES['frozen']}, {NAMES['finetuned']} and "
@@ -123,7 +125,7 @@ def plan(at_least: int, below: int) -> str:
     """How the accounts will be divided, and what that is too few for."""
     parts = planned_split(at_least, below)
     learn, choose, test = (number(sum(parts[part])) for part in PARTS)
-    text = f"That gives about {learn} to learn from, {choose} to choose by and {test} to test with."
+    text = f"That gives about {learn} to learn from, {choose} for validation and {test} to test with."
     if min(at_least, below) >= 2 * FEWEST_PER_CLASS:
         text += " But for fine-tuning, all of them tell the model's errors, each by a model that had not seen it."
     if min(parts["test"]) >= FEWEST_PER_CLASS:
@@ -231,7 +233,6 @@ def running(job: Job) -> None:
     """How far a training run is, on what it computes, and its curves as they come."""
     if job.state not in ACTIVE:
         st.rerun()
-    st.session_state.watched = job.id
     draw_progress(job)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -290,7 +291,7 @@ def ready(made: list[ModelInfo]) -> str:
         return f"The {number(len(made))} models that were compared are ready; the table shows what each is worth."
     [model] = made
     accuracy = next(iter(model.training.figures.values()))["accuracy"]
-    return f"Model {plain(model.name)} is ready: right on {right(model, accuracy)} accounts."
+    return f"Model {plain(model.title)} is ready: right on {right(model, accuracy)} accounts."
 
 
 def right(model: ModelInfo, accuracy: Estimate) -> str:
@@ -323,23 +324,35 @@ def curves(job: Job) -> None:
 
 def model_rows(models: list[ModelInfo]) -> pd.DataFrame:
     """A row for each model and cutoff, with its figures."""
-    return pd.DataFrame(
-        [
-            {
-                "model": model.name,
-                "method": method_name(model.training.method),
-                "cutoff": float(cutoff),
-                "right on": right(model, figures["accuracy"]),
-                "AUC": figures["auc"].in_words(),
-                "accuracy": figures["accuracy"].in_words(),
-                "calibration error": figures["calibration_error"].in_words(),
-                "learnt from": len(model.training.split["train"]),
-                "encoder": model.settings.encoder,
-            }
-            for model in models
-            for cutoff, figures in model.training.figures.items()
-        ]
-    )
+    return pd.DataFrame([model_row(model, cutoff) for model in models for cutoff in model.training.figures])
+
+
+def model_row(model: ModelInfo, cutoff: str) -> dict[str, Any]:
+    """What the table of models says of one of them."""
+    figures, own = model.training.figures[cutoff], own_name_of(model.folder)
+    return {
+        "★": STAR if own.starred else "",
+        "model": model.title,
+        "AUC": figures["auc"].in_words(),
+        "right on": right(model, figures["accuracy"]),
+        "method": method_name(model.training.method),
+        "cutoff": float(cutoff),
+        "accuracy": figures["accuracy"].in_words(),
+        "calibration error": figures["calibration_error"].in_words(),
+        "labels": model.training.labels.labelled,
+        "learnt from": len(model.training.split["train"]),
+        "seconds": round(model.training.seconds),
+        "MB": folder_size(model.folder, (model.folder / TRAINING_FILE).stat().st_mtime_ns) / 1e6,
+        "encoder": model.settings.encoder,
+        "made": model.training.created_at,
+        "note": own.note,
+        "folder": model.name,
+    }
+
+
+@cached(max_entries=64, show_spinner=False)
+def folder_size(folder: Path, changed_ns: int) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def prepare(is_active: bool) -> None:
@@ -353,7 +366,7 @@ def prepare(is_active: bool) -> None:
         "Cutoff (years)",
         6,
         100,
-        int(TrainArguments.options()["age_cutoff"].default),
+        int(the_study().cutoff or TrainArguments.options()["age_cutoff"].default),
         key="cutoff",
         width=160,
         bind="query-params",
@@ -363,6 +376,9 @@ def prepare(is_active: bool) -> None:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder = SETTINGS.models_dir / f"{stamp}-at-least-{cutoff:g}"
     method, asked = choose_settings(TrainArguments(SETTINGS.accounts_dir, labels_path, folder, age_cutoff=cutoff))
+    if method != "compare":
+        name = st.text_input("Name, if you like", key="model_name", max_chars=MOST_LETTERS, width=320)
+        asked = replace(asked, name=" ".join(name.split()))
     command_to_copy(asked)
     st.subheader("3 · Train")
     if asked.model_name_or_path == DEFAULT_ENCODER and preferred_encoder() != DEFAULT_ENCODER:
@@ -375,13 +391,14 @@ def prepare(is_active: bool) -> None:
 
 def show_models(models: list[ModelInfo]) -> None:
     """All models in one table; a click opens a model's card."""
+    show_removed("models")
     if not models:
         return
     st.subheader("Models")
     st.caption(
         "Figures are of the test accounts, which took no part in training, or, where there were none, of the "
-        "validation accounts, which may have chosen the model as well; with 95 % intervals. The latest is first. Click "
-        "a model to read its card."
+        "validation accounts, which may have chosen the model as well; with 95 % intervals. The latest is first; a "
+        "click on a column's name sorts by it. Click a model to read its card, to name it, or to remove it."
     )
     rows = model_rows(models)
     event = st.dataframe(
@@ -394,11 +411,14 @@ def show_models(models: list[ModelInfo]) -> None:
         column_config={
             "right on": st.column_config.TextColumn("right on", width=130),
             "learnt from": st.column_config.NumberColumn("learnt from", format="localized"),
+            "labels": st.column_config.NumberColumn("labels", format="localized"),
+            "MB": st.column_config.NumberColumn("MB", format="%.1f"),
+            "made": st.column_config.DatetimeColumn("made (UTC)", format="D MMM YYYY, HH:mm"),
         },
     )
     st.page_link("pages/results.py", label="Predict with a model", icon=":material/arrow_forward:")
     if event.selection.cells:
-        show_card(models, rows["model"].iloc[event.selection.cells[0][0]])
+        show_card(models, rows["folder"].iloc[event.selection.cells[0][0]])
 
 
 def show_card(models: list[ModelInfo], name: str) -> None:
@@ -410,6 +430,7 @@ def show_card(models: list[ModelInfo], name: str) -> None:
         except OSError:
             st.info("This model has no card. Train it anew to have one written.")
         st.caption(f"Its folder: {plain(model.folder)}")
+        edit_own_name(model.folder)
 
 
 store = the_store()
@@ -425,19 +446,14 @@ models = list_models(SETTINGS.models_dir)
 trainings = [job for job in list_jobs(SETTINGS.jobs_dir) if job.record.kind == "train"]
 latest = next((job for job in trainings if job.state in ACTIVE), trainings[0] if trainings else None)
 is_active = latest is not None and latest.state in ACTIVE
-was_watched = latest is not None and st.session_state.get("watched") == latest.id
 if latest and is_active:
     st.subheader("Training")
     running(latest)
-elif latest and was_watched:
-    show_outcome(latest, models)
-    show_models(models)
-    curves(latest)
-with st.expander("Prepare another training", key="another") if is_active or was_watched else st.container():
-    prepare(is_active)
-if latest and not is_active and not was_watched:
+elif latest:
     st.subheader("The latest run")
     show_outcome(latest, models)
+show_models(models)
+if latest and not is_active:
     curves(latest)
-if is_active or not was_watched:
-    show_models(models)
+with st.expander("Prepare another training", key="another", expanded=not latest) if latest else st.container():
+    prepare(is_active)

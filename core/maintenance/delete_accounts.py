@@ -23,11 +23,13 @@ from core.labelling.records import LOCK_FILE, RECORDS_FILE
 from core.maintenance.arguments import ForgetArguments
 from core.maintenance.disk_usage import clear_caches
 from core.maintenance.prove_forgotten import ENCODER_FILES, Remains, name_pattern, search, words_of
+from core.maintenance.trash import empty_trash
 from core.models.folder import CONFIG_FILE, list_models
 from core.privacy.action_log import record
 from core.privacy.roles import Action, at_command_line
 from core.settings import Settings
 from core.storage.account_files import account_files, file_name, read_account
+from core.storage.own_names import OWN_NAME_FILE
 from core.storage.usernames import canonical_username
 from core.utils.formatting import count, number
 from core.utils.io import TEMPORARY_SUFFIX, parse_json_object, write_atomically
@@ -99,6 +101,8 @@ def forget(usernames: Iterable[str], settings: Settings, *, really: bool = True)
     words, absent = work.own_words(), work.absent()
     done = [*filter(None, work.steps())]
     clear_caches(settings)
+    if removed := empty_trash(settings):
+        done.append(f"What was removed before is deleted for good: {count(removed, 'folder')}.")
     if done:
         done.append(_delete_index(settings))
     return [*absent, *filter(None, done), *_proof(search(settings, names, words), settings)]
@@ -146,6 +150,9 @@ class _Removal:
             yield self._rows(path, f"the predictions {path.parent.name}")
         for path in sorted(self.settings.predictions_dir.glob("*/*.json*")):
             self._json(path, drop=True)
+        for folder in (self.settings.predictions_dir, self.settings.models_dir):
+            for path in sorted(folder.rglob(OWN_NAME_FILE)):
+                self._texts(path)
         for folder in sorted(self.settings.jobs_dir.glob("*/")):  # those of damaged jobs too
             yield self._job(folder)
         yield from self._batches()
@@ -263,7 +270,7 @@ class _Removal:
         content = parse_json_object(path.read_bytes())
         changed = {
             key: self._of_text(value)
-            if key in ("title", "message", "waiting_reason")
+            if key in ("title", "message", "waiting_reason", "name", "note")
             else self._of_arguments(value)
             if key == "arguments"
             else value

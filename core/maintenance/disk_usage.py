@@ -12,12 +12,13 @@ IN_USE = "index"
 
 
 def disk_use(settings: Settings) -> dict[str, int]:
-    """Bytes by what they hold: accounts, models, predictions, jobs, caches, index."""
+    """Bytes by what they hold: accounts, models, predictions, jobs, trash, caches, index."""
     return {
         "accounts": _size(settings.accounts_dir),
         "models": _size(settings.models_dir),
         "predictions": _size(settings.predictions_dir),
         "jobs": _size(settings.jobs_dir),
+        "trash": _size(settings.data_dir / "trash"),
         "caches": _size(settings.cache_dir),
         "index": sum(_size(path) for path in settings.data_dir.glob(f"{settings.index_file.name}*")),
     }

@@ -20,6 +20,7 @@ from core.encoder.names import DEFAULT_ENCODER
 from core.errors import InputError
 from core.models.settings import DEFAULT_CUTOFF, WEIGHT_SUFFIXES, ModelSettings
 from core.models.training_record import TrainingRecord
+from core.storage.own_names import own_name_of
 from core.utils.io import write_json
 from core.utils.records import Record, read_record
 
@@ -60,6 +61,11 @@ class ModelInfo:
     def name(self) -> str:
         """What the model is called; see :func:`model_name`."""
         return model_name(self.folder)
+
+    @property
+    def title(self) -> str:
+        """What people call it, where they call it anything."""
+        return own_name_of(self.folder).name or self.name
 
     @property
     def made_from(self) -> set[str]:

@@ -42,6 +42,8 @@ class PredictArguments(CommandArguments):
     precision: Annotated[Precision, Option("How exactly to compute.")] = "exact"
     cache: Annotated[bool, Option("Keep users' vectors on disk.", has_negative=True)] = True
     pseudonymise: Annotated[bool, Option("Write pseudonyms for usernames, for a file that leaves the study.")] = False
+    name: Annotated[str, Option("What you call these predictions; their files stay as they are.")] = ""
+    note: Annotated[str, Option("What you want to remember of them.")] = ""
 
     def __post_init__(self) -> None:
         if self.max_seq_len is not None and self.max_seq_len < 3:
@@ -51,4 +53,4 @@ class PredictArguments(CommandArguments):
 
     def as_dict(self) -> dict[str, JsonValue]:
         """Ready for JSON."""
-        return {key: json_value(value) for key, value in asdict(self).items()}
+        return {key: json_value(value) for key, value in asdict(self).items() if key not in ("name", "note")}

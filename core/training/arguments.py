@@ -97,6 +97,8 @@ class TrainArguments(CommandArguments):
         "exact"
     )
     cache: Annotated[bool, Option("Keep users' vectors on disk.", has_negative=True)] = True
+    name: Annotated[str, Option("What you call the model; its folder stays as it is.")] = ""
+    note: Annotated[str, Option("What you want to remember of it.")] = ""
 
     def __post_init__(self) -> None:
         given = self.age_cutoff if isinstance(self.age_cutoff, Sequence) else (self.age_cutoff,)
@@ -114,6 +116,8 @@ class TrainArguments(CommandArguments):
             raise InputError("--age-cutoff must be above 5 and below 120 years.")
         if self.recipe == "best" and self.balanced:
             raise InputError("The best recipe counts all accounts alike. Give --threshold balanced_accuracy instead.")
+        if self.compare and (self.name or self.note):
+            raise InputError("--compare makes several models, called by their methods: leave out --name and --note.")
         if self.folds == 1:
             raise InputError("--folds must be at least 2, or 0 for none.")
         check_weights_name(self.finetuned_model_name)
@@ -144,7 +148,7 @@ class TrainArguments(CommandArguments):
 
     def as_dict(self) -> dict[str, JsonValue]:
         """How a model is made, ready for JSON."""
-        told = {key: value for key, value in asdict(self).items() if key != "compare"}
+        told = {key: value for key, value in asdict(self).items() if key not in ("compare", "name", "note")}
         return {key: json_value(value) for key, value in told.items()}
 
     def differences(self, made: Mapping[str, JsonValue], made_folds: int) -> list[str]:

@@ -194,7 +194,7 @@ def test_what_came_in_meanwhile_is_offered_and_not_forced_upon_a_reader(tab: Pag
 def test_a_model_is_clicked_and_its_card_read(tab: Page, predicted: Dashboard) -> None:
     tab.goto(f"{predicted.url}/train")
     drawn(tab, "Train")
-    tab.get_by_test_id("stDataFrame").last.scroll_into_view_if_needed()
+    tab.get_by_test_id("stDataFrame").first.scroll_into_view_if_needed()
     click_first_cell(tab)
     expect(tab.get_by_role("heading", name="Who is at least 21?")).to_be_visible()
 

@@ -571,7 +571,7 @@ def test_a_training_that_one_saw_running_ends_with_its_model_at_the_top(sample: 
     assert not app.exception
     [said] = app.success
     assert said.value == r"Model the\-model is ready: right on 2 of 2 validation accounts."
-    assert app.subheader[0].value == "Models"
+    assert [heading.value for heading in app.subheader][:2] == ["The latest run", "Models"]
     assert "Prepare another training" in [expander.label for expander in app.expander]
 
 
@@ -593,7 +593,7 @@ def test_a_stopped_training_goes_on_from_its_page(sample: Path) -> None:
 
 def test_what_the_labels_will_give_is_said_before_training(sample: Path) -> None:
     shown = words(run("train"))
-    assert "about 233 to learn from, 50 to choose by and 49 to test with" in shown and "wants 20" not in shown
+    assert "about 233 to learn from, 50 for validation and 49 to test with" in shown and "wants 20" not in shown
     labels = sample / "labels" / "sample.csv"
     labels.write_text("\n".join(labels.read_text().splitlines()[:61]))
     shown = words(run("train"))
@@ -669,3 +669,22 @@ def test_results_are_those_of_the_list_that_is_chosen(predicted: Path) -> None:
     assert not app.exception
     assert "The list cohort.csv names 41 accounts" in re.sub(r"\\(.)", r"\1", words(app))
     assert "of the list" in app.code[-1].value
+
+
+def test_a_model_is_named_starred_removed_and_brought_back(predicted: Path) -> None:
+    app = run("results")
+    folder = predicted / "predictions" / "run-1"
+    app.text_input(key="name_run-1").set_value("My run").run()
+    next(button for button in app.button if button.label == "Save name and note").click().run()
+    assert "My run" in next(box for box in app.selectbox if box.label == "Predictions").options
+    next(button for button in app.button if button.label.startswith("Star")).click().run()
+    next(button for button in app.button if button.label == "Remove").click().run()
+    assert not app.exception and not folder.exists() and "My run is removed." in words(app)
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert not app.exception and folder.is_dir()
+    table = next(it.value for it in run("train").dataframe if "calibration error" in it.value)
+    assert {"labels", "seconds", "MB", "method", "AUC", "★"} <= set(table)
+
+
+def test_a_run_that_is_not_there_is_said(predicted: Path) -> None:
+    assert "no predictions called run" in words(run("results", run="run-77"))
