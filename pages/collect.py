@@ -9,8 +9,8 @@ import streamlit as st
 from core.collection.arguments import DEFAULT_LIMITS, CollectArguments
 from core.collection.estimate import Estimate, estimate
 from core.errors import AgeScopeError, InputError
-from core.instagram.factory import unavailable_reason
 from core.instagram.rate_limit import Limit
+from core.instagram.source_names import unavailable_reason
 from core.jobs.job import ACTIVE, Job
 from core.privacy.roles import Action
 from core.storage.user_lists import UserList, read_labels, read_left_out, read_user_list, remove_user_list

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.index import Counts
 from core.jobs.job import active_jobs
+from core.maintenance.sample import load_sample
 from core.models.folder import ModelInfo, list_models, model_name
 from core.privacy.retention import reminder
 from core.privacy.roles import Action
@@ -85,8 +86,6 @@ def offer_sample() -> None:
             width="stretch",
         )
         if st.button("Load the sample", icon=":material/science:"):
-            from core.maintenance.sample import load_sample
-
             act(Action.MAINTAIN, "loaded the sample")
             load_sample(SETTINGS)
             store.refresh()
@@ -94,7 +93,7 @@ def offer_sample() -> None:
 
 
 def show_collected(counts: Counts) -> None:
-    from core.reporting import charts
+    from core.reporting import charts  # Altair, which an empty study does not need
 
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
@@ -121,7 +120,7 @@ def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None, _details: str | None
 ) -> tuple[tuple[int, int], str, dict[str, Any] | str]:
     """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
-    from core.reporting.run_results import Run, RunAtThreshold
+    from core.reporting.run_results import Run, RunAtThreshold  # here for the reason of show_latest
 
     drift = run_record_of(_details).drift
     view = RunAtThreshold(Run(run, store.all_predictions(run), _model, cutoff, drift), threshold)

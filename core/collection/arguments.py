@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from core.errors import InputError
-from core.instagram.factory import SOURCES, SourceName
 from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit, check_limit, parse_limit
+from core.instagram.source_names import SOURCES, SourceName
 from core.utils.options import CommandArguments, Option, as_text
 
 DEFAULT_LIMITS = (Limit(1, 30), Limit(60, 3600))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from core.collection.arguments import CollectArguments
 from core.collection.outcome_log import Ledger
 from core.collection.selection import is_wanted
-from core.instagram.factory import requests_per_account
 from core.instagram.rate_limit import requests_per_second
+from core.instagram.source_names import requests_per_account
 from core.jobs.progress import no_progress
 from core.settings import Settings, get_settings
 from core.storage.user_lists import UserList, read_user_list

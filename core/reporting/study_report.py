@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.index import Counts
 from core.models.folder import CARD_FILE
+from core.reporting.html_report import Section, html_report
 from core.reporting.methods_text import NO_ESTIMATE, methods_section
 from core.reporting.run_results import Chart, RunAtThreshold, drift_in_words
 from core.statistics.metrics import share_interval
@@ -23,8 +24,6 @@ def report(view: RunAtThreshold, counts: Counts, record: RunRecord, per_day: pd.
         record: what made the run.
         per_day: how many accounts were collected on which ``day``, in order.
     """
-    from core.reporting.html_report import Section, html_report
-
     sections = [
         Section(
             "The study",
@@ -48,9 +47,7 @@ def report(view: RunAtThreshold, counts: Counts, record: RunRecord, per_day: pd.
     return html_report(f"Accounts at least {view.cutoff:g}", sections)
 
 
-def _section(chart: Chart) -> Any:
-    from core.reporting.html_report import Section
-
+def _section(chart: Chart) -> Section:
     return Section(chart.title, chart=chart.drawn, alt=chart.alt)
 
 

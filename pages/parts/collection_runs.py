@@ -9,7 +9,7 @@ import streamlit as st
 from pydantic import SecretStr
 
 from core.collection.arguments import CollectArguments
-from core.instagram.factory import unavailable_reason
+from core.instagram.source_names import unavailable_reason
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.reporting import charts
 from core.settings import Settings

@@ -31,7 +31,7 @@ DRIFT_SAMPLE = 500
 @kept(max_entries=1, show_spinner="Loading the model …")
 def loaded(folder: Path, changed_ns: int) -> Any:
     """The latest model that was asked for reasons; torch is imported only when somebody asks."""
-    from core.models.loading import load_predictor
+    from core.models.loading import load_predictor  # with torch, only when somebody asks
 
     return load_predictor(folder)
 
@@ -39,7 +39,7 @@ def loaded(folder: Path, changed_ns: int) -> Any:
 @cached(max_entries=32, show_spinner="Leaving each caption out …")
 def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version: int) -> tuple[float, pd.DataFrame]:
     """An account's probability, and its captions by how much they moved it."""
-    from core.prediction.explain import explain
+    from core.prediction.explain import explain  # with torch, like loaded()
 
     predictor = loaded(folder, changed_ns)
     account = read_account(the_settings().accounts_dir / file_name(username))
@@ -113,7 +113,7 @@ def show_drift(view: RunAtThreshold, known: dict[str, Any] | None) -> None:
 @cached(max_entries=4, show_spinner="Comparing the accounts …")
 def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
     """The comparison of :mod:`core.statistics.drift` on a sample of the collected accounts."""
-    from core.statistics.drift import as_json, compare, read_profile
+    from core.statistics.drift import as_json, compare, read_profile  # with SciPy and its seconds, for one expander
 
     profile = read_profile(_model.folder)
     if profile is None:

@@ -12,8 +12,8 @@ from core.collection.collector import CollectSummary, collect
 from core.errors import InputError
 from core.instagram import errors
 from core.instagram.check import RouteCheck, check_instagram
-from core.instagram.factory import SourceName, unavailable_reason
 from core.instagram.rate_limit import Limit
+from core.instagram.source_names import SourceName, unavailable_reason
 from core.jobs.progress import Progress, no_progress
 from core.settings import Settings, get_settings
 from core.storage.account_files import read_account
