@@ -3,11 +3,12 @@
     python -m bench.kinds --data FOLDER [--repeats 2] [--draws 20]
 
 FOLDER holds ``blogs`` (labels.csv, posts.csv.gz) and ``tweets`` (labels-en.csv, posts-en.csv.gz, and
--es). A repeat divides the accounts of a kind into those that a TF-IDF model learns from, those that tell
-its errors, and those that it is asked about. Of the last, accounts are drawn with replacement to shares
-of 5 to 95 % and to 150, 500 and 2,000 accounts: pure label shift, under which hardly a share may be
-withheld. The accounts of the other kinds, and those of the same kind with their captions cut, are what no
-correction survives: a share that is given must lie in its interval.
+-es). A repeat divides the accounts of a kind, or of several mixed, into those that a TF-IDF model learns
+from, those that tell its errors, and those that it is asked about. Of the last, accounts are drawn with
+replacement to shares of 5 to 95 % and to 20 to 2,000 accounts: pure label shift, under which hardly a share
+may be withheld. The accounts of the other kinds, and those of the same kind with their captions cut, are what
+no correction survives: a share that is given must lie in its interval. Of a kind with one side of the cutoff
+alone (tweets at 21), accounts are drawn as they are.
 """
 
 import argparse
@@ -33,12 +34,22 @@ Indices = npt.NDArray[np.intp]
 Captions = Sequence[Sequence[str]]
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
-SIZES = (150, 500, 2000)
+SIZES = (20, 50, 150, 500, 2000)
 FILES = {
-    "blogs": ("blogs/labels.csv", "blogs/posts.csv.gz", 21.0),
-    "English tweets": ("tweets/labels-en.csv", "tweets/posts-en.csv.gz", 25.0),
-    "Spanish tweets": ("tweets/labels-es.csv", "tweets/posts-es.csv.gz", 25.0),
+    "blogs": ("blogs/labels.csv", "blogs/posts.csv.gz"),
+    "English tweets": ("tweets/labels-en.csv", "tweets/posts-en.csv.gz"),
+    "Spanish tweets": ("tweets/labels-es.csv", "tweets/posts-es.csv.gz"),
 }
+MODELS: tuple[tuple[tuple[str, ...], float], ...] = (
+    (("blogs",), 18),
+    (("blogs",), 21),
+    (("blogs",), 25),
+    (("English tweets",), 25),
+    (("Spanish tweets",), 25),
+    (("English tweets", "Spanish tweets"), 25),
+    (("blogs", "English tweets"), 25),
+)
+"""Of which kinds a model is made, mixed, and for which cutoff."""
 LEARN, TELL = 0.4, 0.3
 
 CUTS: dict[str, Callable[[Sequence[str]], list[str]]] = {
@@ -57,27 +68,34 @@ class Kind:
 
     Attributes:
         captions: of each.
-        at_least: (accounts,) the truth at ``cutoff``.
-        cutoff: in years.
+        ages: (accounts,) in years.
     """
 
     captions: Captions
-    at_least: Bools
-    cutoff: float
+    ages: Floats
 
     def cut(self, how: Callable[[Sequence[str]], list[str]], chosen: Indices) -> "Kind":
         """Some of the accounts with shorter texts."""
-        return Kind([how(self.captions[at]) for at in chosen], self.at_least[chosen], self.cutoff)
+        return Kind([how(self.captions[at]) for at in chosen], self.ages[chosen])
+
+    @classmethod
+    def mixed(cls, kinds: Sequence["Kind"]) -> "Kind":
+        """The accounts of several kinds, the larger ones cut to twice the smallest."""
+        most = 2 * min(len(kind.captions) for kind in kinds)
+        cut = [(kind.captions[:most], kind.ages[:most]) for kind in kinds]
+        return cls([its for captions, _ in cut for its in captions], np.concatenate([ages for _, ages in cut]))
 
 
 def read(folder: Path) -> dict[str, Kind]:
     """Every kind of text; at most 60 captions an account."""
     found = {}
-    for name, (labels, posts, cutoff) in FILES.items():
+    for name, (labels, posts) in FILES.items():
         ages = pd.read_csv(folder / labels, dtype={"username": str}).sort_values("username").set_index("username")
         texts = pd.read_csv(folder / posts, keep_default_na=False, dtype={"username": str})
         captions = texts.groupby("username")["caption"].apply(list)
-        found[name] = Kind([spread(captions[name]) for name in ages.index], (ages["age"] >= cutoff).to_numpy(), cutoff)
+        order = np.random.default_rng(0).permutation(len(ages))
+        every = [spread(captions[name]) for name in ages.index]
+        found[name] = Kind([every[at] for at in order], ages["age"].to_numpy(np.float64)[order])
     return found
 
 
@@ -101,22 +119,23 @@ class Model:
     pool: Indices
 
     @classmethod
-    def of(cls, kind: Kind, rng: np.random.Generator) -> "Model":
+    def of(cls, kind: Kind, cutoff: float, rng: np.random.Generator) -> "Model":
         """Learn from some of a kind's accounts and measure on others; the rest is the pool."""
+        at_least = kind.ages >= cutoff
         order = rng.permutation(len(kind.captions))
         learn, tell, pool = np.split(order, [int(LEARN * len(order)), int((LEARN + TELL) * len(order))])
         texts = [kind.captions[at] for at in learn]
-        settings = ModelSettings("none", "none.pth", age_cutoffs=(kind.cutoff,))
-        predictor = TfidfPredictor.fit(texts, kind.at_least[learn, None], settings)
+        settings = ModelSettings("none", "none.pth", age_cutoffs=(cutoff,))
+        predictor = TfidfPredictor.fit(texts, at_least[learn, None], settings)
         told = predictor.probabilities([kind.captions[at] for at in tell])[:, 0]
-        profile = training_profile(texts, {kind.cutoff: kind.at_least[learn].tolist()})
-        return cls(predictor, LabelledProbabilities(kind.at_least[tell], told), profile, kind.cutoff, pool)
+        profile = training_profile(texts, {cutoff: at_least[learn].tolist()})
+        return cls(predictor, LabelledProbabilities(at_least[tell], told), profile, cutoff, pool)
 
     def ask(self, kind: Kind, chosen: Indices) -> Asked:
         """What is known of ``chosen`` accounts."""
         captions = [kind.captions[at] for at in chosen]
         probability = self.predictor.probabilities(captions)[:, 0]
-        return Asked(probability, [describe(texts) for texts in captions], kind.at_least[chosen])
+        return Asked(probability, [describe(texts) for texts in captions], kind.ages[chosen] >= self.cutoff)
 
 
 @dataclass
@@ -136,7 +155,7 @@ class Tally:
                 held.append(answer[name]["low"] <= truth <= answer[name]["high"])
 
     def __str__(self) -> str:
-        held = (f"{np.mean(held):.1%}" if held else "–" for held in self.held.values())
+        held = (f"{np.mean(held):.1%} of {len(held)}" if held else "–" for held in self.held.values())
         distance = f"{np.median(self.distance):.3f} (to {np.max(self.distance):.3f})"
         return f"{len(self.withheld)} | {distance} | {np.mean(self.withheld):.1%} | {' | '.join(held)}"
 
@@ -145,6 +164,10 @@ def draws(asked: Asked, number: int, sizes: Sequence[int], rng: np.random.Genera
     """Accounts drawn to known shares, and the shares."""
     yes, no = np.flatnonzero(asked.at_least), np.flatnonzero(~asked.at_least)
     for size in sizes:
+        if not len(yes) or not len(no):
+            for _ in range(number):
+                yield rng.choice(len(asked.at_least), size), float(asked.at_least.mean())
+            continue
         for share in SHARES:
             for _ in range(number):
                 positive = int(rng.binomial(size, share))
@@ -163,9 +186,33 @@ def tally(
     """Ask about every draw; unchecked, as if nobody had compared the texts."""
     for chosen, share in draws(asked, number, sizes, rng):
         drift = compare_described(model.profile, [asked.described[at] for at in chosen], model.cutoff)
-        compared = as_json(drift) if is_checked else None
+        compared = as_json(drift) if is_checked else {"differences": []}
         answer = PrevalenceSample(asked.probability[chosen], model.known, drift=compared).at(0.5)
         into.add(answer, next((it.psi for it in drift if it.name == "words_used"), float("nan")), share)
+
+
+def ask_about_all(
+    model: Model,
+    made_of: tuple[str, ...],
+    kinds: dict[str, Kind],
+    given: argparse.Namespace,
+    rng: np.random.Generator,
+    found: dict[tuple[str, str], Tally],
+) -> None:
+    """Ask a model about its own kind, the others, and shorter texts of its own."""
+    name = f"{' and '.join(made_of)}, {model.cutoff:g}"
+    own = Kind.mixed([kinds[of] for of in made_of]) if len(made_of) > 1 else kinds[made_of[0]]
+    same = model.ask(own, model.pool)
+    tally(model, same, given.draws, SIZES, rng, found.setdefault((name, "the same kind"), Tally()))
+    for other, its in kinds.items():
+        if made_of != (other,):
+            asked = model.ask(its, np.arange(len(its.captions)))
+            how = f"{other} alone" if other in made_of else other
+            tally(model, asked, given.draws // 4, SIZES[:4], rng, found.setdefault((name, how), Tally()))
+    for how, cut in CUTS.items() if name == "blogs, 21" else ():
+        asked = model.ask(own.cut(cut, model.pool), np.arange(len(model.pool)))
+        cell = found.setdefault((name, how), Tally())
+        tally(model, asked, given.draws // 4, SIZES[2:4], rng, cell, not given.unchecked)
 
 
 def main() -> None:
@@ -175,24 +222,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--draws", type=int, default=20, help="of each size and share")
     parser.add_argument("--seed", type=int, default=2021)
+    parser.add_argument("--only", type=int, help="one of the models, by its place")
     parser.add_argument("--unchecked", action="store_true", help="answer about shorter texts without comparing them")
     given = parser.parse_args()
     kinds, found = read(given.data), dict[tuple[str, str], Tally]()
     for repeat in range(given.repeats):
-        rng = np.random.default_rng([given.seed, repeat])
-        for name, kind in kinds.items():
-            model = Model.of(kind, rng)
-            same = model.ask(kind, model.pool)
-            tally(model, same, given.draws, SIZES, rng, found.setdefault((name, "the same kind"), Tally()))
-            for other, its in kinds.items():
-                if other != name:
-                    asked = model.ask(its, np.arange(len(its.captions)))
-                    tally(model, asked, given.draws // 4, SIZES[:2], rng, found.setdefault((name, other), Tally()))
-            for how, cut in CUTS.items() if name == "blogs" else ():
-                its = kind.cut(cut, model.pool)
-                asked = model.ask(its, np.arange(len(model.pool)))
-                cell = found.setdefault((name, how), Tally())
-                tally(model, asked, given.draws // 4, SIZES[:2], rng, cell, not given.unchecked)
+        for place, (made_of, cutoff) in enumerate(MODELS):
+            if given.only in (None, place):
+                rng = np.random.default_rng([given.seed, repeat, place])
+                own = Kind.mixed([kinds[of] for of in made_of]) if len(made_of) > 1 else kinds[made_of[0]]
+                ask_about_all(Model.of(own, cutoff, rng), made_of, kinds, given, rng, found)
     print("| model of | asked about | draws | distance of words | withheld | Rogan-Gladen held | EM held |")
     print("|---|---|---|---|---|---|---|")
     for (name, other), its_tally in found.items():

@@ -120,10 +120,13 @@ def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None, _details: str | None
 ) -> tuple[tuple[int, int], str, dict[str, Any] | str]:
     """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
-    from core.reporting.run_results import Run, RunAtThreshold  # here for the reason of show_latest
+    from core.evaluation.likeness import Likeness  # these here for the reason of show_latest
+    from core.evaluation.prevalence import predicted_accounts
+    from core.reporting.run_results import Run, RunAtThreshold
 
-    drift = run_record_of(_details).drift
-    view = RunAtThreshold(Run(run, store.all_predictions(run), _model, cutoff, drift), threshold)
+    predictions, recorded = store.all_predictions(run), run_record_of(_details).drift
+    likeness = Likeness(_model, cutoff, recorded, predicted_accounts(predictions), SETTINGS.accounts_dir)
+    view = RunAtThreshold(Run(run, predictions, _model, cutoff, likeness), threshold)
     return view.counted, view.run.counted_in_words, view.prevalence
 
 

@@ -12,6 +12,8 @@ from core.errors import InputError
 from core.evaluation.audit import AUDIT_FILE
 from core.evaluation.evaluate import arrays
 from core.evaluation.holdout import HoldoutSet
+from core.evaluation.likeness import Likeness
+from core.evaluation.prevalence import predicted_accounts
 from core.index import LabelState, PredictionFilter
 from core.jobs.job import Job, active_jobs
 from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
@@ -111,7 +113,9 @@ def read_run(
     _record: RunRecord,
 ) -> Run:
     """What does not depend on the threshold: shared by all who look at the run, and changed by nobody."""
-    run = Run(name, store.all_predictions(name), _model, cutoff, _record.drift, audit)
+    predictions = store.all_predictions(name)
+    likeness = Likeness(_model, cutoff, _record.drift, predicted_accounts(predictions), SETTINGS.accounts_dir)
+    run = Run(name, predictions, _model, cutoff, likeness, audit)
     return run.of_list(read_named_list(list_files(lists)), SETTINGS.accounts_dir) if lists else run
 
 
@@ -531,7 +535,7 @@ def show_tabs(view: RunAtThreshold, names: list[str], record: RunRecord, audit_k
         with share:
             show_shares(view)
             show_audit(view, audit_kept_at)
-            show_drift(view, record.drift)
+            show_drift(view)
     if compare.open:
         with compare:
             show_comparison(view, names)

@@ -46,7 +46,14 @@ def add_predictions(data_dir: Path, model: Path) -> None:
             probability = _probability(rng, ages.get(name, 30)) if captions else math.nan
             rows.append(prediction(name, probability, 0.5, captions))
         write_atomically(folder / "predictions.csv", as_csv(rows))
-        about = {"model": str(model), "age_cutoff": 21, "threshold": 0.5, "created_at": f"2026-11-0{2 + at}T10:00:00Z"}
+        alike = {"name": "words_used", "psi": 0.0, "limit": 0.02, "sentence": "The words are alike."}
+        about = {
+            "drift": {"differences": [alike]},
+            "model": str(model),
+            "age_cutoff": 21,
+            "threshold": 0.5,
+            "created_at": f"2026-11-0{2 + at}T10:00:00Z",
+        }
         write_json(folder / "predictions.run.json", about)
 
 

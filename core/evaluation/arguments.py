@@ -32,6 +32,15 @@ class PrevalenceArguments(CommandArguments):
     user_file: Annotated[
         Sequence[Path], Option("A list whose share is meant; several are put together.", path="file", exists=True)
     ] = ()
+    input_dir: Annotated[
+        Path | None,
+        Option(
+            "The folder of the accounts' files, to see whether they write like those of the training. Default: where "
+            "predict found them.",
+            path="folder",
+            exists=True,
+        ),
+    ] = None
     by: Annotated[str | None, Option("A column of the list: its groups side by side. 'list': each list.")] = None
     audit: Annotated[Path | None, Option("What audit-sample wrote, with ages filled in.", exists=True)] = None
     age_cutoff: Annotated[float | None, Option("One of the model's cutoffs; any without. Default: 21.")] = None

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from core.errors import InputError
-from core.evaluation.prevalence import PrevalenceSample, prevalence_sample
-from core.models.folder import ModelInfo
+from core.evaluation.likeness import Likeness
+from core.evaluation.prevalence import PrevalenceSample, predicted_accounts, prevalence_sample
 from core.statistics.calibration import Floats
 from core.statistics.differences import corrected_difference, counted_difference
 from core.statistics.estimate import Estimate
@@ -54,47 +54,57 @@ def compare_groups(
     groups: Mapping[str, set[str]],
     table: pd.DataFrame,
     found: Mapping[str, Any],
-    info: ModelInfo | None,
-    drift: Mapping[str, Any] | None,
+    likeness: Likeness | None,
 ) -> dict[str, Any]:
     """Each group's shares, and the difference of every two, ready for JSON.
 
     Args:
         groups: the accounts of each.
         table: ``username`` and ``probability`` of everybody.
-        found: what :func:`core.evaluation.prevalence.prevalence_of` says of them together; where it withholds the
-            corrected share, those of the groups and their differences are withheld as well.
-        info: what made the probabilities; None where only counts are wanted.
-        drift: how the accounts differ from the training ones.
+        found: what :func:`core.evaluation.prevalence.prevalence_of` says of them together: threshold and cutoff, and
+            where it withholds the corrected share, those of the groups and their differences are withheld as well.
+        likeness: how the accounts of a group compare with the training ones; None where only counts are wanted.
     """
     threshold, cutoff = found["threshold"], found["age_cutoff"]
     members = {name: table[table["username"].isin(names)] for name, names in groups.items()}
-    samples = {name: _sample(rows, info, cutoff, drift) for name, rows in members.items()}
-    withheld = found.get("withheld", [])
+    samples = {name: _sample(rows, likeness, cutoff) for name, rows in members.items()}
+    withheld = {name: _withheld(sample, threshold) or found.get("withheld", []) for name, sample in samples.items()}
     return {
         "shares": [
-            {"group": name, "listed": len(groups[name]), **_shares(samples[name], threshold, withheld)}
+            {"group": name, "listed": len(groups[name]), **_shares(samples[name], threshold, withheld[name])}
             for name in groups
         ],
         "differences": [
             {"first": one, "second": other}
-            | _differences(samples[one], samples[other], len(groups[one] & groups[other]), threshold, withheld)
+            | _differences(
+                samples[one],
+                samples[other],
+                len(groups[one] & groups[other]),
+                threshold,
+                withheld[one] or withheld[other],
+            )
             for one, other in combinations(groups, 2)
         ],
     }
 
 
-def _sample(
-    rows: pd.DataFrame, info: ModelInfo | None, cutoff: float, drift: Mapping[str, Any] | None
-) -> PrevalenceSample | Floats:
+def _sample(rows: pd.DataFrame, likeness: Likeness | None, cutoff: float) -> PrevalenceSample | Floats:
     """What a group's shares rest on; its probabilities alone where no correction can be had."""
     probability = rows["probability"].dropna().to_numpy(dtype=float)
-    if info is None:
+    if likeness is None or likeness.model is None:
         return probability
     try:
-        return prevalence_sample(rows, info, cutoff, drift)
+        return prevalence_sample(rows, likeness.model, cutoff, likeness.of(predicted_accounts(rows)))
     except InputError:  # nobody of the group is new to the model
         return probability[:0]
+
+
+def _withheld(sample: PrevalenceSample | Floats, threshold: float) -> list[str]:
+    """Why a group has no corrected share; none where it has one, or where none can be had."""
+    if not isinstance(sample, PrevalenceSample):
+        return []
+    reasons: list[str] = sample.at(threshold)["withheld"]
+    return reasons
 
 
 def _probability(sample: PrevalenceSample | Floats) -> Floats:

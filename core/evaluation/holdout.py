@@ -108,7 +108,7 @@ def error_rates(known: LabelledProbabilities, threshold: float) -> tuple[GroupEr
 
 def _of_the_model(model: ModelInfo, cutoff: float) -> HoldoutSet | None:
     try:
-        known, file = labelled_probabilities(model.folder, model.settings.age_cutoffs, cutoff)
+        known, file = labelled_probabilities(model, cutoff)
     except InputError:
         return None
     if known.at_least.all() or not known.at_least.any():

@@ -16,9 +16,11 @@ import pandas as pd
 
 from core.errors import InputError
 from core.evaluation.evaluate import read_predictions
+from core.evaluation.likeness import likeness_of
 from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
+from core.models.method_names import ALIKE
 from core.statistics.calibration import Floats
-from core.statistics.drift import compared_by_words, forbidding
+from core.statistics.drift import PROFILE_FILE, compared_by_words, forbidding
 from core.statistics.metrics import share_interval
 from core.statistics.prevalence import (
     FEWEST_PER_CLASS,
@@ -31,11 +33,8 @@ from core.statistics.prevalence import (
     raw_share,
     rogan_gladen,
 )
-from core.storage.predictions_file import run_file
-from core.storage.run_record import RunRecord
 from core.training.splits import SHARES
 from core.utils.io import read_text
-from core.utils.records import find_record
 
 CORRECTED = ("rogan_gladen", "expectation_maximisation")
 """The estimates that suppose that the labelled accounts tell the errors on the others."""
@@ -52,12 +51,16 @@ WHAT_TO_DO = (
 """Where a share is withheld."""
 
 _ALARM = 0.01
-_UNCHECKED = (
-    "Whether the predicted accounts write like those that the model was trained on could not be checked{why}. "
-    "If they do not, the corrected share is wrong: label a random sample of them to be sure."
+_UNCHECKED = "Whether these accounts write like those that the model was trained on could not be checked: {why}."
+_NO_TEXTS = (
+    "neither what predict wrote beside the predictions tells it, nor are the accounts' files at hand. Predict again, "
+    "or give the folder of their files (--input-dir)"
 )
-_NO_RECORD = ": nothing is known of their texts beside the predictions, or the model keeps no profile"
-_OLD_PROFILE = " closely: the model was made by an older version. Train it anew"
+_NO_PROFILE = "the model keeps no profile of its training accounts. Train it anew"
+_NO_WORDS = (
+    "their words were not compared, since the model was made by an older version, or since there are too few "
+    "accounts. Train the model anew, or predict more accounts"
+)
 
 
 def prevalence(
@@ -79,13 +82,15 @@ def prevalence(
         InputError: a file cannot be used, or no account or only one class is left.
     """
     table, info = read_predictions(predictions), read_model_info(model)
-    return prevalence_of(table, info, age_cutoff, threshold, read_drift(predictions))
+    cutoff = info.settings.age_cutoffs[cutoff_index(info.settings, age_cutoff)]
+    everybody = predicted_accounts(table)
+    drift = likeness_of(predictions, info, cutoff, everybody).of(everybody)
+    return prevalence_of(table, info, cutoff, threshold, drift)
 
 
-def read_drift(predictions: Path) -> dict[str, Any] | None:
-    """What ``predict`` found of how the accounts differ from the training ones; None where it is not beside them."""
-    record = find_record(RunRecord, run_file(predictions))
-    return record.drift if record else None
+def predicted_accounts(table: pd.DataFrame) -> frozenset[str]:
+    """The accounts of ``table`` that have a probability."""
+    return frozenset(table["username"][table["probability"].notna()])
 
 
 def prevalence_of(
@@ -115,7 +120,7 @@ def prevalence_sample(
     Raises:
         InputError: the model's labelled accounts cannot be read, or no account is left.
     """
-    known, source = labelled_probabilities(info.folder, info.settings.age_cutoffs, cutoff)
+    known, source = labelled_probabilities(info, cutoff)
     own_threshold = info.settings.thresholds[info.settings.age_cutoffs.index(cutoff)]
     used = info.training.known_accounts
     is_used, is_predicted = table["username"].isin(used), table["probability"].notna()
@@ -132,7 +137,14 @@ def prevalence_sample(
         "counted": len(probability),
     }
     about = {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}
-    return PrevalenceSample(probability, known, about, drift, own_threshold)
+    return PrevalenceSample(probability, known, about, drift, own_threshold, _why_unchecked(info, drift))
+
+
+def _why_unchecked(info: ModelInfo, drift: Mapping[str, Any] | None) -> str | None:
+    """Why it is not known whether the accounts write like those of the training; None where it is."""
+    if drift is None:
+        return _NO_TEXTS if (info.folder / PROFILE_FILE).is_file() else _NO_PROFILE
+    return None if compared_by_words(drift) else _NO_WORDS
 
 
 def estimate_prevalence(probability: Floats, known: LabelledProbabilities, threshold: float = 0.5) -> dict[str, Any]:
@@ -141,7 +153,7 @@ def estimate_prevalence(probability: Floats, known: LabelledProbabilities, thres
     Raises:
         InputError: there is no account, or the labelled ones are all of one class.
     """
-    return PrevalenceSample(probability, known, drift={"differences": []}).at(threshold)
+    return PrevalenceSample(probability, known).at(threshold)
 
 
 @dataclass(frozen=True)
@@ -154,6 +166,7 @@ class PrevalenceSample:
         about: what is told beside the estimates.
         drift: how the accounts differ from the training ones; None where nobody compared them.
         own_threshold: the model's, which the labelled accounts may have chosen.
+        unchecked: why the comparison could not be made; None where it was, or is taken for granted.
     """
 
     probability: Floats
@@ -161,6 +174,7 @@ class PrevalenceSample:
     about: dict[str, Any] = field(default_factory=dict)
     drift: Mapping[str, Any] | None = None
     own_threshold: float | None = None
+    unchecked: str | None = None
 
     @property
     def recommended(self) -> str:
@@ -209,7 +223,7 @@ class PrevalenceSample:
             "expectation_maximisation": self.maximised,
         }
         reasons = self._reasons_to_withhold([*shares.values()])
-        warnings = _warnings(self.known, shares, self.p_value, self.about.get("error_rates_from"), self.drift)
+        warnings = _warnings(self.known, shares, self.p_value, self.about.get("error_rates_from"))
         if reasons:
             note = f"{' '.join(reasons)} {WHAT_TO_DO}"
             shares |= {name: Share(None, None, None, shares[name].unclipped, note) for name in CORRECTED}
@@ -228,6 +242,8 @@ class PrevalenceSample:
     def _reasons_to_withhold(self, shares: Sequence[Share]) -> list[str]:
         """Each a sentence; none where nothing speaks against the corrections."""
         reasons = forbidding(self.drift or {})
+        if self.unchecked:
+            reasons.append(_UNCHECKED.format(why=self.unchecked))
         if self.p_value is not None and self.p_value < MIXTURE_LIMIT:
             reasons.append(
                 "The probabilities of these accounts are no mixture of those of labelled accounts of both classes "
@@ -238,16 +254,17 @@ class PrevalenceSample:
         return reasons
 
 
-def labelled_probabilities(model: Path, cutoffs: Sequence[float], cutoff: float) -> tuple[LabelledProbabilities, str]:
+def labelled_probabilities(info: ModelInfo, cutoff: float) -> tuple[LabelledProbabilities, str]:
     """The labelled accounts that tell the errors, and where they are from.
 
-    All of them where the model was cross-fitted; else the test accounts, and the validation accounts as
-    well where those are too few.
+    All of them where the model was cross-fitted, by a method whose models are alike; else the test accounts,
+    and the validation accounts as well where those are too few.
 
     Raises:
         InputError: a file is missing or damaged, or has no probabilities for the cutoff.
     """
-    if (model / UNSEEN_FILE).is_file():
+    model, cutoffs = info.folder, info.settings.age_cutoffs
+    if (model / UNSEEN_FILE).is_file() and info.training.method in ALIKE:
         return read_labelled(model / UNSEEN_FILE, cutoff, cutoffs), UNSEEN_FILE
     if not (model / TEST_FILE).is_file():
         return read_labelled(model / VALIDATION_FILE, cutoff, cutoffs), VALIDATION_FILE
@@ -308,7 +325,6 @@ def _warnings(
     shares: dict[str, Share],
     p_value: float | None,
     source: str | None,
-    drift: Mapping[str, Any] | None,
 ) -> list[str]:
     fewest = min(len(known.of_at_least), len(known.of_under))
     found = []
@@ -338,6 +354,4 @@ def _warnings(
             f"(p = {p_value:.2g}): the two differ in more than the share, and the corrections may be wrong. "
             "Label a random sample of the predicted accounts."
         )
-    if drift is None or (drift.get("differences") and not compared_by_words(drift)):
-        found.append(_UNCHECKED.format(why=_NO_RECORD if drift is None else _OLD_PROFILE))
     return found

@@ -11,8 +11,9 @@ from core.evaluation.arguments import PrevalenceArguments
 from core.evaluation.audit import audited, members_of
 from core.evaluation.evaluate import read_predictions, read_run
 from core.evaluation.groups import compare_groups, groups_of
-from core.evaluation.prevalence import CORRECTED, prevalence_of, read_drift
-from core.models.folder import read_model_info
+from core.evaluation.likeness import likeness_of
+from core.evaluation.prevalence import CORRECTED, predicted_accounts, prevalence_of
+from core.models.folder import ModelInfo, cutoff_index, read_model_info
 from core.statistics.metrics import share_interval
 from core.storage.listed import NamedList, flow_of, read_named_list
 
@@ -38,19 +39,38 @@ def shares(arguments: PrevalenceArguments) -> dict[str, Any]:
         table = members_of(everybody, of)
     found: dict[str, Any] = {}
     known: set[str] = set()
-    drift, info = read_drift(arguments.predictions), None
+    info, likeness = None, None
     if arguments.model is not None:
         info = read_model_info(arguments.model)
         known = set(info.training.known_accounts)
-        found = prevalence_of(table, info, arguments.age_cutoff, arguments.threshold, drift)
+        cutoff = _cutoff_of(arguments, info)
+        likeness = likeness_of(arguments.predictions, info, cutoff, predicted_accounts(everybody), arguments.input_dir)
+        found = prevalence_of(table, info, cutoff, arguments.threshold, likeness.of(predicted_accounts(table)))
     else:
         found = _counted(table, arguments)
     if arguments.audit is not None:
         found["audited"] = audited(table, arguments.audit, found["age_cutoff"])
     if of is not None and arguments.by is not None:
         groups = groups_of(arguments.user_file, arguments.by)
-        found["groups"] = {"by": arguments.by, **compare_groups(groups, table, found, info, drift)}
+        found["groups"] = {"by": arguments.by, **compare_groups(groups, table, found, likeness)}
     return found if of is None else {**found, **_of_the_list(found, of, table, known, arguments.predictions)}
+
+
+def _cutoff_of(arguments: PrevalenceArguments, info: ModelInfo) -> float:
+    """The age that the predictions are about, which is the only one that a model's errors are known of.
+
+    Raises:
+        InputError: another one is asked for.
+    """
+    predicted = read_run(arguments.predictions).age_cutoff
+    asked = predicted if arguments.age_cutoff is None else arguments.age_cutoff
+    cutoff = info.settings.age_cutoffs[cutoff_index(info.settings, asked)]
+    if predicted not in (None, cutoff):
+        raise InputError(
+            f"The predictions are about {predicted:g} years, not {cutoff:g}. Predict with --age-cutoff {cutoff:g}, "
+            "then ask again."
+        )
+    return cutoff
 
 
 def _of_the_list(

@@ -18,3 +18,11 @@ NAMES: dict[str, str] = {
 def method_name(method: str) -> str:
     """What people read for a method; of one that a later version has made, its own name."""
     return NAMES.get(method, method)
+
+
+ALIKE: tuple[Method, ...] = ("majority", "tfidf", "combined")
+"""Methods whose models err alike when they learn from other accounts of the same kind.
+
+The others stop at the epoch that a few accounts choose, so that their probabilities are more or less
+extreme from model to model: what one says tells nothing of another's errors.
+"""

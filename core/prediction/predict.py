@@ -17,7 +17,7 @@ from core.models.predictor import Predictor
 from core.prediction.arguments import PredictArguments
 from core.privacy.pseudonyms import open_pseudonyms
 from core.settings import get_settings
-from core.statistics.drift import as_json, compare, forbidding, read_profile
+from core.statistics.drift import as_json, compare, compared_by_words, forbidding, read_profile
 from core.storage.account_files import account_files, file_name, read_account
 from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list
 from core.storage.models import Account
@@ -43,7 +43,7 @@ class PredictSummary:
         at_least: of these, accounts predicted to be at least at the cutoff.
         without_captions: rows with an empty probability.
         warnings: in what the accounts do not look like those that the model learnt from.
-        no_estimate: whether they look so different that their share cannot be told from the predictions.
+        no_estimate: whether they look so different, or so little is known of it, that their share cannot be told.
         unreadable: files that hold no account: name -> reason.
         flow: what became of the accounts of the list; None where there was none.
         age_cutoff: in years.
@@ -73,8 +73,8 @@ class PredictSummary:
             lines.append(f"{len(self.unreadable)} files could not be read; {self.run_file} names them.")
         if self.no_estimate:
             lines.append(
-                "This count is no estimate of the share: the accounts are too unlike those that the model learnt from. "
-                "Label a random sample of them."
+                "This count is no estimate of the share: the accounts are too unlike those that the model learnt from, "
+                "or cannot be compared with them. Label a random sample of them."
             )
         return "\n".join([*([self.flow.in_words()] if self.flow else []), *lines, *self.warnings])
 
@@ -213,7 +213,7 @@ class _Run:
             without_captions=len(rows) - len(known),
             unreadable=self.unreadable,
             warnings=[] if drift is None else drift["warnings"],
-            no_estimate=bool(drift and forbidding(drift)),
+            no_estimate=bool(drift and (forbidding(drift) or not compared_by_words(drift))),
             age_cutoff=self.cutoff,
             threshold=self.threshold,
             flow=self._flow(rows),
@@ -239,6 +239,7 @@ class _Run:
         return RunRecord(
             created_at=utc_now(),
             model=str(self.arguments.finetuned_model_path),
+            model_made_at=read_model_info(self.model).training.created_at if self.model else None,
             encoder=settings.encoder,
             age_cutoff=self.cutoff,
             threshold=self.threshold,

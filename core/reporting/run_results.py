@@ -13,7 +13,8 @@ from core.errors import InputError
 from core.evaluation.audit import audited, members_of
 from core.evaluation.evaluate import by_age_group, tables
 from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
-from core.evaluation.prevalence import PrevalenceSample, prevalence_sample
+from core.evaluation.likeness import Likeness
+from core.evaluation.prevalence import PrevalenceSample, predicted_accounts, prevalence_sample
 from core.models.comparison_record import ComparisonRecord
 from core.models.folder import COMPARISON_FILE, ModelInfo, cutoff_index
 from core.models.method_names import method_name
@@ -75,7 +76,7 @@ class Run:
         predictions: ``username``, ``probability``, ``prediction``, ``posts``, ``age``; a row an account.
         model: what made them, or None where it is gone.
         cutoff: the age in years.
-        drift: how the accounts differ from the training ones, as the run's record has it; None where it does not.
+        likeness: how the accounts compare with the training ones.
         audit: the filled-in audit sample of these accounts; None where there is none.
         everybody: the whole run, where ``predictions`` are those of a list; it tells how good the model is.
         flow: what became of the accounts of that list; None where the run as a whole is meant.
@@ -85,7 +86,7 @@ class Run:
     predictions: pd.DataFrame
     model: ModelInfo | None
     cutoff: float
-    drift: dict[str, Any] | None = None
+    likeness: Likeness | None = None
     audit: bytes | None = None
     everybody: pd.DataFrame | None = None
     flow: ListFlow | None = None
@@ -100,6 +101,11 @@ class Run:
         predicted = dict(zip(members["username"], members["probability"].notna(), strict=True))
         flow = flow_of(of, predicted, set(self.parts), folder)
         return replace(self, predictions=members, everybody=self.predictions, flow=flow)
+
+    @cached_property
+    def drift(self) -> dict[str, Any] | None:
+        """How the accounts differ from the training ones; None where that is not known."""
+        return self.likeness.of(predicted_accounts(self.predictions)) if self.likeness else None
 
     @cached_property
     def audited(self) -> dict[str, Any] | str | None:
@@ -507,5 +513,4 @@ def _audit_note(found: dict[str, Any]) -> str:
 
 def drift_in_words(found: dict[str, Any]) -> list[str]:
     """What :mod:`core.statistics.drift` found, as sentences."""
-    said = [*found.get("warnings", []), *([found["note"]] if found.get("note") else [])]
-    return said or ["In length, number, language and vocabulary of their captions they do."]
+    return found.get("warnings") or ["In length, number, language and vocabulary of their captions they do."]

@@ -36,9 +36,9 @@ def report(view: RunAtThreshold, counts: Counts, record: RunRecord, per_day: pd.
     if view.judged is not None:
         sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
     sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
-    if record.drift is not None:
+    if view.run.drift is not None:
         title = "Do these accounts look like those that the model learnt from?"
-        sections.append(Section(title, drift_in_words(record.drift)))
+        sections.append(Section(title, drift_in_words(view.run.drift)))
     card = view.run.model.folder / CARD_FILE if view.run.model else None
     if card and card.is_file():
         sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))

@@ -53,12 +53,8 @@ WORDS_LIMIT = 0.015
 FOREIGN_LIMIT = 0.1
 """Of the share of accounts in languages that training hardly knows, beyond the share it had there."""
 
-OLD_LIMIT = 1.0
-"""Of the PSI of lengths and vocabulary, where a model keeps nothing better."""
-
 _WORDS_CHANCE = 0.3
 _FOREIGN_CHANCE = 3.0
-_OLD_MEASURES = ("words", "known_words", "language")
 _BINS = 10
 _MIN_PER_BIN = 10
 _MIN_USERS_OF_A_WORD = 5
@@ -244,19 +240,12 @@ def as_json(differences: Sequence[Difference]) -> dict[str, Any]:
 
 def forbidding(found: Mapping[str, Any]) -> list[str]:
     """What :func:`as_json` gave, of this version or an older one: the sentences that forbid a corrected share."""
-    by_words = compared_by_words(found)
-    differences = found.get("differences", [])
-    return [it["sentence"] for it in differences if it.get("forbids") or (not by_words and _forbade(it))]
+    return [difference["sentence"] for difference in found.get("differences", []) if difference.get("forbids")]
 
 
 def compared_by_words(found: Mapping[str, Any]) -> bool:
     """Whether the words used were held against those of both classes; an older version could not."""
     return any(difference["name"] == "words_used" for difference in found.get("differences", []))
-
-
-def _forbade(difference: Mapping[str, Any]) -> bool:
-    """Whether a measure alone says so, where nothing is known of the words by class."""
-    return difference["name"] in _OLD_MEASURES and bool(difference["psi"] > OLD_LIMIT + difference["limit"])
 
 
 def write_profile(folder: Path, profile: Profile) -> None:

@@ -14,6 +14,7 @@ class RunRecord(Record):
     Attributes:
         created_at: when the run ended.
         model: the model's folder, or its weights file.
+        model_made_at: when that was made, which tells it from others in a folder of its name.
         encoder: by name or folder.
         age_cutoff: in years.
         threshold: from which probability on "at least" was predicted.
@@ -33,6 +34,7 @@ class RunRecord(Record):
 
     created_at: datetime | None = None
     model: str | None = None
+    model_made_at: datetime | None = None
     encoder: str | None = None
     age_cutoff: float | None = None
     threshold: float | None = None

@@ -69,8 +69,9 @@ class TrainArguments(CommandArguments):
         int | None,
         Option(
             "Make so many further models, so that each labelled account is told by one that had not seen it, and all "
-            "of them tell the errors; 0 makes none. Default: 5; with fine-tuning, which takes as many times as long, "
-            "and with --compare, 0.",
+            "of them tell the errors; 0 makes none. Default: 5 with the best recipe, else 0: models of the published "
+            "method stop at unlike epochs, so that one's errors are not another's. With --compare: every account is "
+            "tested once, and no model is cross-fitted.",
             min=0,
         ),
     ] = None

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from core.encoder.vector_cache import open_cache
 from core.jobs.progress import Progress
-from core.models.method_names import Method
+from core.models.method_names import ALIKE, Method
 from core.models.predictor import Floats, calibrated
 from core.models.settings import ModelSettings
 from core.statistics.calibration import Bools, fit_calibration
@@ -36,9 +36,6 @@ from core.utils.io import find_json_object, json_form, write_json
 from core.utils.spreadsheets import csv_text, safe_name
 
 DEFAULT_FOLDS = 5
-QUICK: tuple[Method, ...] = ("majority", "tfidf", "frozen", "combined")
-"""Methods of which a few more models cost little; the fine-tuned one is cross-fitted when asked."""
-
 _FEWEST_PER_FOLD = 4
 _CHOOSING = ("train", "validation")
 
@@ -87,12 +84,12 @@ class Wishes:
 
 
 def folds_of(asked: int | None, method: Method, task: TrainingTask) -> int:
-    """How many folds to make, where nobody said (``asked`` is None): some for a quick method, if the accounts do."""
+    """How many folds to make; where nobody said (``asked`` is None), some if method and accounts allow to use them."""
     if asked is not None:
         return asked
     truth = np.concatenate([task.at_least(part) for part in _CHOOSING])
     enough = min(truth.sum(0).min(), (~truth).sum(0).min()) >= _FEWEST_PER_FOLD * DEFAULT_FOLDS
-    return DEFAULT_FOLDS if enough and method in QUICK else 0
+    return DEFAULT_FOLDS if enough and method in ALIKE else 0
 
 
 def cross_fit(

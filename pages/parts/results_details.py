@@ -7,15 +7,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.errors import AgeScopeError, InputError
+from core.errors import AgeScopeError
 from core.index import Counts
-from core.models.folder import TRAINING_FILE, ModelInfo, cutoff_index
+from core.models.folder import TRAINING_FILE, cutoff_index
 from core.privacy.roles import Action
 from core.privacy.study_settings import read_study
 from core.reporting.checklists import checklists
 from core.reporting.run_results import RunAtThreshold, drift_in_words
 from core.reporting.study_report import report
-from core.storage.account_files import account_files, file_name, read_account
+from core.storage.account_files import file_name, read_account
 from core.storage.run_record import RunRecord
 from core.utils.formatting import count, number, percent, plain
 from pages.parts.components import close
@@ -25,7 +25,6 @@ from pages.parts.sign_in import acting, may, note_account
 from pages.parts.study import cached, kept, the_settings
 
 SHOWN_CAPTIONS = 200
-DRIFT_SAMPLE = 500
 
 
 @kept(max_entries=1, show_spinner="Loading the model …")
@@ -97,35 +96,18 @@ def show_account(username: str, view: RunAtThreshold) -> None:
         )
 
 
-def show_drift(view: RunAtThreshold, known: dict[str, Any] | None) -> None:
+def show_drift(view: RunAtThreshold) -> None:
     """Whether the predicted accounts look like those that the model learnt from."""
     st.markdown("**Do these accounts look like those that the model learnt from?**")
-    if known is None and view.run.model is not None and st.button("Compare a sample", icon=":material/compare:"):
-        known = drift(view.run.model, view.run.model.folder, the_store().version)
-    if known is None:
-        st.caption("A model moves badly between kinds of text; where they differ, its errors are not those shown here.")
+    if view.run.drift is None:
+        st.caption(
+            "Nobody knows: the model keeps nothing of its training accounts, or these accounts' files are gone. A "
+            "model moves badly between kinds of text; where they differ, its errors are not those shown here."
+        )
         return
-    show = st.warning if known.get("warnings") else st.caption if known.get("note") else st.success
-    for sentence in drift_in_words(known):
+    show = st.warning if view.run.drift.get("warnings") else st.success
+    for sentence in drift_in_words(view.run.drift):
         show(plain(sentence))
-
-
-@cached(max_entries=4, show_spinner="Comparing the accounts …")
-def drift(_model: ModelInfo, folder: Path, version: int) -> dict[str, Any]:
-    """The comparison of :mod:`core.statistics.drift` on a sample of the collected accounts."""
-    from core.statistics.drift import as_json, compare, read_profile  # with SciPy and its seconds, for one expander
-
-    profile = read_profile(_model.folder)
-    if profile is None:
-        return {"note": "This model keeps no profile of its training accounts. Train it anew to have them compared."}
-    files = [*account_files(the_settings().accounts_dir)]
-    captions = []
-    for path in files[:: max(1, len(files) // DRIFT_SAMPLE)]:
-        try:
-            captions.append(read_account(path).captions)
-        except InputError:
-            continue
-    return as_json(compare(profile, captions))
 
 
 def as_parquet_file(table: pd.DataFrame) -> bytes:

@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.evaluation.arguments import PrevalenceArguments
 from core.evaluation.shares import shares
 from tests.evaluation.test_audit import drawn, fill_in
-from tests.statistics.test_prevalence import labelled_file, model_folder
+from tests.statistics.test_prevalence import labelled_file, model_folder, say_alike
 
 
 @pytest.fixture
@@ -19,6 +19,7 @@ def study(tmp_path: Path) -> Path:
     rng = random.Random(1)
     rows = [f"u{i},{min(1.0, rng.random() * (1.5 if i < 200 else 0.7)):.6f},1,3" for i in range(400)]
     (tmp_path / "p.csv").write_text("\n".join(["username,probability,prediction,posts", *rows, ""]))
+    say_alike(tmp_path / "p.csv")
     (tmp_path / "cohort.csv").write_text(
         "\n".join(["username;Wave", *(f"u{i};{'first' if i < 200 else 'second'}" for i in range(400))])
     )
@@ -39,6 +40,8 @@ def test_groups_of_a_column_stand_side_by_side_with_their_difference(study: Path
     [difference] = groups["differences"]
     assert difference["raw"]["value"] == pytest.approx(raw[0] - raw[1])
     assert difference["raw"]["low"] > 0.1
+    assert difference["rogan_gladen"]["value"] is None  # the record is of both together, and there are no texts
+    assert "could not be checked" in groups["shares"][0]["rogan_gladen"]["note"]
 
 
 def test_without_a_model_lists_are_compared_by_their_counts(study: Path) -> None:

@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from core.evaluation.audit import draw_sample
 from core.evaluation.evaluate import evaluate
+from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import prevalence_of
 from core.index import Counts
 from core.models.folder import ModelInfo
@@ -52,7 +53,8 @@ def view(tmp_path: Path) -> RunAtThreshold:
     )
     table.loc[299, ["probability", "prediction"]] = np.nan
     model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), training_record({}))
-    return RunAtThreshold(Run("run", table, model, 21), 0.5, 0.9)
+    alike = {"differences": [{"name": "words_used", "psi": 0, "limit": 1, "sentence": "The words are alike."}]}
+    return RunAtThreshold(Run("run", table, model, 21, Likeness(model, 21, alike)), 0.5, 0.9)
 
 
 def test_counts_and_errors_follow_the_threshold(view: RunAtThreshold) -> None:
@@ -64,7 +66,7 @@ def test_counts_and_errors_follow_the_threshold(view: RunAtThreshold) -> None:
 
 def test_shares_are_those_of_the_command_line(view: RunAtThreshold) -> None:
     assert view.run.model is not None
-    expected = prevalence_of(view.run.predictions, view.run.model, 21, 0.5)
+    expected = prevalence_of(view.run.predictions, view.run.model, 21, 0.5, view.run.drift)
     assert view.prevalence == expected
     assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
 
@@ -78,7 +80,7 @@ def estimates(view: RunAtThreshold) -> dict[str, Any]:
 def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) -> None:
     sentence = "The words that these accounts use are not those of the training accounts."
     drift = {"differences": [{"name": "words_used", "psi": 1, "limit": 0, "sentence": sentence, "forbids": True}]}
-    withheld = replace(view, run=replace(view.run, drift=drift))
+    withheld = replace(view, run=replace(view.run, likeness=Likeness(view.run.model, 21, drift)))
     shares = withheld.shares.set_index("estimate").to_dict("index")
     corrected = shares["Corrected for both error rates (Rogan and Gladen)"]
     assert corrected["share"] == corrected["95 % interval"] == "–"
@@ -197,9 +199,7 @@ def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunAtThreshold
 def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     (view.run.model.folder / "README.md").write_text("# A card")
-    record = RunRecord(
-        created_at=datetime(2026, 11, 1, 12, tzinfo=UTC), encoder="some-encoder", drift={"warnings": ["They differ."]}
-    )
+    record = RunRecord(created_at=datetime(2026, 11, 1, 12, tzinfo=UTC), encoder="some-encoder")
     days = pd.DataFrame({"day": pd.to_datetime(["2026-03-01", "2026-11-02"]), "accounts": [3, 4]})
     page = report(view, COUNTS, record, days)
     assert "user_" not in page and "known_" not in page
@@ -209,7 +209,7 @@ def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> 
         view.errors["in error"].iloc[0],
         "A card",
         "some-encoder",
-        "They differ.",
+        "look like those that the model learnt from",
         "1 Mar 2026",
         "Lang",
     ):

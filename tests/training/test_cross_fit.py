@@ -66,18 +66,21 @@ def test_the_folder_keeps_what_was_said_of_every_labelled_account(
     assert tested == {row["username"]: row["probability_21"] for row in rows if row["fold"] == "test"}
     assert info.training.cross_fitted is not None
     assert (info.training.cross_fitted.folds, info.training.cross_fitted.accounts) == (3, len(rows))
-    known, source = labelled_probabilities(folder, info.settings.age_cutoffs, 21)
+    with_epochs = replace(info, training=info.training.model_copy(update={"method": "frozen"}))
+    assert labelled_probabilities(with_epochs, 21)[1] != UNSEEN_FILE
+    alike = replace(info, training=info.training.model_copy(update={"method": "combined"}))
+    known, source = labelled_probabilities(alike, 21)
     assert source == UNSEEN_FILE and len(known.probability) == len(rows) and known.noise == FOLDS_NOISE
     assert f"On all {len(rows)} labelled accounts" in (folder / "README.md").read_text()
     assert not (folder / ".training").exists()
 
 
-def test_no_fold_is_made_where_none_is_asked_for_or_fine_tuning_would_take_long(task: TrainingTask) -> None:
-    assert folds_of(None, "frozen", task) == cross_fit_module.DEFAULT_FOLDS
-    assert folds_of(None, "finetuned", task) == 0
+def test_no_fold_is_made_where_none_is_asked_for_or_models_would_stop_at_unlike_epochs(task: TrainingTask) -> None:
+    assert folds_of(None, "combined", task) == cross_fit_module.DEFAULT_FOLDS
+    assert folds_of(None, "frozen", task) == folds_of(None, "finetuned", task) == 0
     assert (folds_of(0, "frozen", task), folds_of(3, "finetuned", task)) == (0, 3)
     few = replace(task, parts={**task.parts, "train": task.parts["train"][:10]})
-    assert folds_of(None, "frozen", few) == 0
+    assert folds_of(None, "combined", few) == 0
 
 
 def test_one_fold_is_refused(data: tuple[Path, Path], encoder: str, tmp_path: Path) -> None:
