@@ -6,6 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
+from bench.prevalence import one_draw
 from core.errors import InputError
 from core.evaluation.arguments import PrevalenceArguments
 from core.evaluation.shares import shares
@@ -14,7 +15,7 @@ from core.statistics.drift import training_profile, write_profile
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
 from tests.statistics.test_drift import AT_LEAST, accounts
-from tests.statistics.test_prevalence import STRONG, labelled_file, model_folder, one_draw
+from tests.statistics.test_prevalence import STRONG, labelled_file, model_folder
 
 ALIKE, STRANGE = accounts(60, 2), [[text.replace("e", "qx") for text in texts] for texts in accounts(40, 4)]
 
