@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.importers.detect import find
+from core.importers.local_times import completed, without_local_doubles
 from core.importers.results import (
     MADE_UP,
     FoundLabels,
@@ -139,8 +140,8 @@ def merged(*parts: Account) -> Account:
     only where nothing could be had before, the outcome is that of the first part with posts.
     """
     posts = _Posts()
-    for part in parts:
-        for post in part.posts:
+    for part in without_local_doubles([part.posts for part in parts]):
+        for post in part:
             posts.add(post)
     base = next((part for part in parts if part.outcome in ("collected", "partial")), parts[0])
     user_id = next((part.user_id for part in parts if part.user_id), None)
@@ -189,10 +190,8 @@ class _Posts:
         """Keep as one what is one post; the first with an id of its own gives it."""
         whole = same[0]
         for other in same[1:]:
-            missing = {name: value for name, value in other if getattr(whole, name) in (None, "unknown")}
-            if whole.id.startswith(MADE_UP):
-                missing["id"] = other.id
-            whole = whole.model_copy(update=missing)
+            own_id = other.id if whole.id.startswith(MADE_UP) else whole.id
+            whole = completed(whole, other).model_copy(update={"id": own_id})
         self._kept[at] = whole
         self._at |= dict.fromkeys((key for post in same for key in _keys(post)), at)
         if whole.id.startswith(MADE_UP) and len(same) == 1:

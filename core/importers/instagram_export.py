@@ -105,7 +105,7 @@ def _of_one_export(root: Root, inside: Sequence[Piece], username: str | None) ->
     readings: list[PostReading] = []
     faults: list[str] = []
     for piece in posts:
-        yield from _read_posts(piece, readings, faults)
+        yield from _read_posts(piece, f"{place}/{piece.parts[-1]}", readings, faults)
     kept = with_ids(post_of(reading) for reading in readings)
     yield account(FORMAT, name, kept, Context(place), "; ".join(faults[:3]) or None)
     yield from unread_times(place, readings)
@@ -117,9 +117,9 @@ def _holds_posts(piece: Piece, root: Root) -> bool:
     return bool(_POSTS.fullmatch(piece.parts[-1])) and all(part in _INNER_FOLDERS for part in between)
 
 
-def _read_posts(piece: Piece, readings: list[PostReading], faults: list[str]) -> Iterator[Found]:
-    """Add the posts of a file to those of its export; what cannot be read is told."""
-    left_out = LeftOutRecords(piece.name)
+def _read_posts(piece: Piece, name: str, readings: list[PostReading], faults: list[str]) -> Iterator[Found]:
+    """Add the posts of a file to those of its export; what cannot be read is told, under a name without a path."""
+    left_out = LeftOutRecords(name)
     before = len(readings)
     try:
         read = _of_html(piece) if piece.parts[-1].endswith(".html") else _of_json(piece)
@@ -130,14 +130,14 @@ def _read_posts(piece: Piece, readings: list[PostReading], faults: list[str]) ->
                 left_out.add(why, place)
     except InputError as error:
         faults.append(str(error))
-        yield NotUnderstood(piece.name, str(error))
+        yield NotUnderstood(name, str(error))
     missing = list(left_out.found())
     faults += [f"{count(item.number, 'record')} of {piece.parts[-1]} could not be read" for item in missing]
     yield from missing
     if len(readings) > before:
-        yield Recognised(piece.name, FORMAT)
+        yield Recognised(name, FORMAT)
     elif missing:
-        yield NotUnderstood(piece.name, f"it is not what its name says; looked for {LOOKED_FOR}")
+        yield NotUnderstood(name, f"it is not what its name says; looked for {LOOKED_FOR}")
 
 
 def _of_json(piece: Piece) -> Iterator[tuple[str, PostReading | None, str]]:

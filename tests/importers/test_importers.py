@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from core.errors import InputError, Stopped
 from core.importers import archives
-from core.importers.detect import read
+from core.importers.detect import find, read
 from core.importers.export_posts import repaired
 from core.importers.importer import ImportSummary, import_files, merged
+from core.importers.results import NotUnderstood
 from core.jobs.progress import no_progress
 from core.storage.account_files import read_account, write_account
 from core.storage.models import Account, Post
@@ -750,3 +751,11 @@ def test_a_job_tells_which_columns_were_taken_for_what(tmp_path: Path, monkeypat
     taken = "took username from 'user', caption from 'text'"
     assert events[0] == {"kind": "recognised", "name": "posts.csv", "format": "csv", "fields": taken}
     assert f"posts.csv: {taken}." in str(summary)
+
+
+def test_a_file_of_an_export_that_cannot_be_read_is_named_without_its_path(tmp_path: Path) -> None:
+    inside = "your_instagram_activity/media"
+    put(tmp_path / "instagram-lena-2026-01-01" / inside / "posts_1.json", b"[{broken")
+    reasons = [one for one in find(tmp_path / "instagram-lena-2026-01-01") if isinstance(one, NotUnderstood)]
+    assert reasons[0].name == "instagram-lena-2026-01-01/posts_1.json"
+    assert not any(inside in f"{one.name} {one.reason}" for one in reasons)
