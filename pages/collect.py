@@ -203,6 +203,78 @@ def choose_proxies() -> tuple[bool, Path | None]:
     return False, path
 
 
+def choose_waits() -> dict[str, float | None]:
+    """The waits after refusals, by the options' names; None where nobody sets them."""
+    st.caption(
+        "After a refusal AgeScope waits, longer each time, and never less than Instagram asks for. "
+        "Unless you set it: 5 minutes first, then twice as long each time, up to 6 hours."
+    )
+    backoff = st.toggle("Set the waits myself", key="backoff", persist_state="session")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        mult, exp = (
+            st.number_input(label, *values, disabled=not backoff, width=150, key=key, persist_state="session")
+            for label, key, values in (
+                ("First wait (s)", "mult", (0.1, 3600.0, 300.0)),
+                ("Each next, times", "exp", (1.0, 10.0, 2.0)),
+            )
+        )
+    return {"backoff_mult": mult if backoff else None, "backoff_exp": exp if backoff else None}
+
+
+def choose_how() -> dict[str, Any]:
+    """What is set of a collection besides its list, by the options' names."""
+    wanted: dict[str, Any] = {}
+    wanted["posts_per_user"] = number_field(
+        CollectArguments, "posts_per_user", "Posts per account", step=10, key="posts", width=200
+    )
+    wanted["limits"] = choose_limits()
+    wanted["source"] = st.segmented_control(
+        "Source",
+        SOURCES,
+        format_func=SOURCES.__getitem__,
+        default=CollectArguments.options()["source"].default,
+        key="from",
+        persist_state="session",
+        required=True,
+    )
+    st.caption(SOURCE_NOTES[wanted["source"]])
+    with st.expander("More: waits, proxies, jitter, refresh"):
+        wanted |= choose_waits()
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            wanted["jitter"] = number_field(
+                CollectArguments, "jitter", "Jitter (s)", most=3600, key="jitter", width=130
+            )
+            wanted["refresh_days"] = number_field(
+                CollectArguments,
+                "refresh_days",
+                "Collect anew after (days)",
+                placeholder="never",
+                key="refresh",
+                width=190,
+            )
+        wanted["useproxies"], wanted["proxy_list"] = choose_proxies()
+    return wanted
+
+
+def offer_start(asked: CollectArguments | None, latest: Job | None, users: UserList, *, is_possible: bool) -> None:
+    """The button that starts a collection or goes on with the latest one, and what to type instead."""
+    busy = latest is not None and latest.state in ACTIVE
+    same = latest if latest and not busy and asked and read_back(latest, CollectArguments) == asked else None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            (same and go_on_label(same)) or "Start collecting",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=not is_possible or asked in (None, st.session_state.get("nothing_left")),
+            help="A collection is running already." if busy else None,
+            key="start_collecting",
+        ) and start(asked, same, f"Collection of {count(len(users.usernames), 'account')}"):
+            st.rerun()
+        if asked:
+            command_to_copy(asked)
+        st.caption("You can stop at any time; nothing is lost.")
+
+
 State = tuple[CollectArguments, int, int, float | None]
 """What the cost of a run depends on; see :func:`state_of`."""
 
@@ -313,82 +385,17 @@ if instagram.open:
             chosen = choose_list(busy)
         with how:
             st.subheader("2 · How")
-            posts_per_user = number_field(
-                CollectArguments, "posts_per_user", "Posts per account", step=10, key="posts", width=200
-            )
-            limits = choose_limits()
-            source = st.segmented_control(
-                "Source",
-                SOURCES,
-                format_func=SOURCES.__getitem__,
-                default=CollectArguments.options()["source"].default,
-                key="from",
-                persist_state="session",
-                required=True,
-            )
-            st.caption(SOURCE_NOTES[source])
-            with st.expander("More: waits, proxies, jitter, refresh"):
-                st.caption(
-                    "After a refusal AgeScope waits, longer each time, and never less than Instagram asks for. "
-                    "Unless you set it: 5 minutes first, then twice as long each time, up to 6 hours."
-                )
-                backoff = st.toggle("Set the waits myself", key="backoff", persist_state="session")
-                with st.container(horizontal=True, vertical_alignment="bottom"):
-                    mult, exp = (
-                        st.number_input(
-                            label, *values, disabled=not backoff, width=150, key=key, persist_state="session"
-                        )
-                        for label, key, values in (
-                            ("First wait (s)", "mult", (0.1, 3600.0, 300.0)),
-                            ("Each next, times", "exp", (1.0, 10.0, 2.0)),
-                        )
-                    )
-                with st.container(horizontal=True, vertical_alignment="bottom"):
-                    jitter = number_field(CollectArguments, "jitter", "Jitter (s)", most=3600, key="jitter", width=130)
-                    refresh = number_field(
-                        CollectArguments,
-                        "refresh_days",
-                        "Collect anew after (days)",
-                        placeholder="never",
-                        key="refresh",
-                        width=190,
-                    )
-                useproxies, proxy_list = choose_proxies()
+            wanted = choose_how()
         asked, reason = None, None
         if chosen:
             path, users = chosen
             st.subheader("3 · Start")
-            asked = build_arguments(
-                path,
-                posts_per_user=posts_per_user,
-                backoff_mult=mult if backoff else None,
-                backoff_exp=exp if backoff else None,
-                limits=limits,
-                useproxies=useproxies,
-                proxy_list=proxy_list,
-                source=source,
-                jitter=jitter,
-                refresh_days=refresh,
-            )
-            reason = unavailable_reason(source, with_secrets(), useproxies=useproxies)
+            asked = build_arguments(path, **wanted)
+            reason = unavailable_reason(wanted["source"], with_secrets(), useproxies=wanted["useproxies"])
             if reason:
                 st.warning(plain(reason))
             above = st.container()  # for what takes seconds with 100,000 accounts, and is filled last
-            title = f"Collection of {count(len(users.usernames), 'account')}"
-            same = latest if latest and not busy and asked and read_back(latest, CollectArguments) == asked else None
-            with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button(
-                    (same and go_on_label(same)) or "Start collecting",
-                    type="primary",
-                    icon=":material/play_arrow:",
-                    disabled=busy or bool(reason) or asked in (None, st.session_state.get("nothing_left")),
-                    help="A collection is running already." if busy else None,
-                    key="start_collecting",
-                ) and start(asked, same, title):
-                    st.rerun()
-                if asked:
-                    command_to_copy(asked)
-                st.caption("You can stop at any time; nothing is lost.")
+            offer_start(asked, latest, users, is_possible=not (busy or reason))
         running(asked)
         st.divider()
         check_instagram()

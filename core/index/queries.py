@@ -335,13 +335,6 @@ class Queries:
         )
         return list(frame["username"])
 
-    def label_conflicts(self) -> pd.DataFrame:
-        """Accounts that several labels files give different ages; the newest file counts: username, ages, used."""
-        return self._database.frame(
-            "SELECT username, list(age ORDER BY mtime_ns) AS ages, arg_max(age, mtime_ns) AS used FROM labels "
-            "GROUP BY username HAVING count(DISTINCT age) > 1 ORDER BY username"
-        )
-
     def runs(self) -> pd.DataFrame:
         """Prediction runs, newest first.
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from core.errors import InputError
 from core.storage.usernames import canonical_username
-from core.utils.io import read_text, write_atomically
-from core.utils.spreadsheets import csv_text, plain_name, safe_name
+from core.utils.io import read_text
+from core.utils.spreadsheets import plain_name
 
 Parts = dict[str, list[str]]
 """The usernames of each part, sorted."""
@@ -77,12 +77,6 @@ def groups_across_parts(parts: Parts, groups: Iterable[Sequence[str]]) -> list[l
     part_of = {username: part for part, usernames in parts.items() for username in usernames}
     within = ([username for username in group if username in part_of] for group in groups)
     return [group for group in within if len({part_of[username] for username in group}) > 1]
-
-
-def write_split(path: Path, parts: Parts) -> None:
-    """Write a split as a CSV of ``username,part``, atomically."""
-    rows = ((safe_name(username), part) for part, usernames in parts.items() for username in usernames)
-    write_atomically(path, csv_text(("username", "part"), rows))
 
 
 def read_split(path: Path) -> Parts:

@@ -504,16 +504,13 @@ def test_accounts_by_day_and_source(study: Store, settings: Settings) -> None:
     assert dict(study.sources().itertuples(index=False)) == {"web": 4, "import:csv": 1}
 
 
-def test_the_newest_label_counts_and_contradictions_are_shown(study: Store, settings: Settings) -> None:
+def test_the_newest_label_counts(study: Store, settings: Settings) -> None:
     newer = put(settings.labels_dir / "corrected.csv", "username,age\nanna,22\nbob,41\n")
     os.utime(newer, ns=(2**62, 2**62))
     study.refresh()
     labels = study.labels().set_index("username")
     assert labels["age"].to_dict() == {"anna": 22, "bob": 41, "zoe": 30}
     assert labels["captions"].to_dict() == {"anna": 3, "bob": 2, "zoe": 0}
-    conflicts = study.label_conflicts()
-    assert list(conflicts["username"]) == ["anna"]
-    assert list(conflicts["ages"][0]) == [17, 22]
 
 
 def test_prediction_runs_are_listed_filtered_and_compared(study: Store, settings: Settings) -> None:
