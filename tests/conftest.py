@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,18 +13,27 @@ from tests.stand_in.fixtures import stand_in
 __all__ = ["stand_in"]
 
 
-def pytest_configure() -> None:
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, since tests that drive a browser or other processes mostly wait."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Tests that run beside each other share the cores, instead of each asking for all of them."""
+    config.option.loadscopereorder = False  # the order below is better than one by the number of tests
     beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if beside > 1:
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // beside)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives a browser takes long; the marker ``slow`` leaves it out of the tests of daily work."""
+    """What drives a browser is ``slow``; files with the most slow tests begin, so that none is left for the end."""
+    slow: Counter[Path] = Counter()
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker("slow")
+        slow[item.path] += item.get_closest_marker("slow") is not None
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(autouse=True)

@@ -113,7 +113,11 @@ def test_app_hands_what_follows_to_the_dashboards_server(tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "method"),
-    [(("--epoch-num", 1), "finetuned"), (("--freeze-encoder",), "frozen"), (("--recipe", "best"), "combined")],
+    [
+        (("--epoch-num", 1), "finetuned"),
+        (("--freeze-encoder", "--folds", 0), "frozen"),
+        (("--recipe", "best", "--folds", 0), "combined"),
+    ],
 )
 def test_train_says_what_the_model_is_worth_and_where_its_card_is(
     tmp_path: Path, encoder: str, options: tuple[str | int, ...], method: str

@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from core.errors import InputError
 from core.models.folder import read_model_info
 from core.privacy.pseudonyms import is_pseudonym
 from core.statistics.calibration import Bools, Floats, calibration_bins
-from core.statistics.metrics import LEVEL, RESAMPLES, SEED, confusion, metrics, share_interval
+from core.statistics.metrics import LEVEL, RESAMPLES, SEED, auc, confusion, metrics, share_interval
 from core.storage.predictions_file import HEADER, run_file
 from core.storage.run_record import RunRecord
 from core.storage.user_lists import UserList, read_labels
@@ -270,7 +269,7 @@ def _rates(rows: pd.DataFrame) -> dict[str, Any]:
         "accuracy_high": high,
         "recall_at_least": float(predicted[truth].mean()) if truth.any() else None,
         "recall_under": float((~predicted[~truth]).mean()) if not truth.all() else None,
-        "auc": float(roc_auc_score(truth, rows["probability"])) if mixed else None,
+        "auc": auc(truth, rows["probability"].to_numpy()) if mixed else None,
     }
 
 

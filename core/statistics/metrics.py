@@ -6,6 +6,7 @@ positive class: its recall is the sensitivity, the recall of "under" the specifi
 cannot be had, such as an AUC where all accounts are of one class, is None with a note that says why.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
-from scipy.stats import binom
+from scipy.stats import binom, rankdata
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
@@ -89,6 +90,20 @@ def confusion(at_least: Bools, predicted: Bools) -> dict[str, int]:
         "under_predicted_at_least": int((~at_least & predicted).sum()),
         "under_predicted_under": int((~at_least & ~predicted).sum()),
     }
+
+
+def auc(at_least: Bools, probability: Floats) -> float:
+    """Area under the ROC curve, as the Mann-Whitney statistic: ties count half.
+
+    A training asks after every epoch, and scikit-learn's checks of its input took longer than a small epoch.
+
+    Args:
+        at_least: (accounts,) whether they are at least the cutoff; NaN comes back where all are alike.
+        probability: (accounts,) of being so.
+    """
+    above = int(at_least.sum())
+    pairs = above * (len(at_least) - above)
+    return float((rankdata(probability)[at_least].sum() - above * (above + 1) / 2) / pairs) if pairs else math.nan
 
 
 def share_interval(count: int, total: int) -> tuple[float, float] | tuple[None, None]:

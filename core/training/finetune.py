@@ -27,7 +27,6 @@ import numpy.typing as npt
 import orjson
 import psutil
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, probabilities
@@ -36,6 +35,7 @@ from core.encoder.weights import read_weights, write_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
 from core.models.training_record import EpochRecord
+from core.statistics.metrics import auc
 from core.utils.io import write_atomically
 from core.utils.iteration import batched
 
@@ -350,7 +350,7 @@ def validation_figures(probability: npt.NDArray[np.float64], at_least: npt.NDArr
     return {
         "validation_loss": float(-np.log(np.where(at_least, p, 1 - p)).mean()),
         "validation_accuracy": float(((probability >= 0.5) == at_least).mean()),
-        "validation_auc": float(np.mean([roc_auc_score(y, p) for y, p in zip(at_least.T, probability.T, strict=True)])),
+        "validation_auc": float(np.mean([auc(y, p) for y, p in zip(at_least.T, probability.T, strict=True)])),
     }
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import JsonValue
-from sklearn.metrics import roc_auc_score
 
 from core.encoder.engines import supported_dtypes
 from core.models.card import model_card
@@ -17,7 +16,7 @@ from core.models.training_record import CalibrationBin, CrossFitRecord, MetricsB
 from core.statistics.calibration import Bools
 from core.statistics.curves import calibration_curve
 from core.statistics.drift import training_profile, write_profile
-from core.statistics.metrics import metrics
+from core.statistics.metrics import auc, metrics
 from core.storage.predictions_file import DECIMALS
 from core.training.cross_fit import UnseenProbabilities, Wishes, crossed, unseen_csv
 from core.training.methods import Trained, TrainingTask, part_probabilities
@@ -153,7 +152,7 @@ def _auc_losses(
             if np.abs(found - at_own).mean(0).max() > _MAX_MOVE:
                 continue
             pairs = zip(truth, at_own.T, found.T, strict=True)
-            losses[numbers] = max(float(roc_auc_score(y, p) - roc_auc_score(y, q)) for y, p, q in pairs)
+            losses[numbers] = max(auc(y, p) - auc(y, q) for y, p, q in pairs)
     encoder.numbers = own
     return losses
 

@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 
 import orjson
@@ -44,7 +43,8 @@ PLACES = {
     "settings": "Settings",
 }
 """Address -> heading."""
-WIDTHS = (1280, 390)
+LOOKS = ((1280, "light"), (390, "dark"))
+"""Width and theme: each of them once, since a width shows no other colours."""
 SERIOUS = {"serious", "critical"}
 # Streamlit draws tables on a canvas, and its own header; what of it fails is not ours to mend.
 NOT_OURS = [["[data-testid=stDataFrame]"], ["[data-testid=stHeader]"], ["[data-testid=stToolbar]"]]
@@ -92,7 +92,7 @@ def test_every_page_is_accessible_and_fits(tab: Page, predicted: Dashboard) -> N
     problems = []
     for address, heading in PLACES.items():
         tab.goto(f"{predicted.url}/{address}")
-        for width, theme in product(WIDTHS, ("light", "dark")):
+        for width, theme in LOOKS:
             tab.set_viewport_size({"width": width, "height": 900})
             tab.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
             drawn(tab, heading)

@@ -1,5 +1,7 @@
 """Metrics: equal to the textbook's, undefined ones said so, intervals that hold."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from core.errors import InputError
 from core.statistics.calibration import Bools, Floats
 from core.statistics.metrics import (
     accuracy_interval,
+    auc,
     compare_predictions,
     confusion,
     metric_differences,
@@ -52,6 +55,11 @@ def test_every_metric_is_that_of_scikit_learn(seed: int, number: int, decimals: 
         expected["precision_at_least"] = sklearn_metrics.precision_score(at_least, predicted)
         expected["precision_under"] = sklearn_metrics.precision_score(at_least, predicted, pos_label=False)
     assert {name: found[name].value for name in expected} == pytest.approx(expected, abs=1e-12)
+    assert auc(at_least, probability) == pytest.approx(expected["auc"], abs=1e-12)
+
+
+def test_the_area_under_the_curve_of_one_class_is_no_number() -> None:
+    assert math.isnan(auc(np.ones(3, dtype=bool), np.array([0.1, 0.2, 0.3])))
 
 
 def test_weights_of_the_bootstrap_mean_accounts_drawn_several_times() -> None:

@@ -185,7 +185,7 @@ def test_the_encoder_is_not_touched_and_the_same_seed_gives_the_same_head(encode
 def test_train_frozen_makes_a_model_like_any_other(encoder: str, tmp_path: Path) -> None:
     accounts, labels = study(tmp_path, accounts=120, posts=12)
     given = TrainArguments(
-        accounts, labels, tmp_path / "m", model_name_or_path=encoder, freeze_encoder=True, cache=False
+        accounts, labels, tmp_path / "m", model_name_or_path=encoder, freeze_encoder=True, cache=False, folds=0
     )
     with no_progress() as progress:
         folder = train(given, progress)
@@ -216,9 +216,8 @@ def test_other_cutoffs_and_seeds_need_no_new_encoding(
     accounts, labels = study(tmp_path)
     options: list[dict[str, Any]] = [{}, {"age_cutoff": 18}, {"seed": 3}, {"age_cutoff": (18, 21)}]
     for number, its in enumerate(options):
-        given = TrainArguments(
-            accounts, labels, tmp_path / f"m{number}", model_name_or_path=encoder, freeze_encoder=True, **its
-        )
+        own = {"model_name_or_path": encoder, "freeze_encoder": True, "folds": 0, **its}
+        given = TrainArguments(accounts, labels, tmp_path / f"m{number}", **own)
         with no_progress() as progress:
             train(given, progress)
     different = {tuple(read_account(path).captions) for path in accounts.iterdir()}
@@ -262,7 +261,7 @@ def test_numbers_that_move_all_probabilities_are_not_offered(
     monkeypatch.setattr(EncoderPredictor, "probabilities", shifted)
     accounts, labels = study(tmp_path)
     given = TrainArguments(
-        accounts, labels, tmp_path / "m", model_name_or_path=encoder, freeze_encoder=True, cache=False
+        accounts, labels, tmp_path / "m", model_name_or_path=encoder, freeze_encoder=True, cache=False, folds=0
     )
     with no_progress() as progress:
         settings = read_model_info(train(given, progress)).settings
