@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from core.settings import get_settings
@@ -21,6 +22,8 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure(config: pytest.Config) -> None:
     """Tests that run beside each other share the cores, instead of each asking for all of them."""
     config.option.loadscopereorder = False  # the order below is better than one by the number of tests
+    hypothesis.settings.register_profile("any machine", deadline=None)  # a loaded one takes longer, and is not wrong
+    hypothesis.settings.load_profile("any machine")
     beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if beside > 1:
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // beside)))
