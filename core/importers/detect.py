@@ -67,7 +67,9 @@ def find(
         if isinstance(together, NotUnderstood):
             yield together
             continue
-        in_exports, others = instagram_export.split_off(together, username)
+        shadows = [piece for piece in together if "__MACOSX" in piece.parts or piece.parts[-1].startswith("._")]
+        yield from (Ignored(piece.name) for piece in shadows)  # what a Mac keeps of a file beside it
+        in_exports, others = instagram_export.split_off([each for each in together if each not in shadows], username)
         yield from in_exports
         for piece in others:
             context = Context(piece.name, username, piece.folder, piece.stem, choices or ReadingChoices())
@@ -87,6 +89,8 @@ def _of_piece(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterat
         raise InputError("it is empty")
     if head.startswith(b"PAR1"):
         return table.read_parquet(piece, context)
+    if head[257:262] == b"ustar":
+        raise InputError("it is a tar archive; unpack it and give the folder")
     if is_zip(head):
         return table.read_sheet(piece, context)
     if start.startswith(b"<"):

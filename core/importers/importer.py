@@ -228,7 +228,7 @@ class _Import:
     def take_labels(self, found: FoundLabels, folder: Path) -> None:
         for rejected in found.labels.rejected:
             self.refuse(NotUnderstood(f"{found.name}, line {rejected.line}", rejected.reason))
-        if found.labels.usernames:
+        if found.labels.usernames or found.labels.ranges:
             name = available_name(_plain_name(found.name), (folder, found.labels))  # others of that name stay
             path = folder / f"{name}.csv"
             write_user_list(path, found.labels)

@@ -55,7 +55,7 @@ class Preview:
     @property
     def is_useful(self) -> bool:
         """Whether an import would keep anything."""
-        return bool(self.usernames or any(labels.usernames for labels in self.labels.values()))
+        return bool(self.usernames or any(labels.usernames or labels.ranges for labels in self.labels.values()))
 
     def left_out_csv(self) -> str:
         """The records that would be left out and the files that cannot be used, safe to open in a spreadsheet."""
@@ -68,7 +68,7 @@ class Preview:
         return text.getvalue()
 
     def __str__(self) -> str:
-        known = sum(len(labels.usernames) for labels in self.labels.values())
+        known = sum(len(labels.usernames) + len(labels.ranges) for labels in self.labels.values())
         lines = [
             f"{count(self.accounts, 'account')} with {count(self.posts, 'post')}, {self.with_caption:,} of them "
             f"with a caption and {self.without_time:,} without a time. Nothing was written.",
@@ -79,6 +79,11 @@ class Preview:
             ),
             *(f"{item.name}: {item.in_words()}." for item in self.left_out[:_SHOWN]),
             *(f"{item.name}: {item.reason}." for item in self.not_understood[:_SHOWN]),
+            *(
+                f"{name}, line {rejected.line}: {rejected.reason}."
+                for name, labels in self.labels.items()
+                for rejected in labels.rejected[:_SHOWN]
+            ),
             *([f"{count(self.ignored, 'file')} without posts left unopened."] if self.ignored else ()),
             *(_line_of_post(username, post) for username, post in self.first),
         ]

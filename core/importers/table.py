@@ -44,7 +44,7 @@ from core.storage.post_fields import (
 from core.storage.post_parsing import post_of
 from core.storage.text_tables import MAX_LINE, Table, open_table
 from core.storage.user_lists import UserList, read_labels
-from core.storage.usernames import canonical_username, username_error
+from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.storage.workbooks import SheetTable, open_sheet
 from core.utils.formatting import count
 from core.utils.spreadsheets import csv_text
@@ -56,6 +56,9 @@ _ONE_LINE: tuple[Field, ...] = ("username", "taken_at", "id", "shortcode", "like
 """Fields of which no cell ever breaks into several lines."""
 _ROWS_AT_A_TIME = 10_000
 _BYTES_AT_A_TIME = 64_000_000
+_FOOTERS = frozenset(
+    ("total", "totals", "sum", "count", "average", "mean", "summe", "gesamt", "somme", "suma", "totale")
+)
 _ROUNDED = re.compile(r"\d(\.\d+)?E\+\d\d|[1-9]\d{14}0{2,}(\.0)?", re.IGNORECASE)
 """Ids of which a spreadsheet has kept the first 15 digits."""
 
@@ -197,10 +200,21 @@ def _table_rows(table: Table | SheetTable, choice: FieldChoice, tally: _Tally) -
         record = dict(zip(table.header, row.cells, strict=False))
         if row.fault:
             tally.cannot_read(place, row.text, f"because {row.fault}")
+        elif [cell or "" for cell in row.cells] == table.header:
+            tally.left_out.add("that repeat the header", place, row.text)
+        elif users and _is_footer(record, users[0]):
+            tally.left_out.add("that are a footer, such as a total", place, row.text)
         elif row.is_short and _is_shifted(read_record(record, choice), choice):
             tally.cannot_read(place, row.text, "because a line break without quotation marks has cut them in two")
         else:
             yield place, record
+
+
+def _is_footer(record: Record, user_column: str) -> bool:
+    """Whether a row has nothing but something in the column of accounts that is none."""
+    name = canonical_username(str(record.get(user_column) or ""))
+    is_account = instagram_username_error(name) is None and name not in _FOOTERS
+    return not is_account and not any(record[column] for column in record if column != user_column)
 
 
 def _row_check(header: Sequence[str], choice: FieldChoice) -> Callable[[list[str]], bool] | None:

@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.storage.age_answers import is_age_cell
 from core.storage.post_fields import USUAL_NAMES
 from core.storage.post_fields import plain_name as plain_column
-from core.storage.text_tables import NOT_CLOSED, Table, open_table
+from core.storage.text_tables import MISSING, NOT_CLOSED, Table, open_table
 from core.storage.usernames import canonical_username, instagram_username_error
 from core.storage.workbooks import SheetTable, is_workbook, open_sheet
 from core.utils.spreadsheets import plain_name
@@ -33,7 +33,7 @@ _USERS = dict.fromkeys(
 )
 """What a column of accounts may be called, the best name first, in lower case with ``_`` between words."""
 _BIRTHS = re.compile(r"birth|born|geburt|geb_?dat|naiss|nacim|nascim|nascita|geboorte|(^|_)dob(_|$)|bday|jahrgang")
-_MISSING = "NA stands for a missing name; write the account 'na' in small letters"
+_MISSING = "NA, NULL, None and the like stand for a missing name; an account of that name is written in small letters"
 _AGES = tuple(dict.fromkeys(map(plain_column, AGE_COLUMNS)))
 
 
@@ -239,5 +239,5 @@ def _name_alone(at: int, line: str) -> Row:
     """A line of a list without columns."""
     is_open = line.startswith('"') and (len(line) == 1 or not line.endswith('"'))
     name = plain_name(line.strip('"'))
-    fault = NOT_CLOSED if is_open else _MISSING if name == "NA" else None
+    fault = NOT_CLOSED if is_open else _MISSING if line in MISSING - {"nan"} else None
     return Row(at, line, {"username": name}, fault)

@@ -69,6 +69,8 @@ _CODE_NAMES = {"post_shortcode", "shortcode", "code", "short_code"}
 _CODE_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _PHANTOMBUSTER = {"post_url", "query"}
 """Names that only Phantombuster's tables have together; their ``timestamp`` is the moment of scraping."""
+_FACEPAGER = {"parent_id", "object_id", "query_time"}
+"""Names that only Facepager's tables have together; their ``id`` is the number of a row."""
 _MEDIA_TYPES: dict[object, Kind] = {1: "image", 2: "video", 8: "carousel", "1": "image", "2": "video", "8": "carousel"}
 _TYPE_NAMES: dict[str, Kind] = {
     **dict.fromkeys(("image", "photo", "picture", "feed"), "image"),
@@ -170,6 +172,9 @@ def choose_fields(
     found["username"] = [name for name in found["username"] if not _is_owner_number(name, bool(samples))]
     found["caption"] = _captions(found["caption"], samples, passed_over)
     found["taken_at"] = _times(found["taken_at"], plain, samples, passed_over)
+    if plain.keys() >= _FACEPAGER and "id" in plain:
+        found["id"] = [name for name in found["id"] if name != plain["id"]]
+        passed_over[plain["id"]] = "Facepager's number of the row"
     if samples:
         found["username"] = _filled(found["username"], samples)[:1] or found["username"][:1]
     for wanted, name in (chosen or {}).items():

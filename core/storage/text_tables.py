@@ -29,7 +29,8 @@ NOT_CLOSED = "a quotation mark is not closed"
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _BLANKS = re.compile(r'"[^"]*"( "[^"]*")*')
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-_MISSING = frozenset(("NA", "NaN", "nan", "<NA>", "#N/A"))
+MISSING = frozenset(("NA", "NaN", "nan", "<NA>", "#N/A", "N/A", "n/a", "#NA", "None", "NULL", "\\N"))
+"""How R, pandas, Python, Excel and databases write, without quotation marks, that a cell is missing."""
 _HEADER_AMONG, _SAMPLE_ROWS = 20, 100
 _WASTE, _COST_OF_A_LINE = 60_000_000, 20
 _SHOWN = 500
@@ -377,7 +378,7 @@ def _record(lines: _Lines, at: int, delimiter: str) -> tuple[list[Cell], int] | 
     """
     line = lines.ahead(at) or ""
     if '"' not in line:
-        return [None if cell.strip() in _MISSING else cell for cell in line.split(delimiter or None)], 1
+        return [None if cell.strip() in MISSING else cell for cell in line.split(delimiter or None)], 1
     cutter = _Cutter(lines, at, delimiter)
     cells = cutter.cells()
     if cells is None:
@@ -418,7 +419,7 @@ class _Cutter:
         end = self._line.find(self._delimiter, self._at) if self._delimiter else -1
         cell = self._line[self._at : end if end >= 0 else None]
         self._at = end if end >= 0 else len(self._line)
-        return None if cell.strip() in _MISSING else cell
+        return None if cell.strip() in MISSING else cell
 
     def _quoted(self) -> str | None:
         parts: list[str] = []

@@ -1,6 +1,7 @@
 """Sheets of Excel (``.xlsx``) read as tables, a row at a time."""
 
 import io
+import re
 import warnings
 import zipfile
 import zlib
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from core.errors import InputError
 from core.storage.text_tables import Row
@@ -22,6 +23,8 @@ MAX_UNPACKED = 500_000_000
 
 _HEADER_AMONG, _SAMPLE_ROWS, _MAX_COLUMNS = 20, 100, 10_000
 _SHOWN = 500
+_ZEROS = re.compile("0{2,}")
+_ERRORS = frozenset(("#N/A", "#NULL!", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!"))
 _BOOK = "xl/workbook.xml"
 _DAMAGE: tuple[type[Exception], ...] = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError, EOFError, OSError),
@@ -79,10 +82,10 @@ class SheetTable:
 
     def _texts(self, start: int) -> Iterator[tuple[int, list[str]]]:
         try:
-            for line, values in enumerate(self._sheet.iter_rows(min_row=start, values_only=True), start=start):
-                if len(values) > _MAX_COLUMNS:
-                    raise InputError(f"{self._name} has {len(values):,} columns; save what is needed of it as CSV.")
-                yield line, [_text(value) for value in values]
+            for line, cells in enumerate(self._sheet.iter_rows(min_row=start), start=start):
+                if len(cells) > _MAX_COLUMNS:
+                    raise InputError(f"{self._name} has {len(cells):,} columns; save what is needed of it as CSV.")
+                yield line, [_shown(cell) for cell in cells]
         except _DAMAGE as error:
             raise InputError(_damaged(self._name, error)) from error
 
@@ -140,6 +143,14 @@ def open_sheet(source: Source, name: str, is_known: Callable[[str], bool]) -> It
 
 def _damaged(name: str, error: Exception) -> str:
     return f"{name} is a damaged Excel file ({error}). Save it anew, or as CSV."
+
+
+def _shown(cell: Any) -> str:
+    """A cell as text, with the zeros before a number that its form shows (00123), and nothing where it is an error."""
+    text = _text(cell.value)
+    if isinstance(cell.value, int) and not isinstance(cell.value, bool) and _ZEROS.fullmatch(cell.number_format):
+        return text.zfill(len(cell.number_format))
+    return "" if text in _ERRORS else text
 
 
 def _text(value: object) -> str:
