@@ -48,7 +48,7 @@ def told_default(option: str, line: str, only_brackets: bool) -> object:
 
 def same(default: Any, said: Any) -> bool:
     """Whether a default is what is said of it; where it is None, False or empty, nothing is said."""
-    if default is None or isinstance(default, bool) or default == ():
+    if default is None or isinstance(default, bool) or default in ((), ""):
         return bool(default) is bool(said)
     if isinstance(default, tuple):
         return [*default] == [tuple(map(float, limit.split(","))) for limit in said.split(" and ")]

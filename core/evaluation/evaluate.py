@@ -103,8 +103,7 @@ def evaluate(
     Raises:
         InputError: a file cannot be used, or no account stands in both with a probability.
     """
-    table = read_predictions(predictions)
-    users = read_labels(labels)
+    table, users = read_predictions(predictions), read_labels(labels)
     run = read_run(predictions)
     labelled = join_labels(table, users, age_cutoff)
     made_the_model = labelled["username"].isin(run.made_from)
