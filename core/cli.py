@@ -25,7 +25,13 @@ from core.errors import AgeScopeError, InputError
 from core.evaluation.arguments import AuditSampleArguments, EvaluateArguments, PrevalenceArguments
 from core.importers.arguments import ImportArguments
 from core.jobs.progress import Progress, recorded_result
-from core.maintenance.arguments import ForgetArguments, NewStudyArguments, PseudonymsArguments
+from core.maintenance.arguments import (
+    ForgetArguments,
+    NewStudyArguments,
+    PackStudyArguments,
+    PseudonymsArguments,
+    UnpackStudyArguments,
+)
 from core.prediction.arguments import PredictArguments
 from core.settings import PROJECT_DIR, get_settings, settings_of
 from core.storage.own_names import say_of
@@ -224,6 +230,23 @@ def new_study(arguments: NewStudyArguments) -> None:
 
     made = run(arguments)
     _say(f"The study {made.study} is in {made.data_dir}. Work in it with --study {made.study}")
+
+
+@_command
+def pack_study(arguments: PackStudyArguments) -> None:
+    """Put the study into one file without captions and names, for whoever checks it."""
+    from core.maintenance.pack_study import pack_study as run
+
+    _say(run(arguments, get_settings()))
+
+
+@_command
+def unpack_study(arguments: UnpackStudyArguments) -> None:
+    """Check what pack-study wrote, and lay it down in a new folder."""
+    from core.maintenance.pack_study import unpack_study as run
+
+    for sentence in run(arguments):
+        print(sentence)
 
 
 @app.command("app", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

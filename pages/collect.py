@@ -9,7 +9,7 @@ import streamlit as st
 from core.collection.arguments import DEFAULT_LIMITS, CollectArguments
 from core.collection.estimate import Estimate, estimate
 from core.errors import AgeScopeError, InputError
-from core.instagram.rate_limit import Limit
+from core.instagram.rate_limit import Limit, why_hasty
 from core.instagram.source_names import unavailable_reason
 from core.jobs.job import ACTIVE, Job
 from core.privacy.roles import Action
@@ -24,7 +24,7 @@ from pages.parts.collection_runs import (
     running,
     with_secrets,
 )
-from pages.parts.components import in_frame, show_rejected
+from pages.parts.components import in_frame, show_rejected, tabs_in_address
 from pages.parts.import_tab import import_files
 from pages.parts.job_widgets import command_to_copy, read_back, resume_job, start_job
 from pages.parts.list_upload import upload_list, with_left_out, without_uploads
@@ -137,9 +137,7 @@ def offer_to_remove(path: Path, users: UserList, busy: bool) -> None:
             disabled=busy,
             help="A collection is running." if busy else None,
         )
-        st.caption(
-            "To remove single accounts with all that is known of them: `python -m core forget USERNAME`, in a shell."
-        )
+        st.page_link("pages/erase.py", label="Erase a person", icon=":material/person_remove:")
 
 
 def remove_list(path: Path) -> None:
@@ -172,7 +170,10 @@ def choose_limits() -> list[Limit]:
         },
     )
     given = table.dropna()
-    return [Limit(int(some), float(long)) for some, long in zip(given["requests"], given["seconds"], strict=True)]
+    limits = [Limit(int(some), float(long)) for some, long in zip(given["requests"], given["seconds"], strict=True)]
+    if hasty := why_hasty(limits):
+        st.warning(hasty)
+    return limits
 
 
 def choose_proxies() -> tuple[bool, Path | None]:
@@ -373,7 +374,7 @@ def show_cost(state: State, users: UserList) -> int | None:
     return cost.todo
 
 
-instagram, files = st.tabs(["From Instagram", "Import files"], key="source", on_change="rerun", bind="query-params")
+instagram, files = tabs_in_address(["From Instagram", "Import files"], "source")
 
 if instagram.open:
     with instagram:

@@ -1,3 +1,5 @@
+from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
@@ -33,6 +35,8 @@ STATE_COLORS: dict[State, Literal["blue", "green", "red", "orange"]] = {
 SETTINGS = the_settings()
 JOBS_DIR = SETTINGS.jobs_dir
 SHOWN_ENDED = 20
+FEW_ENDED = 5
+"""So many need no filter, and none of them is folded away."""
 CLEANABLE = "can be computed again"
 HOLDS = {
     "accounts": "what was collected: cannot be made again",
@@ -68,7 +72,7 @@ def figures(job: Job) -> str:
 def why_interrupted(job: Job) -> str:
     """What became of a job that could not say it itself."""
     when = f"{duration(job.heartbeat_age_s())} ago"
-    if where := reached(job.progress):
+    if where := reached(job.progress, job.record.attempts):
         when += f" ({', '.join(where)})"
     if job.ended_as_asked:
         happened = f"It was ended as asked, {when}."
@@ -151,21 +155,41 @@ def show_disk(busy: bool) -> None:
     )
 
 
-everything = list_jobs(JOBS_DIR)
-if not everything:
-    empty_state("Nothing has run in the background yet.", "pages/collect.py", "Collect posts")
+def choose_jobs(jobs: list[Job]) -> list[Job]:
+    """Those of the kinds and states that are asked for; both stand in the address."""
+    if len(jobs) <= FEW_ENDED:
+        return jobs
+    states = {job.id: job.state for job in jobs}
+    with st.container(horizontal=True):
+        kinds = chosen_of("Kind", "kind", [job.record.kind for job in jobs])
+        wanted = chosen_of("State", "state", [*states.values()])
+    return [job for job in jobs if job.record.kind in kinds and states[job.id] in wanted]
 
-active()
 
-for sentence in damaged_jobs(JOBS_DIR):
-    st.warning(plain(sentence))
+def chosen_of(label: str, key: str, values: Sequence[str]) -> list[str]:
+    """The values that are pressed; all of them where none is. Help says how many jobs have each."""
+    counted = Counter(values)
+    shown = st.pills(
+        label,
+        list(counted),
+        help=", ".join(f"{number(jobs)} {value}" for value, jobs in counted.items()),
+        selection_mode="multi",
+        key=key,
+        bind="query-params",
+    )
+    return shown or list(counted)
 
-ended = [job for job in everything if job.state not in ACTIVE]
-if ended:
-    st.subheader("Ended")
-pages = -(-len(ended) // SHOWN_ENDED)
-first = (st.pagination(pages, key="ended_page") - 1) * SHOWN_ENDED if pages > 1 else 0
-for job in ended[first : first + SHOWN_ENDED]:
+
+def show_ended(jobs: list[Job], key: str) -> None:
+    """Ended jobs, latest first, a page at a time."""
+    pages = -(-len(jobs) // SHOWN_ENDED)
+    first = (st.pagination(pages, key=f"ended_page_{key}") - 1) * SHOWN_ENDED if pages > 1 else 0
+    for job in jobs[first : first + SHOWN_ENDED]:
+        show_ended_job(job)
+
+
+def show_ended_job(job: Job) -> None:
+    """How a job ended, and what can be done with it."""
     state, message = job.state, job.end_message
     with st.container(border=True, key=f"ended_{job.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -189,6 +213,27 @@ for job in ended[first : first + SHOWN_ENDED]:
         with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
             if more.open:
                 details(job)
+
+
+everything = list_jobs(JOBS_DIR)
+if not everything:
+    empty_state("Nothing has run in the background yet.", "pages/collect.py", "Collect posts")
+
+active()
+
+for sentence in damaged_jobs(JOBS_DIR):
+    st.warning(plain(sentence))
+
+ended = [job for job in choose_jobs(everything) if job.state not in ACTIVE]
+if ended:
+    st.subheader("Ended")
+show_ended([job for job in ended if job.state != "done"], "unfinished")
+done = [job for job in ended if job.state == "done"]
+if done:
+    is_short = len(ended) <= FEW_ENDED
+    with st.expander(f"Done: {count(len(done), 'job')}", expanded=is_short, key="done", on_change="rerun") as finished:
+        if finished.open:
+            show_ended(done, "done")
 
 with st.expander("Disk", key="disk", on_change="rerun") as disk:
     if disk.open:

@@ -29,7 +29,7 @@ from core.storage.age_answers import UNTOLD
 from core.utils.formatting import count, day, number, percent, plain
 from core.utils.io import write_atomically
 from pages.parts.captions import captions_of, show_captions
-from pages.parts.components import empty_state, in_frame
+from pages.parts.components import empty_state, in_frame, tabs_in_address
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, note_account, require
 from pages.parts.study import cached, the_settings
@@ -408,7 +408,8 @@ def make_batch(purpose: Purpose) -> None:
     except InputError as error:
         chosen.label_refused = str(error)
         return
-    chosen.batch, chosen.show = batch.name, "Label"
+    chosen.batch = batch.name
+    st.query_params.pop("show", None)  # the first tab, in which it is labelled
 
 
 def drawn(purpose: Purpose, run: str | None, size: int, seed: int) -> tuple[list[str], str | None]:
@@ -431,7 +432,7 @@ if not store.counts().with_posts:
 
 st.html(KEYS, unsafe_allow_javascript=True)
 chosen = choose_batch() if list_batches(CODING) else None
-label, outcome, new = st.tabs(["Label", "Agreement", "New batch"], key="show", on_change="rerun", bind="query-params")
+label, outcome, new = tabs_in_address(["Label", "Agreement", "New batch"], "show")
 if label.open:
     with label:
         if chosen is None:

@@ -1,6 +1,6 @@
 import re
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -11,17 +11,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import InputError
 from core.index import AccountDetail, AccountSort, Answer, Filter, LabelState, PostSort, RunningQuery
+from core.models.settings import DEFAULT_CUTOFF
 from core.privacy.exports import Content
 from core.privacy.roles import Action
 from core.reporting import charts
 from core.storage.models import Outcome
 from core.utils.formatting import count, day, moment, number, percent, plain
 from core.utils.tables import parquet
-from pages.parts.components import clicked_row, close, empty_state, in_frame, table_key
+from pages.parts.components import clicked_row, close, empty_state, in_frame, table_key, tabs_in_address
 from pages.parts.downloads import choose_content, download_table, left_out
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, note_account
-from pages.parts.study import address
+from pages.parts.study import address, cached, the_study
 
 in_frame()
 
@@ -33,10 +34,14 @@ ACCOUNTS_HEIGHT = 390
 READING_HEIGHT = 400
 """Of the posts of an opened account, so that the table of accounts stays near."""
 SCHEMA_HEIGHT = 330
+LIST_FIRST = (
+    "<style>@media (min-width: 640px) { [data-testid=stColumn]:has(> * .st-key-opened_account) { order: 2 } }</style>"
+)
+"""On a wide screen the list keeps its place, and the account stands beside it; on a phone the account comes first."""
 SHOWN_AFTER_S = 2.0
 """A query that takes longer is shown, with a way to stop it."""
 WHOLE = Content(names=True, captions=True)
-NO_FILTERS = {
+NO_FILTERS: dict[str, Any] = {
     "user": "",
     "words": "",
     "since": None,
@@ -46,12 +51,23 @@ NO_FILTERS = {
     "label": "any",
     "least": 0,
 }
+FILTER_NAMES = {
+    "user": "account",
+    "words": "words",
+    "since": "from",
+    "until": "until",
+    "outcome": "outcome",
+    "language": "language",
+    "label": "age",
+    "least": "posts at least",
+}
+CUTOFF = the_study().cutoff or DEFAULT_CUTOFF
 LABELS: dict[LabelState, str] = {
     "any": "any",
     "labelled": "known",
     "unlabelled": "not known",
-    "at_least": "at least 21",
-    "under": "under 21",
+    "at_least": f"at least {CUTOFF:g}",
+    "under": f"under {CUTOFF:g}",
 }
 Order = TypeVar("Order", bound=str)
 ACCOUNT_ORDERS: dict[AccountSort, str] = {
@@ -85,8 +101,8 @@ store = the_store()
 
 
 def choose_filter() -> Filter:
-    """The filters, in two even rows; each is in the address, so that a link shows the same."""
-    with st.grid(4, min_column_width=150):
+    """The filters, folded away; those that are used stand as words. Each is in the address, as a link's reader sees."""
+    with st.expander("Filters", icon=":material/filter_list:", key="filters"), st.grid(4, min_column_width=150):
         username = st.text_input("Account", key="user", bind="query-params")
         words = st.text_input(
             "Words in captions",
@@ -96,18 +112,35 @@ def choose_filter() -> Filter:
         )
         since = st.date_input("From", value=None, key="since", bind="query-params")
         until = st.date_input("Until", value=None, key="until", bind="query-params")
-        outcomes = st.multiselect("Outcome", get_args(Outcome), key="outcome", bind="query-params", placeholder="any")
+        of_outcome, of_language, of_label = how_many(store.version, CUTOFF)
+        outcomes = st.multiselect(
+            "Outcome",
+            get_args(Outcome),
+            key="outcome",
+            bind="query-params",
+            placeholder="any",
+        )
         languages = st.multiselect(
             "Language",
-            store.languages()["language"].tolist(),
+            list(of_language),
             key="language",
             bind="query-params",
             placeholder="any",
             help="What an account mostly writes in, guessed from the beginning of its captions; ISO 639 codes.",
         )
-        label = st.selectbox("Known age", LABELS, format_func=lambda it: LABELS[it], key="label", bind="query-params")
+        label = st.selectbox(
+            "Known age",
+            LABELS,
+            format_func=lambda it: LABELS[it],
+            key="label",
+            bind="query-params",
+        )
         least = st.number_input("Posts at least", 0, None, 0, key="least", bind="query-params")
-    chosen = Filter(
+        show_counts(
+            {"Outcome": of_outcome, "Language": of_language, "Known age": {LABELS[it]: of_label[it] for it in LABELS}}
+        )
+    show_used()
+    return Filter(
         username=username,
         words=words,
         since=since,
@@ -115,17 +148,58 @@ def choose_filter() -> Filter:
         outcomes=tuple(outcomes),
         languages=tuple(languages),
         label=label,
+        cutoff=CUTOFF,
         min_posts=least or None,
     )
-    if chosen != Filter():
+
+
+def show_counts(tallies: Mapping[str, Mapping[str, int]]) -> None:
+    """How many accounts have each value; not in the fields themselves, whose words stand in the address."""
+    for name, tally in tallies.items():
+        st.caption(plain(f"{name}: " + ", ".join(f"{value} {number(many)}" for value, many in tally.items())))
+
+
+@cached(max_entries=4, show_spinner=False)
+def how_many(version: int, cutoff: float) -> tuple[dict[str, int], dict[str, int], dict[LabelState, int]]:
+    """How many accounts have each outcome, language and state of a known age."""
+    languages = store.languages().set_index("language")["accounts"]
+    return (
+        store.counts().outcomes,
+        {str(name): int(accounts) for name, accounts in languages.items()},
+        (store.label_counts(cutoff)),
+    )
+
+
+def show_used() -> None:
+    """Each filter that is used, as a word that a click takes away."""
+    used = {
+        key: st.session_state[key] for key, nothing in NO_FILTERS.items() if st.session_state[key] not in (nothing, [])
+    }
+    if not used:
+        return
+    with st.container(horizontal=True, gap="xsmall", key="used_filters"):
+        for key, value in used.items():
+            st.button(
+                f"{FILTER_NAMES[key]} {plain(in_words(key, value))}",
+                icon=":material/close:",
+                key=f"unused_{key}",
+                on_click=clear_filters,
+                args=([key],),
+            )
         st.button("Clear filters", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters)
-    return chosen
 
 
-def clear_filters() -> None:
+def in_words(key: str, value: Any) -> str:
+    """What a filter asks for, as its word says it."""
+    if key == "label":
+        return LABELS[value]
+    return " or ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def clear_filters(keys: Iterable[str] = tuple(NO_FILTERS)) -> None:
     """Let everything pass again; the address follows."""
-    for key, everything in NO_FILTERS.items():
-        st.session_state[key] = everything
+    for key in keys:
+        st.session_state[key] = NO_FILTERS[key]
 
 
 @st.fragment(run_every=5.0)
@@ -144,7 +218,7 @@ def accounts_table(chosen: Filter) -> None:
     found, table = store.search_accounts(chosen, order, order != "username", PAGE_ROWS, (page - 1) * PAGE_ROWS)
     how_many.markdown(f"**{count(found, 'account')} found**")
     page_chooser(found, page_key)
-    st.caption("Click an account to open it.")
+    go_through(table["username"].tolist())
     key = table_key(f"accounts_{page}_{order}")
     st.dataframe(
         table.drop(columns=["captions", "source"]),
@@ -166,6 +240,42 @@ def accounts_table(chosen: Filter) -> None:
     )
 
 
+def go_through(usernames: list[str]) -> None:
+    """Buttons, with their keys, that open one account of the table after the other."""
+    opened = st.query_params.get("account")
+    at = usernames.index(opened) if opened in usernames else -1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Click an account to open it, or go through them:", width="content")
+        for label, key, to in (("Previous", "k", at - 1), ("Next", "j", at + 1)):
+            st.button(
+                label,
+                shortcut=key,
+                key=f"go_{key}",
+                type="tertiary",
+                disabled=not 0 <= to < len(usernames),
+                on_click=open_account,
+                args=(usernames[to] if 0 <= to < len(usernames) else "",),
+            )
+        if opened:
+            st.button("Close", shortcut="enter", key="go_enter", type="tertiary", on_click=close, args=("account",))
+        else:
+            first = usernames[:1]
+            st.button(
+                "Open the first",
+                shortcut="enter",
+                key="go_enter",
+                type="tertiary",
+                disabled=not first,
+                on_click=open_account,
+                args=tuple(first),
+            )
+
+
+def open_account(username: str) -> None:
+    """Put an account into the address."""
+    st.query_params["account"] = username
+
+
 def heading_of_table(orders: Mapping[Order, str], key: str) -> tuple[DeltaGenerator, Order]:
     """Room for how many were found, and beside it the order that is chosen.
 
@@ -183,7 +293,7 @@ def open_selected(key: str, table: pd.DataFrame) -> None:
     """Put the account of the cell that was clicked into the address."""
     row = clicked_row(key)
     if row is not None:
-        st.query_params["account"] = table["username"].iloc[row]
+        open_account(table["username"].iloc[row])
 
 
 def posts_table(chosen: Filter) -> None:
@@ -377,7 +487,7 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(account.username), width="stretch")
         st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=("account",))
-    with st.grid(5, min_column_width=165):
+    with st.grid(5, min_column_width=150):
         st.metric("Posts", number(account.posts), help=f"{number(account.captions)} with text")
         st.metric("Outcome", account.outcome.replace("_", " "), help=account.reason and plain(account.reason))
         collected = f"{moment(account.collected_at)}; source: {plain(account.source)}; language: {account.language}"
@@ -412,7 +522,7 @@ if not store.counts().collected:
     st.stop()
 
 filters = st.container()
-accounts, posts, sql = st.tabs(["Accounts", "Posts", "SQL"], key="show", on_change="rerun", bind="query-params")
+accounts, posts, sql = tabs_in_address(["Accounts", "Posts", "SQL"], "show")
 chosen = Filter()
 if not sql.open:
     with filters:
@@ -424,10 +534,16 @@ if accounts.open:
         account = store.account(opened) if opened else None
         if account:
             note_account(account.username)
-            draw_account(account, chosen.terms)
-        elif opened:
-            st.info("That account is not in this study.")
-        accounts_table(chosen)
+            st.html(LIST_FIRST)
+            beside, listed = st.columns([2, 3], gap="medium")
+            with beside.container(key="opened_account"):
+                draw_account(account, chosen.terms)
+            with listed:
+                accounts_table(chosen)
+        else:
+            if opened:
+                st.info("That account is not in this study.")
+            accounts_table(chosen)
 if posts.open:
     with posts:
         posts_table(chosen)

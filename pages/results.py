@@ -29,7 +29,7 @@ from core.storage.own_names import called
 from core.storage.run_record import RunRecord, run_record_of
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
 from pages.parts.audit import show_audit
-from pages.parts.components import clicked_row, empty_state, in_frame, table_key
+from pages.parts.components import clicked_row, empty_state, in_frame, table_key, tabs_in_address
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
 from pages.parts.own_names import edit_own_name, show_removed
@@ -266,7 +266,10 @@ def show_quality(view: RunAtThreshold, judged: HoldoutSet) -> None:
             help=plain(figures["calibration_error"].note or ""),
         )
         st.metric(
-            "Majority share", number(figures["majority_share"].value, 2), border=True, help="What guessing gives."
+            "Right by guessing",
+            number(figures["majority_share"].value, 2),
+            border=True,
+            help="The majority share: how often one is right who always says the side that has more accounts.",
         )
     st.markdown("**At the threshold**")
     st.dataframe(view.errors, hide_index=True, alt="Confusion at the threshold, with both error rates")
@@ -493,14 +496,14 @@ def choose_threshold(about: pd.Series, cutoff: float) -> tuple[float, float, int
             width=360,
         )
         wanted = st.slider(
-            "Wanted accuracy",
+            "Sure enough from",
             0.5,
             0.99,
             0.9,
             0.01,
             key="wanted",
             bind="query-params",
-            help="Accounts too near to the threshold for this accuracy are called uncertain.",
+            help="The accuracy wanted: accounts too near to the threshold to be right that often are called uncertain.",
             width=360,
         )
         fewest = st.number_input(
@@ -518,9 +521,7 @@ def choose_threshold(about: pd.Series, cutoff: float) -> tuple[float, float, int
 
 def show_tabs(view: RunAtThreshold, names: list[str], record: RunRecord, audit_kept_at: Path) -> None:
     """One tab is open, and only that one is computed."""
-    tabs = st.tabs(
-        ["Accounts", "How good", "Share", "Compare", "Download"], key="view", on_change="rerun", bind="query-params"
-    )
+    tabs = tabs_in_address(["Accounts", "How good", "Share", "Compare", "Download"], "view")
     accounts, good, share, compare, download = tabs
     if accounts.open:
         with accounts:

@@ -4,6 +4,7 @@ A run can be ended at any moment, even by ``kill -9``, and started again with th
 answer is kept before the next is asked for, so at most the answer in flight is lost.
 """
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from core.instagram.errors import (
     TransientError,
 )
 from core.instagram.factory import open_source
-from core.instagram.rate_limit import requests_per_second
+from core.instagram.rate_limit import requests_per_second, why_hasty
 from core.instagram.source import PUBLIC_ACCOUNT, Page, Source
 from core.jobs.progress import Progress
 from core.settings import Settings, get_settings
@@ -38,6 +39,8 @@ from core.storage.models import Account, Outcome
 from core.storage.user_lists import read_user_list, why_rejected
 from core.utils.formatting import count
 from core.utils.io import remove_leftovers
+
+logger = logging.getLogger(__name__)
 
 FAILURES_BEFORE_WAITING = 3
 MOST_WALLS = 12
@@ -89,12 +92,14 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
         Stopped: asked to stop; a later run goes on from there.
     """
     settings = settings or get_settings()
+    if hasty := why_hasty(arguments.pace.limits):
+        logger.warning(hasty)
     users = read_user_list(arguments.user_file)
     if not users.usernames:
         reasons = "; ".join(why_rejected(users)) or "it holds no names"
         raise InputError(f"{arguments.user_file} holds no usable username: {reasons}.")
     with only_one_run(arguments.output_dir):
-        progress.update(done=0, total=len(users.usernames), message="looking at what is there")
+        progress.update(message="looking at what is there")  # before that, nobody knows how much is done
         ledger = Ledger(arguments.output_dir, progress)
         entries = {name: ledger.get(name) for name in users.usernames}
         todo = [name for name, entry in entries.items() if is_wanted(entry, arguments)]

@@ -14,6 +14,7 @@ from core.index.filters import (
     AccountSort,
     Conditions,
     Filter,
+    LabelState,
     PostSort,
     PredictionFilter,
     PredictionSort,
@@ -273,6 +274,22 @@ class Queries:
             "SELECT language, count(*) AS accounts FROM accounts WHERE language IS NOT NULL "
             "GROUP BY language ORDER BY accounts DESC, language"
         )
+
+    def label_counts(self, cutoff: float) -> dict[LabelState, int]:
+        """How many collected accounts each state of a known age has, with ``cutoff`` between the sides."""
+        found = self._database.frame(
+            "SELECT count(*) AS every, count(g.age) AS labelled, count(*) FILTER (g.age >= ?) AS at_least "
+            f"{_FROM_ACCOUNTS}",
+            [cutoff],
+        ).iloc[0]
+        every, labelled, at_least = (int(found[name]) for name in ("every", "labelled", "at_least"))
+        return {
+            "any": every,
+            "labelled": labelled,
+            "unlabelled": every - labelled,
+            "at_least": at_least,
+            "under": labelled - at_least,
+        }
 
     def missing(self, limit: int = 1000, offset: int = 0) -> list[str]:
         """Listed accounts without a file, in the order of their names."""

@@ -138,7 +138,7 @@ def fetch(
             cut = f"Only the first {most_rows:,} rows are shown."
             break
         if size > most_bytes:
-            cut = f"Only the first {rows:,} rows are shown, because they are so large."
+            cut = f"Only the first {rows:,} row{'' if rows == 1 else 's'} can be shown, because they are so large."
             break
     return pa.Table.from_batches(batches, reader.schema)[:most_rows], cut
 

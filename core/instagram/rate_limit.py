@@ -57,6 +57,21 @@ def parse_limit(text: str) -> Limit:
     return check_limit(Limit(int(found[1]), float(found[2])))
 
 
+HASTY_A_SECOND = 1.0
+"""More requests than this in a second are what no person does."""
+
+
+def why_hasty(limits: Sequence[Limit]) -> str:
+    """A warning where limits, which all hold at once, let more through than a person would ask for; else nothing."""
+    if not limits or min(limit.requests / limit.seconds for limit in limits) <= HASTY_A_SECOND:
+        return ""
+    slowest = min(limits, key=lambda limit: limit.requests / limit.seconds)
+    return (
+        f"{slowest} is more than one request a second, and no other limit holds it back: Instagram takes that for a "
+        "machine and blocks the address or the account, often for days. Allow fewer, as 1 in 30 s and 60 in 1 hour."
+    )
+
+
 def check_limit(limit: Limit) -> Limit:
     """Return ``limit`` if it makes sense.
 

@@ -56,3 +56,22 @@ class NewStudyArguments(CommandArguments):
     ] = ""
     keep_until: Annotated[str, Option("The day until which its data are kept.", metavar="YYYY-MM-DD")] = ""
     settings_of: Annotated[str, Option("Another study whose settings it takes over.", metavar="STUDY")] = ""
+
+
+@dataclass(frozen=True)
+class PackStudyArguments(CommandArguments):
+    """The options of ``pack-study``."""
+
+    COMMAND: ClassVar[str] = "pack-study"
+
+    file: Annotated[Path, Option("The ZIP to write.", path="file", is_positional=True)]
+
+
+@dataclass(frozen=True)
+class UnpackStudyArguments(CommandArguments):
+    """The options of ``unpack-study``."""
+
+    COMMAND: ClassVar[str] = "unpack-study"
+
+    file: Annotated[Path, Option("What pack-study wrote.", path="file", exists=True, is_positional=True)]
+    output_dir: Annotated[Path, Option("A new folder for what is in it.", path="folder")]

@@ -1,10 +1,12 @@
 """What several pages draw or need; the pages themselves are scripts read from top to bottom."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 from streamlit.runtime.pages_manager import PagesManager
 
 from core.privacy.exports import Content
@@ -68,6 +70,26 @@ def empty_state(message: str, page: str, label: str) -> None:
         st.markdown(message, text_alignment="center", width="content")
         if may(Action.SEE_ACCOUNTS):  # a viewer has no such page
             st.page_link(page, label=label, icon=":material/arrow_forward:")
+
+
+def tabs_in_address(names: Sequence[str], key: str) -> Sequence[TabContainer]:
+    """Tabs of which the open one stands in the address under ``key``; a change of tab is a step that Back undoes.
+
+    Streamlit's own binding of widgets to the address replaces the step before.
+    """
+    asked = st.query_params.get(key, names[0])
+    if asked not in names:
+        st.warning(f"There is no tab {plain(asked[:40])} here.")
+        del st.query_params[key]
+    st.session_state[key] = asked if asked in names else names[0]
+    return st.tabs(names, key=key, on_change=_tab_into_address, args=(key, names[0]))
+
+
+def _tab_into_address(key: str, first: str) -> None:
+    if st.session_state[key] == first:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = st.session_state[key]
 
 
 def table_key(name: str) -> str:

@@ -23,6 +23,7 @@ PAGES = (
     ("train", "model_training", "Upload labels and train a classifier."),
     ("results", "insights", "Predict, and see accuracy, distributions and every account."),
     ("jobs", "list_alt", "Everything that runs or ran in the background."),
+    ("erase", "person_remove", "Erase a person who asks for it, from everything."),
     ("settings", "settings", "Where things lie, what is installed, and a diagnostic file."),
 )
 """File, icon and help of every page, in their order; a page's title is the name of its file."""

@@ -68,20 +68,23 @@ def draw_progress(job: Job) -> None:
     done, total = progress.done, progress.total
     if is_active and total and done >= total:
         total = None  # that part is finished; how long the next one is, it has not said yet
-    parts = reached(progress.model_copy(update={"total": total}))
+    parts = reached(progress.model_copy(update={"total": total}), job.record.attempts)
     if is_active:
         parts += what_is_next(job) or ([] if parts else ["finishing …" if done else "starting …"])
     text = " · ".join([f"**{plain(job.record.title)}**", *map(plain, parts)])
     st.progress(min(1.0, done / total) if total else 0.0, text=text)
 
 
-def reached(progress: ProgressRecord) -> list[str]:
-    """How far a job is, in its own words: what it counts, unless its message does."""
+def reached(progress: ProgressRecord, attempts: int = 1) -> list[str]:
+    """How far a job is, in its own words: what it counts, unless its message does.
+
+    After it went on, accounts are counted from the beginning of the whole, and posts since then.
+    """
     parts = []
     if progress.total and progress.unit:
         parts.append(f"{number(progress.done)} of {number(progress.total)} {progress.unit}")
     if progress.posts:
-        parts.append(count(progress.posts, "post"))
+        parts.append(count(progress.posts, "post") + (" since it went on" if attempts > 1 else ""))
     if progress.message:
         parts.append(progress.message)
     return parts

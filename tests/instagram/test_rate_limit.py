@@ -19,7 +19,7 @@ from pyrate_limiter.abstracts.algorithm import Decision
 
 from core.errors import AgeScopeError, InputError
 from core.instagram import rate_limit as module
-from core.instagram.rate_limit import Limit, SharedLimiter, parse_limit, requests_per_second
+from core.instagram.rate_limit import Limit, SharedLimiter, parse_limit, requests_per_second, why_hasty
 from core.settings import PROJECT_DIR
 from tests.stand_in import StandIn
 
@@ -269,3 +269,8 @@ def test_processes_keep_the_limits_together_and_use_them(stand_in: StandIn, tmp_
     assert len(moments) == 40
     assert_kept(moments, [Limit(1, 0.02), Limit(10, 1.0)])
     assert moments[-1] - moments[0] < module.IN_FLIGHT_S / 2  # 3 s at best; no answer was waited for in vain
+
+
+def test_limits_that_no_person_would_keep_are_warned_of_and_the_usual_ones_are_not() -> None:
+    assert "one request a second" in why_hasty([Limit(40, 1)])
+    assert not why_hasty([Limit(40, 1), Limit(60, 3600)]) and not why_hasty([Limit(1, 30)]) and not why_hasty([])

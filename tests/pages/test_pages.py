@@ -30,7 +30,7 @@ from tests.made_study import add_ended_job, add_model, add_predictions, add_runn
 from tests.pages.run_page import run
 
 GRAPH_SECRETS = ("AGESCOPE_GRAPH_USER_ID", "AGESCOPE_GRAPH_TOKEN")
-PAGES = ["overview", "collect", "posts", "label", "train", "results", "jobs", "settings"]
+PAGES = ["overview", "collect", "posts", "label", "train", "results", "jobs", "erase", "settings"]
 
 
 @pytest.fixture(autouse=True)
@@ -445,7 +445,7 @@ def test_a_list_is_removed_and_what_was_collected_stays(sample: Path) -> None:
     write_atomically(sample / "lists" / "mistaken.csv", "username\nanna\n")
     app = run("collect", list="sample")
     remove = button(app, "Remove it")
-    assert remove and "What was collected of them stays" in words(app) and "forget USERNAME" in words(app)
+    assert remove and "What was collected of them stays" in words(app)
     remove.click().run()
     assert not app.exception
     assert [path.name for path in (sample / "lists").iterdir()] == ["mistaken.csv"]
@@ -688,3 +688,30 @@ def test_a_model_is_named_starred_removed_and_brought_back(predicted: Path) -> N
 
 def test_a_run_that_is_not_there_is_said(predicted: Path) -> None:
     assert "no predictions called run" in words(run("results", run="run-77"))
+
+
+def test_a_person_is_erased_after_it_was_shown_what_goes(sample: Path) -> None:
+    app = run("erase")
+    app.text_area(key="whom").set_value("@sample_dov_04").run()
+    assert "would be removed" in words(app) and (sample / "accounts" / "sample_dov_04.json").is_file()
+    assert next(button for button in app.button if button.label == "Erase").disabled
+    app.checkbox(key="sure").check().run()
+    next(button for button in app.button if button.label == "Erase").click().run()
+    assert not app.exception and not app.error
+    assert not (sample / "accounts" / "sample_dov_04.json").exists() and "searched" in words(app)
+    assert "not in this study" in words(run("posts", account="sample_dov_04"))
+
+
+def test_an_address_of_a_tab_that_is_not_there_is_said(sample: Path) -> None:
+    assert "no tab Nowhere" in words(run("posts", show="Nowhere"))
+
+
+def test_many_jobs_are_filtered_and_finished_ones_folded_away(study: Path) -> None:
+    for at, kind in enumerate(("import", "train", "import", "predict", "train", "collect")):
+        folder = add_ended_job(study, kind, [], {}, exit_status=at % 2)
+        folder.rename(folder.with_name(f"2026111{at}-100000-{kind}-0000"))
+    app = run("jobs")
+    assert "Done: 3 jobs" in [expander.label for expander in app.expander]
+    assert not [badge for badge in app.markdown if "A import job" in badge.value]
+    filtered = run("jobs", kind="train", state="failed")
+    assert sum("job**" in it.value for it in filtered.markdown) == 2
