@@ -714,4 +714,4 @@ def test_many_jobs_are_filtered_and_finished_ones_folded_away(study: Path) -> No
     assert "Done: 3 jobs" in [expander.label for expander in app.expander]
     assert not [badge for badge in app.markdown if "A import job" in badge.value]
     filtered = run("jobs", kind="train", state="failed")
-    assert sum("job**" in it.value for it in filtered.markdown) == 2
+    assert sum("job**" in it.value for it in filtered.markdown) == 1
