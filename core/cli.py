@@ -32,7 +32,7 @@ from core.maintenance.arguments import (
     PseudonymsArguments,
     UnpackStudyArguments,
 )
-from core.prediction.arguments import PredictArguments
+from core.prediction.arguments import PredictArguments, PredictShardArguments
 from core.settings import PROJECT_DIR, get_settings, settings_of
 from core.storage.own_names import say_of
 from core.training.arguments import TrainArguments
@@ -106,7 +106,10 @@ def train(arguments: TrainArguments) -> None:
 @_command
 def predict(arguments: PredictArguments) -> None:
     """Predict for every account of a folder; run it again to go on after an interruption."""
-    from core.prediction.predict import predict as run
+    if arguments.in_shards:
+        from core.prediction.predict_shards import predict_shards as run
+    else:
+        from core.prediction.predict import predict as run
 
     folder = arguments.prediction_output_file.parent
     if (arguments.name or arguments.note) and folder.resolve().parent != get_settings().predictions_dir:
@@ -114,6 +117,15 @@ def predict(arguments: PredictArguments) -> None:
     with Progress("accounts") as progress:
         _say(run(arguments, progress))
     _keep_name(folder, arguments.name, arguments.note)
+
+
+@_command
+def predict_shard(arguments: PredictShardArguments) -> None:
+    """Do one shard of a prediction, or every n-th: what a task of a queue's array runs."""
+    from core.prediction.predict_shards import predict_some_shards
+
+    with Progress("shards") as progress:
+        _say(predict_some_shards(arguments, progress))
 
 
 @_command

@@ -5,6 +5,7 @@ program ever wrote, and what it finds is said.
 """
 
 import csv
+import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,11 +154,22 @@ class _Removal:
         for folder in (self.settings.predictions_dir, self.settings.models_dir):
             for path in sorted(folder.rglob(OWN_NAME_FILE)):
                 self._texts(path)
+        for folder in sorted(self.settings.predictions_dir.glob("*/*.shards")):
+            yield self._shards(folder)
         for folder in sorted(self.settings.jobs_dir.glob("*/")):  # those of damaged jobs too
             yield self._job(folder)
         yield from self._batches()
         yield from self._models()
         yield from self._account_files()
+
+    def _shards(self, folder: Path) -> str:
+        """Remove the unfinished shards of a prediction that name the accounts, which can be made again."""
+        files = {file_name(name).encode() for name in self.names}
+        if not any(name in path.read_bytes() for path in folder.glob("*.files.json") for name in files):
+            return ""
+        if self.really:
+            shutil.rmtree(folder)
+        return f"The unfinished shards of the predictions {folder.parent.name} {self._went('were')} removed."
 
     def _account_files(self) -> Iterator[str]:
         for name in sorted(self.there):

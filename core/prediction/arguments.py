@@ -9,7 +9,26 @@ from pydantic import JsonValue
 
 from core.encoder.precision import Precision
 from core.errors import InputError
+from core.scale.names import EngineName
 from core.utils.options import DEVICES, CommandArguments, Option, json_value
+
+_BY_WHOM = frozenset(
+    (
+        "prediction_output_file",
+        "device",
+        "cache",
+        "engine",
+        "workers",
+        "shards",
+        "address",
+        "partition",
+        "worker_cpus",
+        "leave_out_failed",
+        "name",
+        "note",
+    )
+)
+"""What says by whom and where the rows are made, and changes none of them."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +63,55 @@ class PredictArguments(CommandArguments):
     pseudonymise: Annotated[bool, Option("Write pseudonyms for usernames, for a file that leaves the study.")] = False
     name: Annotated[str, Option("What you call these predictions; their files stay as they are.")] = ""
     note: Annotated[str, Option("What you want to remember of them.")] = ""
+    engine: Annotated[
+        EngineName,
+        Option("Who computes: processes here, Ray, Slurm, or array tasks that you submit; see docs/scale.md."),
+    ] = "local"
+    workers: Annotated[int, Option("So many at the same time, each with a model of its own.", min=1)] = 1
+    shards: Annotated[
+        int | None, Option("Cut the accounts into so many parts. Default: 1,000 accounts each at most.", min=1)
+    ] = None
+    address: Annotated[str | None, Option("Of a Ray cluster. Default: one on this machine.", metavar="HOST:PORT")] = (
+        None
+    )
+    partition: Annotated[str | None, Option("Of Slurm; local runs submitit without Slurm.")] = None
+    worker_cpus: Annotated[float, Option("Cores of each worker, for Ray and Slurm.", min=0.1)] = 1
+    leave_out_failed: Annotated[
+        bool, Option("Do without the accounts of shards that failed three times; the run file names them.")
+    ] = False
 
     def __post_init__(self) -> None:
         if self.max_seq_len is not None and self.max_seq_len < 3:
             raise InputError(f"--max-seq-len must be at least 3 (two special tokens and one), not {self.max_seq_len}.")
         if self.precision not in ("exact", "fast"):
             raise InputError(f"--precision must be exact or fast, not {self.precision!r}.")
+        if self.workers < 1 or (self.shards is not None and self.shards < 1):
+            raise InputError("--workers and --shards must be at least 1.")
+        if self.pseudonymise and self.in_shards:
+            raise InputError(
+                "The key of pseudonyms stays on this machine. Predict with names, then run pseudonyms --table."
+            )
+
+    @property
+    def in_shards(self) -> bool:
+        """Whether the accounts are cut into shards."""
+        return self.engine != "local" or self.workers > 1 or self.shards is not None
+
+    def what_is_computed(self) -> dict[str, JsonValue]:
+        """The options on which the rows depend, ready for JSON."""
+        return {key: value for key, value in self.as_dict().items() if key not in _BY_WHOM}
 
     def as_dict(self) -> dict[str, JsonValue]:
         """Ready for JSON."""
         return {key: json_value(value) for key, value in asdict(self).items() if key not in ("name", "note")}
+
+
+@dataclass(frozen=True)
+class PredictShardArguments(CommandArguments):
+    """Which shards to do: the options of ``predict-shard``."""
+
+    COMMAND: ClassVar[str] = "predict-shard"
+
+    manifest: Annotated[Path, Option("The manifest that predict --engine array wrote.", path="file", exists=True)]
+    shard: Annotated[int, Option("The shard's number, from 0.", min=0)]
+    step: Annotated[int | None, Option("Also every so many-th after it, with one model loaded.", min=1)] = None

@@ -12,23 +12,20 @@ from core.encoder.vector_cache import open_cache
 from core.errors import InputError
 from core.jobs.progress import Progress
 from core.models.folder import cutoff_index, is_model_folder, locate_model, read_model_info, versions
-from core.models.loading import load_predictor
-from core.models.predictor import Predictor
+from core.models.settings import ModelSettings
+from core.prediction.account_rows import ACCOUNTS_AT_ONCE, AccountPredictor, AccountReader, load_account_predictor
 from core.prediction.arguments import PredictArguments
 from core.privacy.pseudonyms import open_pseudonyms
 from core.settings import get_settings
 from core.statistics.drift import as_json, compare, compared_by_words, forbidding, read_profile
-from core.storage.account_files import account_files, file_name, read_account
+from core.storage.account_files import account_files, file_name
 from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list
-from core.storage.models import Account
-from core.storage.predictions_file import PartialPredictions, Prediction, prediction, run_file
+from core.storage.predictions_file import PartialPredictions, Prediction, run_file
 from core.storage.run_record import RunRecord
-from core.storage.usernames import username_error
 from core.utils.iteration import batched, prefetch
 from core.utils.records import utc_now, write_record
 
-_ACCOUNTS_AT_ONCE = {"cpu": 64, "cuda": 1_024, "mps": 1_024}
-_DRIFT_SAMPLE = 2_000
+DRIFT_SAMPLE = 2_000
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
         Stopped: asked to stop.
     """
     of = read_named_list(arguments.user_file) if arguments.user_file else None
-    files = [*_wanted(account_files(arguments.input_dir), of)]
+    files = [*wanted_files(account_files(arguments.input_dir), of)]
     if of is not None and not files:
         raise InputError(f"No account of {' and '.join(of.names)} is in {arguments.input_dir}. Collect them first.")
     output = arguments.prediction_output_file.resolve()
@@ -101,24 +98,17 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
             "Write pseudonyms to another folder; what one downloads from the dashboard holds them anyway."
         )
     with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
-        predictor = load_predictor(
-            arguments.finetuned_model_path,
-            arguments.model_name_or_path,
-            arguments.device,
-            arguments.max_seq_len,
-            arguments.precision,
-            cache,
-        )
-        run = _Run(arguments, predictor, of)
+        model = load_account_predictor(arguments, cache)
+        run = PredictionRun(arguments, model.predictor.settings, of)
         with PartialPredictions(arguments.prediction_output_file, run.identity()) as written:
-            run.predict_files(files, written, progress)
+            run.predict_files(model, files, written, progress)
             if not written.usernames:
                 raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")
             rows = written.finish()
     return run.summary(rows)
 
 
-def _wanted(files: Iterable[Path], of: NamedList | None) -> Iterable[Path]:
+def wanted_files(files: Iterable[Path], of: NamedList | None) -> Iterable[Path]:
     """The files of a list's accounts; all where there is no list."""
     if of is None:
         return files
@@ -126,50 +116,46 @@ def _wanted(files: Iterable[Path], of: NamedList | None) -> Iterable[Path]:
     return (path for path in files if path.name in names or path.name.lower() in names)
 
 
-class _Run:
-    def __init__(self, arguments: PredictArguments, predictor: Predictor, of: NamedList | None) -> None:
-        self.arguments, self.predictor, self.of = arguments, predictor, of
-        self.column = cutoff_index(predictor.settings, arguments.age_cutoff)
-        self.cutoff = predictor.settings.age_cutoffs[self.column]
-        self.threshold = predictor.settings.thresholds[self.column]
+class PredictionRun:
+    """A run from its start to the record of what made its predictions.
+
+    Attributes:
+        settings: the model's, as they were used.
+        unreadable: why files have no row, by name.
+        sample: captions of accounts that did not make the model.
+        labelled: the accounts that did.
+        numbers, precision: in which workers computed; "" where there was none but this process.
+    """
+
+    def __init__(self, arguments: PredictArguments, settings: ModelSettings, of: NamedList | None) -> None:
+        self.arguments, self.settings, self.of = arguments, settings, of
+        column = cutoff_index(settings, arguments.age_cutoff)
+        self.cutoff, self.threshold = settings.age_cutoffs[column], settings.thresholds[column]
+        self.numbers = self.precision = ""
         self.unreadable: dict[str, str] = {}
-        self.sample = Sample(_DRIFT_SAMPLE)
-        self.model = _model_folder(arguments.finetuned_model_path)
-        self.labelled = _labelled_accounts(self.model)
+        self.sample = Sample(DRIFT_SAMPLE)
+        self.model = model_folder(arguments.finetuned_model_path)
+        self.labelled = labelled_accounts(self.model)
         self.name_in_file = open_pseudonyms(get_settings()).of if arguments.pseudonymise else str
         self.started_at = datetime.now(UTC)
 
-    def predict_files(self, files: Sequence[Path], written: PartialPredictions, progress: Progress) -> None:
+    def predict_files(
+        self, model: AccountPredictor, files: Sequence[Path], written: PartialPredictions, progress: Progress
+    ) -> None:
         """Add a row for every account that has none yet."""
+        reader = AccountReader(
+            lambda account: self.sample.add(account.captions), self.labelled, self._leave_out, self.name_in_file
+        )
         progress.update(0, len(files), message="predicting")
         seen, started, predicted = set(written.usernames), time.monotonic(), 0
-        batches = [*batched(files, _ACCOUNTS_AT_ONCE[self.arguments.device])]
+        batches = [*batched(files, ACCOUNTS_AT_ONCE[self.arguments.device])]
         done = 0
-        for batch, accounts in zip(batches, prefetch(self._read(batch, seen) for batch in batches), strict=True):
+        for batch, accounts in zip(batches, prefetch(reader.read(batch, seen) for batch in batches), strict=True):
             progress.check()
-            written.add(self._predict(accounts))
+            written.add(model.rows(accounts, self.name_in_file))
             done, predicted = done + len(batch), predicted + len(accounts)
             each = (time.monotonic() - started) / max(1, predicted)  # those of an earlier run cost nothing
             progress.update(done, seconds_left=round(each * (len(files) - done), 1) if predicted else None)
-
-    def _read(self, files: Sequence[Path], seen: set[str]) -> list[Account]:
-        """The accounts of ``files`` that are not ``seen`` yet; runs ahead, in a thread of its own."""
-        accounts = []
-        for path in files:
-            try:
-                account = read_account(path)
-            except InputError as error:
-                self._leave_out(path, str(error))
-                continue
-            if account.username not in self.labelled:  # those would look like themselves
-                self.sample.add(account.captions)
-            fault = username_error(account.username)
-            if fault:
-                self._leave_out(path, f"its username cannot be used: {fault}")
-            elif (name := self.name_in_file(account.username)) not in seen:
-                seen.add(name)
-                accounts.append(account)
-        return accounts
 
     def _leave_out(self, path: Path, reason: str) -> None:
         """Write down why a file has no row; the reason may hold its name, which pseudonyms are to hide."""
@@ -178,23 +164,12 @@ class _Run:
         else:
             self.unreadable[path.name] = reason
 
-    def _predict(self, accounts: Sequence[Account]) -> list[Prediction]:
-        if not accounts:
-            return []
-        settings = self.predictor.settings
-        captions = [settings.as_read(settings.used(account.captions)) for account in accounts]
-        probability = self.predictor.probabilities(captions)[:, self.column]
-        return [
-            prediction(self.name_in_file(account.username), float(p), self.threshold, len(its))
-            for account, p, its in zip(accounts, probability, captions, strict=True)
-        ]
-
     def identity(self) -> dict[str, Any]:
         """What the rows depend on; rows of an interrupted run with another identity are not used."""
         weights = locate_model(self.arguments.finetuned_model_path).weights_file.stat()
         return {
-            "arguments": self.arguments.as_dict(),
-            "settings": self.predictor.settings.as_dict(),
+            "arguments": self.arguments.what_is_computed(),
+            "settings": self.settings.as_dict(),
             "weights": [weights.st_size, weights.st_mtime_ns],
             "listed": None if self.of is None else sorted(self.of.usernames),
         }
@@ -235,7 +210,7 @@ class _Run:
         return as_json(compare(profile, self.sample.kept, self.cutoff))
 
     def _record(self, summary: PredictSummary, drift: dict[str, Any] | None) -> RunRecord:
-        settings = self.predictor.settings
+        settings = self.settings
         return RunRecord(
             created_at=utc_now(),
             model=str(self.arguments.finetuned_model_path),
@@ -243,9 +218,9 @@ class _Run:
             encoder=settings.encoder,
             age_cutoff=self.cutoff,
             threshold=self.threshold,
-            precision=settings.precision,
+            precision=self.precision or settings.precision,
             precision_asked_for=self.arguments.precision,
-            numbers=settings.numbers,
+            numbers=self.numbers or settings.numbers,
             max_seq_len=settings.max_seq_len,
             input_dir=str(self.arguments.input_dir),
             accounts=summary.accounts,
@@ -260,13 +235,13 @@ class _Run:
         )
 
 
-def _model_folder(path: Path) -> Path | None:
+def model_folder(path: Path) -> Path | None:
     """The folder of a model, or None of a bare state dict."""
     folder = locate_model(path).weights_file.parent
     return folder if is_model_folder(folder) else None
 
 
-def _labelled_accounts(folder: Path | None) -> frozenset[str]:
+def labelled_accounts(folder: Path | None) -> frozenset[str]:
     """The accounts that made or tested a model."""
     return frozenset(read_model_info(folder).training.known_accounts if folder else ())
 

@@ -83,3 +83,14 @@ def test_an_account_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert settings.index_file.exists()
     said = forget(["carla", "anna"], settings)
     assert said[0] == "There is no file of carla." and "index was removed" in said[-2]
+
+
+def test_unfinished_shards_that_name_a_forgotten_account_go(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    folders = [settings.predictions_dir / run / "predictions.csv.shards" for run in ("one", "two")]
+    for folder, name in zip(folders, ("anna", "carla"), strict=True):
+        folder.mkdir(parents=True)
+        (folder / "00000.files.json").write_text(f'["{name}.json", "zoe.json"]')
+    told = "".join(forget(["anna"], settings))
+    assert "unfinished shards of the predictions one were removed" in told
+    assert [folder.exists() for folder in folders] == [False, True]
