@@ -106,9 +106,9 @@ def test_shards_of_another_model_or_option_are_refused_and_kept(
     output = tmp_path / "p.csv"
     do_here(accounts, model, output, 0)
     other = make_model(encoder, tmp_path / "other", (21.0,), (0.4,))
-    for changed in ({"max_seq_len": 12}, {"model": other}):
+    for given, options in ((model, {"max_seq_len": 12}), (other, {})):
         with pytest.raises(InputError, match="another model, list or options"):
-            run_shards(accounts, **{"model": model, "output": output, **changed})
+            run_shards(accounts, given, output, **options)
     assert shards_beside(output).is_done(0)
 
 
