@@ -1,5 +1,6 @@
 """The index's DuckDB file: opened once per process, locked down, shared by threads through cursors."""
 
+import logging
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ import duckdb
 import pandas as pd
 
 from core.errors import AgeScopeError
+
+logger = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 3
 
@@ -139,6 +142,10 @@ class Database:
         except duckdb.Error as error:
             self._explain(error)
             # Damaged, or written by another version of DuckDB. The files are the truth: begin anew.
+            logger.warning(
+                "The index could not be used (%s). It is built anew from the files; nothing else was touched.",
+                _first_line(error),
+            )
             for path in (self.path, self.path.with_name(self.path.name + ".wal")):
                 path.unlink(missing_ok=True)
             connection = self._connect()
@@ -149,7 +156,7 @@ class Database:
     def _explain(self, error: duckdb.Error) -> None:
         """Raise where the file is sound but cannot be had; return where it is damaged."""
         text = str(error)
-        if "lock" in text or "same database file" in text:
+        if re.search(r"\block\b", text) or "same database file" in text:  # and not "block", of which damage tells
             holder = re.search(r"PID (\d+)", text)
             raise AgeScopeError(
                 f"The index {self.path} is open in {f'process {holder[1]}' if holder else 'another place'}, most "

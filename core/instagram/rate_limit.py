@@ -2,9 +2,9 @@
 
 pyrate-limiter keeps the moments of past requests in an SQLite file. What is added here: limits in any
 combination; waits that show their reason and end at once when the run is stopped; and a strict
-reading of "at most N in S seconds" as the server sees it. The server sees a request at some moment
-between its sending and its answer, so a request counts from its answer, and while it is under way it
-counts as not yet begun.
+reading of "at most N in S seconds" as the server sees it, by a clock that nobody sets. The server sees a
+request at some moment between its sending and its answer, so a request counts from its answer, and while
+it is under way it counts as not yet begun.
 
 How long to wait after Instagram refuses is not decided here but in :mod:`core.instagram.pace`.
 """
@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from time import time_ns
 from typing import Any, NamedTuple, cast
 
 from filelock import FileLock
@@ -24,6 +23,7 @@ from pyrate_limiter import BucketFactory, Limiter, Rate, RateItem, SQLiteBucket
 from pyrate_limiter.abstracts.algorithm import Decision, SlidingWindowLog
 
 from core.errors import AgeScopeError, InputError
+from core.instagram.steady_clock import SteadyClock
 from core.utils.formatting import duration
 
 IN_FLIGHT_S = 15.0
@@ -120,8 +120,10 @@ class _LongestWait(SlidingWindowLog):
 class _SharedBucket(SQLiteBucket):
     """The moments of past requests from one outgoing address to one host."""
 
+    clock: SteadyClock
+
     def now(self) -> int:
-        return time_ns() // 1_000_000
+        return self.clock.now_ms()
 
     @property
     def rates(self) -> list[Rate]:
@@ -188,7 +190,7 @@ class _SharedBuckets(BucketFactory):
         self._buckets: dict[str, _SharedBucket] = {}
 
     def wrap_item(self, name: str, weight: int = 1) -> RateItem:
-        return RateItem(name, time_ns() // 1_000_000, weight)
+        return RateItem(name, self.bucket(name).now(), weight)
 
     def get(self, item: RateItem) -> _SharedBucket:
         return self.bucket(item.name)
@@ -201,6 +203,7 @@ class _SharedBuckets(BucketFactory):
                 self._rates, table, str(self._file), use_file_lock=True, algorithm=_LongestWait()
             )
             self._buckets[name] = cast(_SharedBucket, bucket)
+            self._buckets[name].clock = SteadyClock(self._file.with_suffix(".clock.json"))
             # several processes often wait for the same moment; the default of 50 ms would add up
             cast(FileLock, bucket.lock).poll_interval = _LOCK_POLL_S
             self._buckets[name].forget_old()

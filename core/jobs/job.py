@@ -25,7 +25,7 @@ from core.jobs.records import (
     ResultRecord,
 )
 from core.settings import MAIN_STUDY, PROJECT_DIR, study_of
-from core.utils.machine import machine_name
+from core.utils.machine import machine_name, start_of
 from core.utils.records import find_record, read_record
 
 __all__ = ["ACTIVE", "RESUMABLE", "Job", "Kind", "State", "active_jobs", "list_jobs", "shell_command"]
@@ -39,8 +39,8 @@ HEARTBEAT_LIMIT_S = 60.0
 """A living process whose heartbeat is older than this is shown as unresponsive."""
 
 _LAST_BYTES = 256 * 1024
-# Start times are told relative to a clock that may be corrected while a job runs for weeks; no
-# process id comes round again within a minute.
+# Where nothing else tells a start (macOS), its time is relative to a clock that may be corrected while a job runs for
+# weeks; no process id comes round again within a minute.
 _CLOCK_TOLERANCE_S = 60.0
 
 
@@ -115,15 +115,22 @@ class Job:
             return None
         try:
             process = psutil.Process(known.pid)
-            same = abs(process.create_time() - known.started) < _CLOCK_TOLERANCE_S
+            same = (
+                start_of(known.pid) == known.start
+                if known.start
+                else abs(process.create_time() - known.started) < _CLOCK_TOLERANCE_S
+            )
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
 
     def heartbeat_age_s(self) -> float:
-        """Seconds since the job last gave a sign of life; since its start before the first."""
-        known = self._process_record()
-        return time.time() - max(self.progress.heartbeat, known.launched if known else 0.0)
+        """Seconds since the job last gave a sign of life; since its start before the first.
+
+        A sign from the future, which a clock set back leaves, is as far away as one from the past.
+        """
+        known, heartbeat = self._process_record(), self.progress.heartbeat
+        return abs(time.time() - (heartbeat or (known.launched if known else 0.0)))
 
     def memory_bytes(self) -> int | None:
         """Resident memory of the job's process, or None when it does not run here."""

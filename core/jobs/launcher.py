@@ -33,7 +33,7 @@ from core.jobs.records import (
 )
 from core.settings import MAIN_STUDY, PROJECT_DIR
 from core.utils.io import write_json
-from core.utils.machine import machine_name
+from core.utils.machine import machine_name, start_of
 from core.utils.records import utc_now, write_record
 
 
@@ -142,7 +142,9 @@ def _launch(job: Job, record: JobRecord, environment: Mapping[str, str] | None) 
             start_new_session=True,
         )
     started = psutil.Process(process.pid).create_time()
-    known = ProcessRecord(pid=process.pid, started=started, launched=launched, host=machine_name())
+    known = ProcessRecord(
+        pid=process.pid, started=started, launched=launched, host=machine_name(), start=start_of(process.pid)
+    )
     write_record(job.folder / PROCESS_FILE, known)
     _children[:] = [child for child in _children if child.poll() is None] + [process]
 

@@ -44,12 +44,14 @@ class ProcessRecord(Record):
         started: its start, in seconds since 1970, by which it is told from a later one of that number.
         launched: when AgeScope started it, in seconds since 1970.
         host: its machine; see :func:`core.utils.machine.machine_name`.
+        start: its start by a clock that nobody sets; see :func:`core.utils.machine.start_of`.
     """
 
     pid: int
     started: float
     launched: float
     host: str
+    start: str = ""
 
 
 class ProgressRecord(Record):

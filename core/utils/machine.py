@@ -4,6 +4,9 @@ import hashlib
 import socket
 import sys
 import uuid
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 
 
 def machine_name() -> str:
@@ -15,3 +18,20 @@ def machine_name() -> str:
     if sys.platform == "darwin":
         return "mac-" + hashlib.sha256(uuid.getnode().to_bytes(6)).hexdigest()[:12]
     return socket.gethostname()
+
+
+@cache
+def boot_id() -> str:
+    """What tells this start of the computer from every other; "" where the system does not say (macOS)."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def start_of(pid: int) -> str:
+    """What tells a process from a later one of its number, however the clock is set; "" where it cannot be told."""
+    with suppress(OSError, IndexError):
+        # the 22nd field; the second, the command's name, may hold anything but ends with the last bracket
+        ticks = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+        return f"{boot_id()} {ticks}"
+    return ""

@@ -1,6 +1,7 @@
 """Real commands in real processes that can be killed at any moment, without the seconds that a start takes.
 
-A process loads everything once; each command is a fork of it. ``kill_at`` lets the command end itself, with the
+A process loads everything once; each command is a fork of it, and so is a call of a function (``module:function``),
+for work that the dashboard does and no command. ``kill_at`` lets the command end itself, with the
 signal that nothing can catch, right before or after it renames its n-th file, or the one of that name, into place.
 """
 
@@ -11,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.settings import PROJECT_DIR
@@ -19,7 +20,7 @@ from core.settings import PROJECT_DIR
 KILLED = signal.SIGKILL
 
 _NURSERY = """
-import json, os, resource, signal, sys
+import importlib, json, os, resource, signal, sys
 import core.cli, core.training.train, core.training.compare_methods, core.prediction.predict, core.importers.importer
 import core.index, core.maintenance.delete_accounts, core.collection.collector, core.models.loading
 from core.instagram import client, factory, graph_source, instaloader_source, proxies, rate_limit, web_source
@@ -59,7 +60,11 @@ for line in sys.stdin:
         sys.argv = ["core", *order["arguments"]]
         status = 0
         try:
-            core.cli.main()
+            if order["call"]:
+                module, _, function = order["call"].partition(":")
+                getattr(importlib.import_module(module), function)(*order["arguments"])
+            else:
+                core.cli.main()
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         except BaseException:
@@ -80,11 +85,16 @@ class Nursery:
     process: "subprocess.Popen[str]"
     environment: Mapping[str, str]
     log: Path
+    call: str = ""
+
+    def calling(self, function: str) -> "Nursery":
+        """The same, for a function, ``module:name``, instead of the command line."""
+        return replace(self, call=function)
 
     def at(self, folder: Path) -> "Nursery":
         """The same, for commands whose data, state and log are under ``folder``."""
         places = {"AGESCOPE_DATA_DIR": str(folder / "data"), "XDG_STATE_HOME": str(folder / "state")}
-        return Nursery(self.process, {**self.environment, **places}, folder / "log.txt")
+        return replace(self, environment={**self.environment, **places}, log=folder / "log.txt")
 
     def start(
         self, arguments: Sequence[str | Path], kill_at: tuple[str, int | str] | None = None, file_size: int = 0
@@ -92,6 +102,7 @@ class Nursery:
         """Start a command, which may write no file of more than ``file_size`` bytes (0: any); its process id."""
         order = {
             "arguments": [*map(str, arguments)],
+            "call": self.call,
             "environment": dict(self.environment),
             "kill_at": kill_at,
             "file_size": file_size,

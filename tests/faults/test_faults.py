@@ -1,4 +1,4 @@
-"""Stops that must be heard, and disks that are full: real commands."""
+"""Stops that must be heard, disks that are full, files that are damaged, two who want the same: real commands."""
 
 import os
 import shutil
@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from core.storage.account_files import read_account
+from core.index import Store
+from core.settings import Settings
+from core.storage.account_files import read_account, write_account
+from core.storage.models import Account, Post
 from tests.faults.nursery import Nursery, nursery
 from tests.stand_in import StandIn
 
@@ -99,3 +102,46 @@ def test_a_disk_that_fills_up(runs: Nursery, stand_in: StandIn, tmp_path: Path) 
         assert len(read_account(small / "anna.json").posts) == 12
     finally:
         subprocess.run(["umount", small], check=False)
+
+
+DAMAGES = {
+    "nothing in it": lambda whole: b"",
+    "no database": lambda whole: b"not a database",
+    "zeros": lambda whole: bytes(len(whole)),
+    "cut short": lambda whole: whole[: len(whole) // 2],
+    "another version of DuckDB": lambda whole: whole[:12] + (9999).to_bytes(8, "little") + whole[20:],
+    "garbage in its middle": lambda whole: whole[:8192] + os.urandom(len(whole) - 8192),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_index_is_built_anew_and_said_so(runs: Nursery, tmp_path: Path, damage: str) -> None:
+    write_account(tmp_path / "data" / "accounts", Account(username="anna", posts=[Post(id="1", caption="hello")]))
+    assert runs.run(["reindex"]) == 0
+    (index,) = (tmp_path / "data").rglob("*.duckdb")
+    index.write_bytes(DAMAGES[damage](index.read_bytes()))
+    runs.log.unlink()
+    assert runs.run(["reindex"]) == 0, runs.log.read_text()
+    assert "index could not be used" in runs.log.read_text() or damage in ("nothing in it", "garbage in its middle")
+    with Store(Settings(data_dir=tmp_path / "data")) as store:
+        assert store.counts().posts == 1
+
+
+def test_two_collections_do_not_share_a_folder(runs: Nursery, stand_in: StandIn, tmp_path: Path) -> None:
+    stand_in.fail("*", "stall")
+    process = runs.start(collecting(tmp_path))
+    while not stand_in.seen:
+        threading.Event().wait(0.005)
+    with nursery(tmp_path, **runs.environment) as second:
+        assert second.run(collecting(tmp_path)) == 1
+    assert "Another collection is writing" in runs.log.read_text()
+    os.kill(process, signal.SIGTERM)
+    assert runs.ended() == 1
+
+
+def test_a_second_dashboard_on_one_folder_is_told_who_has_the_index(runs: Nursery, tmp_path: Path) -> None:
+    with Store(Settings(data_dir=tmp_path / "data")) as store:
+        store.refresh()
+        assert runs.run(["reindex"]) == 1
+        assert f"is open in process {os.getpid()}" in runs.log.read_text()
+        assert store.counts().collected == 0  # and the first goes on

@@ -51,7 +51,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_790_000_000.0
         self.reasons: list[str] = []
-        monkeypatch.setattr(module, "time_ns", lambda: round(self.now * 1e9))
+        monkeypatch.setattr("core.instagram.steady_clock.since_start_ms", lambda: round(self.now * 1e3))
 
     def wait(self, seconds: float, reason: str) -> None:
         self.now += seconds
