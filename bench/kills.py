@@ -37,6 +37,7 @@ from tests.tiny_models import study, tiny_encoder
 
 SEED = 2026
 KILLS_A_TRIAL = 3
+TIMES = 3
 TABLE = PROJECT_DIR / "docs" / "reliability.md"
 BEGIN, END = "<!-- kills: written by python -m bench.kills --write -->", "<!-- end of kills -->"
 HEADINGS = ("work", "seconds", "kills", "too late", "not finished", "another result", "half a file left")
@@ -221,7 +222,8 @@ def everything(wanted: Callable[[str], bool]) -> Iterator[tuple[Path, Nursery, l
 
 def trials(runs: Nursery, work: Work, root: Path, kills: int, seed: int = SEED) -> Count:
     """Kill one kind of work until so many kills have met it at work."""
-    seconds, expected = undisturbed(runs, work, root / "undisturbed")
+    # the shortest of three: a busy machine would only add moments at which nothing is there to be killed
+    seconds, expected = min(undisturbed(runs, work, root / f"undisturbed-{number}") for number in range(TIMES))
     count, chance, number = Count(round(seconds, 2)), random.Random(seed), 0
     while count.kills < kills:
         number += 1

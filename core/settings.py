@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     people: str = Field(
         "",
         description="mail addresses, with commas between, of those who may use the dashboard; "
-        "with =viewer after it, one sees shares and charts only",
+        "with =viewer after it, one sees shares and charts only; or the path of a file with one on each line",
     )
     pseudonym_key: Path | None = Field(
         None, description="file of the key of pseudonyms; by default one for each study, outside of its folder"
@@ -82,8 +82,9 @@ class Settings(BaseSettings):
     @field_validator("people")
     @classmethod
     def _with_roles(cls, value: str) -> str:
-        read_people(value)
-        return value
+        people = _people_of_file(Path(value).expanduser()) if _is_a_path(value) else value
+        read_people(people)
+        return people
 
     @field_validator("pseudonym_key", "studies_dir")
     @classmethod
@@ -146,6 +147,27 @@ class Settings(BaseSettings):
         return self.data_dir / "index.duckdb"
 
 
+def _is_a_path(people: str) -> bool:
+    return people.startswith(("/", "~", "./", "../")) or bool(people.strip() and "@" not in people)
+
+
+def _people_of_file(path: Path) -> str:
+    """What a file of people says, without what stands behind a #.
+
+    Raises:
+        ValueError: it cannot be read, or names nobody: that would let in everybody.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ValueError(f"it is neither mail addresses nor a file that can be read ({path}: {why})") from error
+    people = ", ".join(filter(None, (line.partition("#")[0].strip(" ,\t") for line in lines)))
+    if not people:
+        raise ValueError(f"the file {path} names nobody, which would let in everybody who can sign in")
+    return people
+
+
 def read_people(text: str) -> dict[str, Role]:
     """Who may use the dashboard: ``ada@example.org, bo@example.org=viewer``; without a word, an operator.
 
@@ -153,7 +175,7 @@ def read_people(text: str) -> dict[str, Role]:
         ValueError: a role or an address cannot be one, or somebody is there with two roles.
     """
     roles: dict[str, Role] = {}
-    for entry in filter(None, (part.strip().lower() for part in text.split(","))):
+    for entry in filter(None, (part.strip().lower() for part in re.split(r"[,\n]", text))):
         address, mark, word = (part.strip() for part in entry.rpartition("="))
         if not mark or "@" in word:  # an address may hold the sign itself
             address, word = entry, "operator"

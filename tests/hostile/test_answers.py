@@ -25,11 +25,11 @@ from core.instagram.routes import load_routes
 from core.instagram.source import Cursor
 from core.instagram.web_source import WebSource
 from core.jobs.progress import Progress, no_progress
-from core.settings import get_settings
 from core.storage.account_files import read_account
 from core.storage.models import Account
 from tests.hostile.mutations import exchanged, places
 from tests.stand_in import GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn, answers
+from tests.stand_in.fixtures import set_secrets
 
 SOURCES = ("web", "graph", "instaloader")
 UNHEARD_OF = [
@@ -56,20 +56,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "TRIES_AFTER_FAULT", 1)
 
 
-def use_secrets(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
-    for name, value in values.items():
-        monkeypatch.setenv(f"AGESCOPE_{name.upper()}", value)
-    get_settings.cache_clear()
-
-
 @pytest.fixture
 def token(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_secrets(monkeypatch, graph_token=GRAPH_TOKEN, graph_user_id=GRAPH_USER_ID)
+    set_secrets(monkeypatch, graph_token=GRAPH_TOKEN, graph_user_id=GRAPH_USER_ID)
 
 
 @pytest.fixture
 def member(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_secrets(monkeypatch, instagram_session=SESSION)
+    set_secrets(monkeypatch, instagram_session=SESSION)
 
 
 def arguments(tmp_path: Path, *usernames: str, **more: Any) -> CollectArguments:

@@ -15,10 +15,11 @@ from core.instagram.check import RouteCheck, check_instagram
 from core.instagram.rate_limit import Limit
 from core.instagram.source_names import SourceName, unavailable_reason
 from core.jobs.progress import Progress, no_progress
-from core.settings import Settings, get_settings
+from core.settings import Settings
 from core.storage.account_files import read_account
 from core.storage.models import Account
 from tests.stand_in import GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn
+from tests.stand_in.fixtures import set_secrets
 
 FAST = {"limits": ((1000, 1),), "backoff_mult": 0.001, "backoff_exp": 1.0}
 
@@ -37,12 +38,6 @@ def run(tmp_path: Path, source: SourceName, *usernames: str, **more: Any) -> Col
 
 def account(tmp_path: Path, username: str) -> Account:
     return read_account(tmp_path / "accounts" / f"{username}.json")
-
-
-def set_secrets(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
-    for name, value in values.items():
-        monkeypatch.setenv(f"AGESCOPE_{name.upper()}", value)
-    get_settings.cache_clear()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from core.settings import Settings, get_settings
 from pages.parts import import_tab, job_widgets, sign_in
 from pages.parts.sign_in import person_of
 from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
+from tests.pages.controls import CONTROLS, FOR_VIEWERS, KINDS, controls
 from tests.pages.run_page import run
 
 VIEWER = Person("bo@example.org", "viewer")
@@ -82,12 +83,24 @@ ADDRESSES: list[tuple[str, dict[str, str]]] = [
 def test_no_name_and_no_caption_reaches_a_viewers_browser(
     study: Path, viewer: None, page: str, address: dict[str, str]
 ) -> None:
-    bytes_sent = sent(run(page, **address))
+    app = run(page, **address)
+    bytes_sent = sent(app)
     # what stood in the address itself is known to whoever typed it
     typed = {value.encode() for value in address.values()}
     names = {name for name in re.findall(rb"sample_\w+", bytes_sent) if name not in typed}
     assert not names
     assert not [text for text in captions(study) if text in bytes_sent]
+    assert drawn(app) <= FOR_VIEWERS
+
+
+def drawn(app: AppTest) -> set[str]:
+    """The labels of all that can be pressed, filled in or downloaded."""
+    return {element.proto.label for kind in KINDS for element in app.get(kind)}
+
+
+def test_every_control_of_every_page_has_its_action() -> None:
+    """A new button belongs into the table of tests/pages/controls.py, with what it does."""
+    assert {*controls()} == {*CONTROLS}
 
 
 def test_the_search_for_names_finds_them_where_an_operator_looks(study: Path) -> None:

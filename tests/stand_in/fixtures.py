@@ -23,3 +23,10 @@ def stand_in(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(os, "fsync", lambda handle: None)
         get_settings.cache_clear()
         yield server
+
+
+def set_secrets(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
+    """Set secrets by the names that the settings have for them."""
+    for name, value in values.items():
+        monkeypatch.setenv(f"AGESCOPE_{name.upper()}", value)
+    get_settings.cache_clear()
