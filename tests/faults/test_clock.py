@@ -17,7 +17,6 @@ import orjson
 import psutil
 import pytest
 
-from core.instagram import steady_clock
 from core.instagram.rate_limit import Limit, SharedLimiter
 from core.jobs.job import Job
 from core.settings import PROJECT_DIR
@@ -41,7 +40,7 @@ def test_the_limits_count_the_same_after_a_jump_also_in_a_new_process(
     with_clock.try_acquire("instagram direct")
     with_clock.settle()
     now = time.time_ns
-    monkeypatch.setattr(steady_clock.time, "time_ns", lambda: now() + jump * 1_000_000_000)
+    monkeypatch.setattr("core.instagram.steady_clock.time.time_ns", lambda: now() + jump * 1_000_000_000)
     for limiter in (with_clock, SharedLimiter(limits, file, lambda seconds, reason: None)):
         assert 590 < limiter.free_in("instagram direct") < 601
         limiter.close()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -104,7 +104,7 @@ def test_a_disk_that_fills_up(runs: Nursery, stand_in: StandIn, tmp_path: Path) 
         subprocess.run(["umount", small], check=False)
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "nothing in it": lambda whole: b"",
     "no database": lambda whole: b"not a database",
     "zeros": lambda whole: bytes(len(whole)),
@@ -112,6 +112,9 @@ DAMAGES = {
     "another version of DuckDB": lambda whole: whole[:12] + (9999).to_bytes(8, "little") + whole[20:],
     "garbage in its middle": lambda whole: whole[:8192] + os.urandom(len(whole) - 8192),
 }
+
+SEEN_AT_ONCE = {"no database", "zeros", "another version of DuckDB"}
+"""Of the others nothing may be seen before the tables are made anew."""
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -122,7 +125,8 @@ def test_a_damaged_index_is_built_anew_and_said_so(runs: Nursery, tmp_path: Path
     index.write_bytes(DAMAGES[damage](index.read_bytes()))
     runs.log.unlink()
     assert runs.run(["reindex"]) == 0, runs.log.read_text()
-    assert "index could not be used" in runs.log.read_text() or damage in ("nothing in it", "garbage in its middle")
+    if damage in SEEN_AT_ONCE:
+        assert "index could not be used" in runs.log.read_text()
     with Store(Settings(data_dir=tmp_path / "data")) as store:
         assert store.counts().posts == 1
 

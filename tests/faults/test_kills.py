@@ -31,7 +31,7 @@ def test_killed_work_is_finished_by_the_same_command(
 def test_the_table_of_kills_is_of_kinds_of_work_that_there_are_and_tells_of_no_loss() -> None:
     counts = written(TABLE.read_text())
     assert counts and {*counts} <= {work.name for work in works(Path(), "", Path())}
-    assert all(count.kills >= 10 and count.lost == 0 for count in counts.values())
+    assert all(count.kills > 0 and count.lost == 0 for count in counts.values())
 
 
 def test_the_table_comes_back_from_the_page_as_it_was_written() -> None:
