@@ -42,6 +42,7 @@ PURPOSES: dict[Purpose, str] = {
     "audit": "an audit sample",
     "uncertain": "the least sure",
     "random": "a random batch",
+    "chosen": "chosen on Results",
 }
 Said = tuple[str, str, str, int, int]
 """Which batch, who says it, of whom, at which place in the batch, and how often this coder had answered before."""
@@ -356,7 +357,7 @@ def write_if_new(path: Path, text: str) -> None:
 def new_batch() -> None:
     """What to label next, and what each choice is good for."""
     runs = store.runs()
-    known = [purpose for purpose in PURPOSES if purpose == "random" or len(runs)]
+    known = [purpose for purpose in PURPOSES if purpose == "random" or (purpose != "chosen" and len(runs))]
     chosen_purpose = st.segmented_control(
         "What to label", known, format_func=PURPOSES.__getitem__, default=known[0], key="purpose", required=True
     )

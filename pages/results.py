@@ -1,5 +1,5 @@
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,30 @@ from core.evaluation.evaluate import arrays
 from core.evaluation.holdout import HoldoutSet
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import predicted_accounts
-from core.index import LabelState, PredictionFilter
 from core.jobs.job import Job, active_jobs
 from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
 from core.prediction.arguments import PredictArguments
 from core.privacy.roles import Action
 from core.reporting import charts
+from core.reporting.account_lists import (
+    AccountFilter,
+    Label,
+    accounts_passing,
+    bar_clicked,
+    bin_clicked,
+    cell_clicked,
+)
 from core.reporting.methods_text import methods_section
-from core.reporting.run_results import Chart, Run, RunAtThreshold, baselines
+from core.reporting.run_results import CALIBRATION, Chart, Run, RunAtThreshold, baselines
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import accuracy_interval, compare_predictions, metrics, share_interval
 from core.storage.listed import read_named_list
 from core.storage.own_names import called
 from core.storage.run_record import RunRecord, run_record_of
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
+from pages.parts.account_lists import BEHIND, behind, clickable_chart, list_accounts, opens_here, show_behind
 from pages.parts.audit import show_audit
-from pages.parts.components import clicked_row, empty_state, in_frame, table_key, tabs_in_address
+from pages.parts.components import empty_state, in_frame, table_key, tabs_in_address
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
 from pages.parts.own_names import edit_own_name, show_removed
@@ -40,10 +48,9 @@ from pages.parts.study import cached, kept, the_settings
 in_frame()
 
 SETTINGS = the_settings()
-PAGE_ROWS = 50
 MOST_POINTS = 5_000
-TABLE_HEIGHT = 420
-LABELS: dict[LabelState, str] = {
+ANY_AGE = (5, 120)
+LABELS: dict[Label, str] = {
     "any": "any",
     "labelled": "known",
     "unlabelled": "not known",
@@ -148,10 +155,15 @@ def measured(labelled: pd.DataFrame) -> dict[str, Estimate]:
     return metrics(*arrays(labelled.assign(prediction=float("nan"))))
 
 
-def draw(chart: Chart) -> None:
+def draw(chart: Chart, clicked: Callable[[Mapping[str, Any]], str] | None = None) -> None:
+    """A chart in its card; with ``clicked``, a click on a mark puts what that makes of it into the address."""
     with st.container(border=True):
         st.markdown(f"**{chart.title}**")
-        st.vega_lite_chart(charts.stable_spec(chart.drawn), alt=chart.alt)
+        specification = charts.stable_spec(chart.drawn)
+        if clicked is None:
+            st.vega_lite_chart(specification, alt=chart.alt)
+        else:
+            clickable_chart(specification, chart.alt, chart.title, clicked)
 
 
 def show_figures(view: RunAtThreshold) -> None:
@@ -272,7 +284,7 @@ def show_quality(view: RunAtThreshold, judged: HoldoutSet) -> None:
             help="The majority share: how often one is right who always says the side that has more accounts.",
         )
     st.markdown("**At the threshold**")
-    st.dataframe(view.errors, hide_index=True, alt="Confusion at the threshold, with both error rates")
+    show_confusion(view)
     show_baselines(view)
     drawn = [*view.quality_charts(), *view.error_charts()]
     for left, right in zip(drawn[::2], [*drawn[1::2], None], strict=False):
@@ -280,7 +292,31 @@ def show_quality(view: RunAtThreshold, judged: HoldoutSet) -> None:
         for column, chart in zip(columns, (left, right), strict=True):
             if chart:
                 with column:
-                    draw(chart)
+                    draw(chart, (lambda dot: bin_clicked(int(dot["bin"]))) if chart.title == CALIBRATION else None)
+        if CALIBRATION in {chart.title for chart in (left, right) if chart}:
+            show_behind(view, "calibration")
+
+
+def show_confusion(view: RunAtThreshold) -> None:
+    """The confusion at the threshold; a click on one of its four counts lists the accounts."""
+    key = table_key("confusion")
+    st.dataframe(
+        view.errors,
+        hide_index=True,
+        on_select=lambda: take_cell(key, view),
+        selection_mode="single-cell",
+        key=key,
+        alt="Confusion at the threshold, with both error rates; a click on a count lists its accounts",
+    )
+    show_behind(view, "confusion")
+
+
+def take_cell(key: str, view: RunAtThreshold) -> None:
+    """Put the count that was clicked into the address."""
+    for row, column in st.session_state[key].selection.cells:
+        predicted = [*view.errors.columns].index(column) - 1
+        if predicted in (0, 1):
+            st.query_params[BEHIND] = cell_clicked(row, predicted)
 
 
 def show_baselines(view: RunAtThreshold) -> None:
@@ -298,20 +334,18 @@ def show_accounts(view: RunAtThreshold) -> None:
     if not may(Action.SEE_ACCOUNTS):
         st.info("Single accounts are for the operators of this study.")
         return
-    chosen = choose_accounts(view)
-    found = store.count_predictions(view.run.name, chosen)
-    if st.query_params.get("why"):
+    accounts = accounts_passing(view, choose_accounts())
+    found = behind(view)
+    if st.query_params.get("why") and not (found and found.figure == "probability" and opens_here(found)):
         show_account(st.query_params["why"], view)
     if few := view.too_few_in_words:
         st.caption(plain(few))
-    st.markdown(f"**{count(found, 'account')}** · click one to see which of its captions moved its probability")
-    pages = max(1, -(-found // PAGE_ROWS))
-    page = st.pagination(pages, key="results_page") if pages > 1 else 1
-    rows = store.predictions(view.run.name, chosen, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
-    list_accounts(view, rows, table_key(f"predictions_{view.run.name}_{page}"))
+    st.markdown(f"**{count(len(accounts), 'account')}** · click one to see which of its captions moved its probability")
+    list_accounts(view, accounts, "predictions")
 
 
-def choose_accounts(view: RunAtThreshold) -> PredictionFilter:
+def choose_accounts() -> AccountFilter:
+    """Which accounts to list; all of it stands in the address."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
         label = st.selectbox(
@@ -322,53 +356,10 @@ def choose_accounts(view: RunAtThreshold) -> PredictionFilter:
             width=150,
             bind="query-params",
         )
-        low, high = st.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="between", width=260, bind="query-params")
+        between = st.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="between", width=260, bind="query-params")
+        ages = st.slider("Years of age", *ANY_AGE, ANY_AGE, key="ages", width=260, bind="query-params")
         wrong = st.toggle("Only where known age and prediction differ", key="wrong", bind="query-params")
-    return PredictionFilter(
-        username=username,
-        label=label,
-        cutoff=view.cutoff,
-        min_probability=low if low > 0 else None,
-        max_probability=high if high < 1 else None,
-        wrong=wrong,
-        usernames=None if view.run.flow is None else tuple(view.run.predictions["username"]),
-    )
-
-
-def list_accounts(view: RunAtThreshold, rows: pd.DataFrame, key: str) -> None:
-    called = dict(zip(view.run.predictions["username"], view.called, strict=True))
-    rows["prediction"] = rows["username"].map(called)
-    rows.insert(len(rows.columns), "part", view.run.part_of(rows["username"]))
-    st.dataframe(
-        rows,
-        hide_index=True,
-        height=TABLE_HEIGHT,
-        on_select=lambda: ask_why(key, rows),
-        selection_mode="single-cell",
-        key=key,
-        alt="Predicted accounts, most probable first",
-        placeholder="–",
-        column_config={
-            "username": st.column_config.TextColumn("account"),
-            "probability": st.column_config.ProgressColumn(
-                f"probability of at least {view.cutoff:g}", format="%.3f", min_value=0, max_value=1
-            ),
-            "age": st.column_config.NumberColumn("known age", help="in years"),
-            "posts": st.column_config.NumberColumn("captions used", format="localized"),
-            "part": st.column_config.TextColumn(
-                "part in the model",
-                help="train: the model learnt from it and knows it by heart, so that it is right there says little. "
-                "validation: it chose the model's settings. test: it was kept to test it. new: none of these.",
-            ),
-        },
-    )
-
-
-def ask_why(key: str, rows: pd.DataFrame) -> None:
-    """Put the account of the cell that was clicked into the address."""
-    row = clicked_row(key)
-    if row is not None:
-        st.query_params["why"] = rows["username"].iloc[row]
+    return AccountFilter(username, label, between, None if ages == ANY_AGE else ages, wrong)
 
 
 def made_from(run: str) -> set[str]:
@@ -386,7 +377,12 @@ def show_distribution(view: RunAtThreshold) -> None:
         bind="query-params",
         help="The model learnt from them, was chosen by them or tested on them; it parts them better than others.",
     )
-    draw(view.distribution(everybody))
+    draw(
+        view.distribution(everybody),
+        lambda bar: bar_clicked(float(bar["start"]), str(bar["group"]), view.cutoff),
+    )
+    st.caption("A click on a bar lists its accounts.")
+    show_behind(view, "probability")
 
 
 def show_shares(view: RunAtThreshold) -> None:

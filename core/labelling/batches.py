@@ -14,7 +14,7 @@ from core.utils.io import write_json
 
 BATCH_FILE = "batch.json"
 
-Purpose = Literal["audit", "uncertain", "random"]
+Purpose = Literal["audit", "uncertain", "random", "chosen"]
 
 GOOD_FOR: dict[Purpose, str] = {
     "audit": (
@@ -28,6 +28,10 @@ GOOD_FOR: dict[Purpose, str] = {
     "random": (
         "Collected accounts drawn at random. For a **first model**, and to see how often a model is right on accounts "
         "like these. For a share take an audit sample."
+    ),
+    "chosen": (
+        "Accounts that somebody chose on Results. They may **teach a model**. They tell nothing of a share, nor "
+        "of how often the model is right: they were chosen by what it said of them."
     ),
 }
 """What the labels of a batch are good for, as Markdown."""

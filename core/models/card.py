@@ -3,6 +3,7 @@
 from core.models.method_names import method_name
 from core.models.settings import MAX_AUC_LOSS, ModelSettings
 from core.models.training_record import TrainingRecord
+from core.statistics.estimate import Estimate
 from core.utils.formatting import with_interval
 
 _SHOWN = {
@@ -39,7 +40,30 @@ _METHODS = {
 }
 
 _HIDDEN = ("input_dir", "labels", "model_output_dir", "split", "recipe", "freeze_encoder")  # paths, and the method
-_IN_WORDS = {"calibrate": "calibrated on the validation accounts"}
+_NAMES = {
+    "learn_rate": "learning rate",
+    "epoch_num": "epochs at most",
+    "max_seq_len": "tokens of a caption",
+    "accumulation_steps": "accounts a step",
+    "print_step": "loss reported every so many accounts",
+    "model_name_or_path": "encoder",
+    "finetuned_model_name": "weights file",
+    "age_cutoff": "cutoffs in years",
+    "max_posts": "captions of an account at most",
+    "mask_self_reports": "phrases that tell an age taken out",
+    "warmup_share": "share of the steps in which the learning rate rises",
+    "linear_decay": "learning rate falls to 0",
+    "patience": "stops after so many epochs without a better validation AUC",
+    "balanced": "both classes count alike",
+    "cache": "users' vectors kept on disk",
+    "calibrate": "calibration",
+}
+_OF_NONE = {"max_posts": "all", "patience": "never", "threshold": "0.5, not chosen"}
+_MEASURES = {
+    "balanced_accuracy": "the best balanced accuracy",
+    "f1": "the best F1",
+    "accuracy": "the best accuracy",
+}
 _FINE_TUNING = (
     "learn_rate", "epoch_num", "accumulation_steps", "print_step", "warmup_share", "linear_decay", "patience"
 )  # fmt: skip
@@ -110,10 +134,16 @@ def _figures(record: TrainingRecord) -> str:
     }[record.measured_on]
     tables = [f"## Figures\n\n{note} Intervals are 95 %, over accounts."]
     for (cutoff, metrics), threshold in zip(record.figures.items(), record.settings.thresholds, strict=True):
-        rows = "\n".join(f"| {name} | {metrics[key].in_words()} |" for key, name in _SHOWN.items())
+        rows = "\n".join(f"| {name} | {_figure(key, metrics[key])} |" for key, name in _SHOWN.items())
         said = f"At least {cutoff}, said from a probability of {threshold:.3g} on:"
         tables.append(f"{said}\n\n| | |\n|---|---|\n{rows}")
     return "\n\n".join([*tables, *_cross_fitted(record)])
+
+
+def _figure(key: str, figure: Estimate) -> str:
+    """A figure in words; the calibration error, which has no interval, beside what chance gives."""
+    beside = f"; {figure.note}" if key == "calibration_error" and figure.value is not None and figure.note else ""
+    return figure.in_words() + beside
 
 
 def _cross_fitted(record: TrainingRecord) -> list[str]:
@@ -162,8 +192,8 @@ def _settings(record: TrainingRecord) -> str:
     hidden = _HIDDEN if record.method == "finetuned" else (*_HIDDEN, *_FINE_TUNING)
     settings = record.settings.as_dict()
     arguments = {**record.arguments, **{name: value for name, value in settings.items() if name in record.arguments}}
-    shown = {_IN_WORDS.get(name, name): value for name, value in arguments.items() if name not in hidden}
-    rows = [f"| {name} | {_plain(value)} |" for name, value in shown.items()]
+    shown = {name: value for name, value in arguments.items() if name not in hidden}
+    rows = [f"| {_NAMES.get(name, name)} | {_value(name, value, record)} |" for name, value in shown.items()]
     best = f"Epoch {record.best_epoch} of {len(record.epochs)} was kept. " if record.epochs else ""
     packages = ", ".join(f"{name} {number}" for name, number in record.versions.items())
     table = "\n".join(rows)
@@ -183,6 +213,17 @@ def _auc_losses(record: TrainingRecord) -> str:
         f"\n\nIt computes in {record.settings.numbers}. In other numbers, the AUC on the validation accounts "
         f"changes: {changes}. `--precision fast` takes none that cost more than {MAX_AUC_LOSS:g}."
     )
+
+
+def _value(name: str, value: object, record: TrainingRecord) -> str:
+    """A setting as a reader understands it; what calibrates is what the method does and what was asked for."""
+    chosen_on = "the accounts told by models that had not seen them" if record.cross_fitted else "validation accounts"
+    if name == "calibrate":
+        own = ["by cross-validation among the accounts that it learnt from"] if record.method == "combined" else []
+        return " and ".join([*own, *([f"on {chosen_on}"] if value else [])]) or "none"
+    if name == "threshold" and value is not None:
+        return f"{_MEASURES.get(str(value), value)} on {chosen_on}"
+    return _OF_NONE.get(name, "none") if value is None else _plain(value)
 
 
 def _plain(value: object) -> str:

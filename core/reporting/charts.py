@@ -26,6 +26,10 @@ HEIGHT = 280
 OUTCOMES_HEIGHT = 180
 """With its legend and its axis."""
 BINS = 25
+CLICKABLE, CLICKED = "clickable", "clicked"
+"""The names of the marks that can be clicked, and of the selection that a click makes."""
+FADED = 0.4
+"""The opacity of what was not clicked, where something was."""
 
 
 def stable_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
@@ -85,9 +89,10 @@ def probabilities(
         band: between these two probabilities an account is called uncertain.
     """
     names = group_names(cutoff)
+    clicked = _click(["start", "group"])
     bars = (
-        alt.Chart(counts)
-        .mark_bar(binSpacing=1)
+        alt.Chart(counts, name=CLICKABLE)
+        .mark_bar(binSpacing=1, cursor="pointer")
         .encode(
             x=alt.X(
                 "start:Q", bin="binned", title=f"probability of being at least {cutoff:g}", scale={"domain": [0, 1]}
@@ -101,9 +106,16 @@ def probabilities(
                 alt.Tooltip("group:N", title="label"),
                 alt.Tooltip("size:Q", title="accounts", format=","),
             ],
+            opacity=alt.condition(clicked, alt.value(1), alt.value(FADED)),
         )
+        .add_params(clicked)
     )
     return alt.LayerChart(layer=[*([_shaded(*band)] if band else []), bars, _rule(threshold)]).properties(height=HEIGHT)
+
+
+def _click(fields: list[str]) -> alt.Parameter:
+    """What a click chooses: the mark under it, by these fields; another click on it chooses nothing again."""
+    return alt.selection_point(name=CLICKED, fields=fields)
 
 
 def _above(counts: pd.DataFrame) -> float:
@@ -242,13 +254,19 @@ def calibration(points: pd.DataFrame) -> alt.LayerChart:
     Args:
         points: as :func:`core.statistics.curves.calibration_curve` gives them.
     """
+    points, clicked = points.assign(bin=range(len(points))), _click(["bin"])
     base = alt.Chart(points).encode(x=_x("probability", "predicted share"))
     tooltip = [
         *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("probability", "share", "low", "high")),
         alt.Tooltip("accounts:Q", format=","),
     ]
     bars = base.mark_rule(color=ACCENT).encode(y=_y("low", "observed share"), y2="high:Q", tooltip=tooltip)
-    dots = base.mark_circle(color=ACCENT, size=60, opacity=1).encode(y="share:Q", tooltip=tooltip)
+    dots = (
+        base.mark_circle(color=ACCENT, size=90, cursor="pointer")
+        .encode(y="share:Q", tooltip=tooltip, opacity=alt.condition(clicked, alt.value(1), alt.value(FADED)))
+        .properties(name=CLICKABLE)
+        .add_params(clicked)
+    )
     return (_diagonal("probability", "low") + bars + dots).properties(height=HEIGHT)
 
 

@@ -30,6 +30,9 @@ from core.utils.records import find_record
 UNCERTAIN, TOO_FEW, SILENT = "uncertain", "too few captions", "no captions"
 """What an account is called that is called neither under nor at least."""
 
+CALIBRATION = "Calibration"
+"""The title of its chart."""
+
 AUDITED = "From the audit sample"
 
 ESTIMATES = {
@@ -220,20 +223,25 @@ class RunAtThreshold:
     @cached_property
     def uncertain(self) -> "pd.Series[bool]":
         """Of each account, whether its probability lies inside the band."""
-        probability = self.run.predictions["probability"]
-        if self.band is None:
-            return pd.Series(False, index=probability.index)
-        return (probability > self.band.low) & (probability < self.band.high)
+        return self._is_uncertain(self.run.predictions)
 
     @cached_property
     def called(self) -> "pd.Series[str]":
         """What each account is called, in the same words on every page and in every download."""
-        probability, posts = self.run.predictions["probability"], self.run.predictions["posts"]
+        return self._called(self.run.predictions)
+
+    def _is_uncertain(self, table: pd.DataFrame) -> "pd.Series[bool]":
+        probability = table["probability"]
+        if self.band is None:
+            return pd.Series(False, index=probability.index)
+        return (probability > self.band.low) & (probability < self.band.high)
+
+    def _called(self, table: pd.DataFrame) -> "pd.Series[str]":
         below, at_least, _ = charts.group_names(self.cutoff)
-        called = (probability >= self.threshold).map({True: at_least, False: below})
-        called = called.where(~self.uncertain, UNCERTAIN)
-        called = called.where(posts >= self.fewest, TOO_FEW)
-        return called.where(probability.notna(), SILENT)
+        called = (table["probability"] >= self.threshold).map({True: at_least, False: below})
+        called = called.where(~self._is_uncertain(table), UNCERTAIN)
+        called = called.where(table["posts"] >= self.fewest, TOO_FEW)
+        return called.where(table["probability"].notna(), SILENT)
 
     @property
     def too_few_in_words(self) -> str:
@@ -386,20 +394,24 @@ class RunAtThreshold:
         ]
         return pd.DataFrame(rows)
 
+    def distributed(self, everybody: bool = False) -> tuple[pd.DataFrame, str]:
+        """The accounts that the histogram shows, and who they are; see :meth:`distribution`."""
+        if everybody or self.run.is_new.all() or not self.run.is_new.any():
+            return self.run.predictions, "all predicted accounts"
+        return self.run.predictions[self.run.is_new], "accounts new to the model"
+
     def distribution(self, everybody: bool = False) -> Chart:
         """Accounts by probability, with the threshold and the band.
 
         Args:
             everybody: with the accounts that made the model, which it parts better than any others.
         """
-        are_left_out = not everybody and not self.run.is_new.all() and bool(self.run.is_new.any())
-        counts = self.run.histogram_of_new if are_left_out else self.run.histogram
+        shown, who = self.distributed(everybody)
+        counts = self.run.histogram if len(shown) == len(self.run.predictions) else self.run.histogram_of_new
         band = (self.band.low, self.band.high) if self.band and self.band.low < self.band.high else None
         drawn = charts.probabilities(counts, self.cutoff, self.threshold, band)
-        shown = self.run.predictions[self.run.is_new] if are_left_out else self.run.predictions
         probability = shown["probability"].dropna()
         at_least = int((probability >= self.threshold).sum())
-        who = "accounts new to the model" if are_left_out else "all predicted accounts"
         text = f"{who[:1].upper()}{who[1:]} by probability of being at least {self.cutoff:g}; "
         text += f"{at_least:,} of {len(probability):,} at or above the threshold {self.threshold:.2f}"
         return Chart(f"Probabilities of {who}", drawn, text, counts)
@@ -427,7 +439,7 @@ class RunAtThreshold:
         yield Chart("Precision and recall", drawn, "Precision by recall, with the threshold on it", precision)
         bins = calibration_curve(truth, probability)
         yield Chart(
-            "Calibration", charts.calibration(bins), "Observed share at least by probability, with intervals", bins
+            CALIBRATION, charts.calibration(bins), "Observed share at least by probability, with intervals", bins
         )
 
     def error_charts(self) -> Iterator[Chart]:
@@ -451,11 +463,14 @@ class RunAtThreshold:
         return int(((self.run.counted > self.band.low) & (self.run.counted < self.band.high)).sum())
 
     def downloads(self) -> pd.DataFrame:
-        """A row an account, with all that the figures on the page are made from.
+        """The rows of all accounts of the run; see :meth:`rows`."""
+        return self.rows(self.run.predictions)
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A row an account of ``table``, with all that the figures on the page are made from.
 
         The first columns are those of the command line's file, so that ``evaluate`` reads it.
         """
-        table = self.run.predictions
         probability = table["probability"]
         predicted = (probability >= self.threshold).astype("Int8").where(probability.notna())
         return pd.DataFrame(
@@ -466,8 +481,8 @@ class RunAtThreshold:
                 "posts": table["posts"],
                 "known_age": table["age"],
                 "part": self.run.part_of(table["username"]),
-                "uncertain": self.uncertain,
-                "called": self.called,
+                "uncertain": self._is_uncertain(table),
+                "called": self._called(table),
                 "cutoff": self.cutoff,
                 "threshold": self.threshold,
                 "run": self.run.name,

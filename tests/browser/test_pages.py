@@ -241,6 +241,35 @@ def test_the_log_of_a_job_is_read_and_the_job_removed(tab: Page, predicted: Dash
     assert not folder.exists()
 
 
+def test_a_bar_is_clicked_and_its_accounts_are_listed_kept_by_a_reload_exported_and_labelled(
+    tab: Page, predicted: Dashboard
+) -> None:
+    tab.goto(f"{predicted.url}/results?view=How+good&run=run-1")
+    drawn(tab, "Results")
+    chart = tab.get_by_test_id("stVegaLiteChart").first
+    chart.locator("path[aria-roledescription=bar]").last.click()
+    expect(tab.get_by_text("with a probability from 0.")).to_be_visible()
+    expect(tab).to_have_url(re.compile(r"behind=probability"))
+    listed = tab.get_by_text(re.compile(r"^[\d,]+ accounts? · ")).inner_text()
+    tab.reload()
+    drawn(tab, "Results")
+    expect(tab.get_by_text(listed, exact=True)).to_be_visible()
+    table = pd.read_csv(io.BytesIO(downloaded(tab, "Export list")))
+    assert f"{len(table)} account" in listed and table["probability"].between(0, 1).all()
+    click_first_cell(tab)
+    expect(tab.get_by_role("link", name="Open its posts")).to_be_visible()
+    confusion = tab.get_by_test_id("stDataFrame").nth(2)  # after the list and the captions
+    confusion.scroll_into_view_if_needed()
+    box = confusion.bounding_box()
+    assert box is not None
+    tab.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 52)
+    expect(tab.get_by_text("Known to be under 21, predicted")).to_be_visible()
+    drawn(tab, "Results")
+    tab.get_by_role("button", name="Label these").click()
+    expect(tab.get_by_role("heading", name="Label", exact=True)).to_be_visible()
+    expect(tab.get_by_text("chosen on Results")).to_be_visible()
+
+
 def test_the_threshold_is_moved_and_the_run_is_downloaded(tab: Page, predicted: Dashboard) -> None:
     tab.goto(f"{predicted.url}/results?view=Download")
     drawn(tab, "Results")
@@ -251,7 +280,8 @@ def test_the_threshold_is_moved_and_the_run_is_downloaded(tab: Page, predicted: 
     expect(tab).to_have_url(re.compile(r"threshold=1"))
     drawn(tab, "Results")
     table = pd.read_csv(io.BytesIO(downloaded(tab, "Download CSV")))
-    assert list(table.columns)[:4] == ["username", "probability", "prediction", "posts"]
+    assert [*table.columns[:4]] == ["username", "probability", "prediction", "posts"]
+    assert {"known_age", "part", "called", "cutoff", "threshold", "run", "model"} <= {*table.columns}
     assert table["prediction"].sum() == 0
     assert "uncertain" in pd.read_parquet(io.BytesIO(downloaded(tab, "Download Parquet")))
     assert b"<svg" in downloaded(tab, "Download report")

@@ -100,11 +100,11 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
 def test_the_calibration_error_of_an_honest_model_is_put_down_to_chance_and_that_of_a_boastful_one_is_not() -> None:
     at_least, probability = accounts(300)
     honest = metrics(at_least, probability, probability >= 0.5, resamples=300)["calibration_error"]
-    assert honest.low == 0 < honest.value < honest.high  # type: ignore[operator]
-    assert "by chance alone" in str(honest.note)
+    assert str(honest.note).endswith("which this is not above")
     boastful = probability**3 / (probability**3 + (1 - probability) ** 3)
     found = metrics(at_least, boastful, boastful >= 0.5, resamples=300)["calibration_error"]
-    assert 0 < found.low < found.value < found.high  # type: ignore[operator]
+    assert str(found.note).endswith("which this is above")
+    assert honest.low is honest.high is found.low is found.high is None  # an interval would hold too rarely
 
 
 @pytest.mark.parametrize("one_class", [True, False])

@@ -1,0 +1,150 @@
+"""Accounts behind a figure or a filter: listed, opened, exported, sent to be labelled. Viewers get counts."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.labelling.batches import Batch, create_batch
+from core.privacy.roles import Action
+from core.reporting import charts
+from core.reporting.account_lists import AccountList, Figure, accounts_behind
+from core.reporting.run_results import RunAtThreshold
+from core.settings import get_settings
+from core.utils.formatting import count, plain
+from pages.parts.components import clicked_row, close, table_key
+from pages.parts.downloads import choose_content, download_table
+from pages.parts.results_details import show_account
+from pages.parts.sign_in import act, may
+
+PAGE_ROWS = 50
+ROW_HEIGHT = 36
+TABLE_HEIGHT = 420
+BEHIND = "behind"
+"""Of the address: what was clicked; see :mod:`core.reporting.account_lists`."""
+
+
+def clickable_chart(
+    specification: dict[str, Any], alt: str, key: str, text: Callable[[Mapping[str, Any]], str]
+) -> None:
+    """A chart with a selection; a click puts what ``text`` makes of the mark into the address."""
+    place = table_key(f"chart_{key}")
+    st.vega_lite_chart(
+        specification,
+        alt=alt,
+        key=place,
+        on_select=lambda: _take_click(place, text),
+        selection_mode=charts.CLICKED,
+    )
+
+
+def _take_click(place: str, text: Callable[[Mapping[str, Any]], str]) -> None:
+    marks = st.session_state[place].selection.get(charts.CLICKED)
+    st.query_params.pop("why", None)
+    if marks:
+        st.query_params[BEHIND] = text(marks[0])
+    else:
+        st.query_params.pop(BEHIND, None)
+
+
+def behind(view: RunAtThreshold) -> AccountList | None:
+    """The accounts behind what was clicked, as the address says it."""
+    everybody = bool(st.session_state.get("everybody"))
+    return accounts_behind(view, st.query_params.get(BEHIND, ""), everybody)
+
+
+def show_behind(view: RunAtThreshold, figure: Figure) -> None:
+    """The accounts behind a part of ``figure`` that was clicked, under it; nothing where another was."""
+    found = behind(view)
+    if found is None or found.figure != figure:
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{count(len(found.accounts), 'account')}** · {plain(found.title)}", width="stretch")
+            st.button(
+                "Close", icon=":material/close:", type="tertiary", key="close_behind", on_click=close, args=(BEHIND,)
+            )
+        if may(Action.SEE_ACCOUNTS) and len(found.accounts):
+            if opens_here(found):
+                show_account(st.query_params["why"], view)
+            list_accounts(view, found.accounts, "behind")
+
+
+def opens_here(found: AccountList) -> bool:
+    """Whether the account that is open is one of these."""
+    return st.query_params.get("why") in set(found.accounts["username"])
+
+
+def list_accounts(view: RunAtThreshold, accounts: pd.DataFrame, key: str) -> None:
+    """A page of accounts, of which a click opens one; below it what can be done with all of them.
+
+    Args:
+        view: the run.
+        accounts: rows of it, in order.
+        key: tells this list from another on the page.
+    """
+    pages = max(1, -(-len(accounts) // PAGE_ROWS))
+    page = st.pagination(pages, key=f"{key}_page") if pages > 1 else 1
+    rows = view.rows(accounts.iloc[(page - 1) * PAGE_ROWS : page * PAGE_ROWS].reset_index(drop=True))
+    place = table_key(f"{key}_{view.run.name}_{page}")
+    st.dataframe(
+        rows[["username", "probability", "known_age", "called", "posts", "part"]],
+        hide_index=True,
+        height=min(TABLE_HEIGHT, ROW_HEIGHT * (len(rows) + 1) + 2),
+        on_select=lambda: _open(place, rows),
+        selection_mode="single-cell",
+        key=place,
+        alt="Accounts of the predictions; a click on one shows which captions moved its probability",
+        placeholder="–",
+        column_config=_columns(view.cutoff),
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        content = choose_content(key)
+        download_table(
+            "Export list",
+            lambda: view.rows(accounts),
+            f"{view.run.name}-list.csv",
+            content,
+            help="These accounts with all that the page knows of each.",
+        )
+        if may(Action.CHANGE_STUDY) and st.button("Label these", icon=":material/edit_note:", key=f"{key}_label"):
+            _label(view, accounts)
+
+
+def _open(place: str, rows: pd.DataFrame) -> None:
+    """Put the account of the cell that was clicked into the address."""
+    row = clicked_row(place)
+    if row is not None:
+        st.query_params["why"] = rows["username"].iloc[row]
+
+
+def _label(view: RunAtThreshold, accounts: pd.DataFrame) -> None:
+    """Make a batch of accounts to be labelled, and open it."""
+    act(Action.CHANGE_STUDY, f"made a batch to label of {count(len(accounts), 'account')} of {view.run.name}")
+    batch = Batch(
+        name=f"chosen-{view.run.name}",
+        purpose="chosen",
+        cutoff=view.cutoff,
+        usernames=tuple(accounts["username"]),
+        run=view.run.name,
+    )
+    kept = create_batch(get_settings().coding_dir, batch)
+    st.switch_page("pages/label.py", query_params={"batch": kept.name})
+
+
+def _columns(cutoff: float) -> dict[str, Any]:
+    return {
+        "username": st.column_config.TextColumn("account"),
+        "probability": st.column_config.ProgressColumn(
+            f"probability of at least {cutoff:g}", format="%.3f", min_value=0, max_value=1
+        ),
+        "known_age": st.column_config.NumberColumn("known age", help="in years"),
+        "called": st.column_config.TextColumn("prediction"),
+        "posts": st.column_config.NumberColumn("captions used", format="localized"),
+        "part": st.column_config.TextColumn(
+            "part in the model",
+            help="train: the model learnt from it and knows it by heart, so that it is right there says little. "
+            "validation: it chose the model's settings. test: it was kept to test it. new: none of these.",
+        ),
+    }
