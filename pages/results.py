@@ -27,12 +27,16 @@ from core.reporting.account_lists import (
     bin_clicked,
     cell_clicked,
 )
-from core.reporting.methods_text import methods_section
+from core.reporting.exclusions import flow_chart
+from core.reporting.methods_text import methods_with_references
 from core.reporting.run_results import CALIBRATION, Chart, Run, RunAtThreshold, baselines
+from core.reporting.study_facts import study_facts
+from core.reporting.subgroup_table import subgroup_table
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import accuracy_interval, compare_predictions, metrics, share_interval
 from core.storage.listed import read_named_list
 from core.storage.own_names import called
+from core.storage.predictions_file import cutoffs_file, read_cutoff
 from core.storage.run_record import RunRecord, run_record_of
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
 from pages.parts.account_lists import BEHIND, behind, clickable_chart, list_accounts, opens_here, show_behind
@@ -50,6 +54,17 @@ in_frame()
 SETTINGS = the_settings()
 MOST_POINTS = 5_000
 ANY_AGE = (5, 120)
+CARD_WIDTH = 150
+WIDTHS = (84, 100, 100, 64, 120)
+"""Of the columns of the confusion: all but the last stand on a phone."""
+NARROW = """<style>
+@media (max-width: 640px) {
+  [data-testid=stMetricValue] { font-size: 1.15rem; }
+  [data-testid=stMetricValue] div { white-space: normal; }
+  .st-key-shares tr > :nth-child(n + 4) { display: none; }
+}
+</style>"""
+"""On a phone two figures fit in a row, and of the shares the estimate, its value and its interval."""
 LABELS: dict[Label, str] = {
     "any": "any",
     "labelled": "known",
@@ -103,7 +118,7 @@ def follow_predictions() -> None:
 
 def show_the_latest() -> None:
     """Forget which run was chosen, and its threshold."""
-    for key in ("run", "threshold"):
+    for key in ("run", "threshold", "cutoff"):
         st.session_state.pop(key, None)
     st.query_params.pop("run", None)
 
@@ -120,10 +135,17 @@ def read_run(
     _record: RunRecord,
 ) -> Run:
     """What does not depend on the threshold: shared by all who look at the run, and changed by nobody."""
-    predictions = store.all_predictions(name)
-    likeness = Likeness(_model, cutoff, _record.drift, predicted_accounts(predictions), SETTINGS.accounts_dir)
-    run = Run(name, predictions, _model, cutoff, likeness, audit)
+    predictions, own = store.all_predictions(name), _record.age_cutoff or cutoff
+    likeness = Likeness(_model, own, _record.drift, predicted_accounts(predictions), SETTINGS.accounts_dir)
+    run = Run(name, predictions, _model, own, likeness, audit)
+    if cutoff != own:
+        run = run.at_cutoff(cutoff, read_cutoff(predictions_of(name), cutoff))
     return run.of_list(read_named_list(list_files(lists)), SETTINGS.accounts_dir) if lists else run
+
+
+def predictions_of(run: str) -> Path:
+    """The predictions file of a run."""
+    return SETTINGS.predictions_dir / run / "predictions.csv"
 
 
 def list_files(lists: Iterable[str]) -> tuple[Path, ...]:
@@ -169,7 +191,7 @@ def draw(chart: Chart, clicked: Callable[[Mapping[str, Any]], str] | None = None
 def show_figures(view: RunAtThreshold) -> None:
     """The most important numbers first: the share, counted and corrected, and how sure the model is."""
     found = view.prevalence
-    with st.grid(4):
+    with st.grid(4, min_column_width=CARD_WIDTH):
         show_counted_share(view)
         show_corrected_share(view)
         show_uncertain(view)
@@ -268,7 +290,7 @@ def show_quality(view: RunAtThreshold, judged: HoldoutSet) -> None:
     """How good the model is, at the threshold and over all of them."""
     st.caption(f"{plain(judged.basis)} Intervals are 95 %.")
     figures = measured(judged.table)
-    with st.grid(4):
+    with st.grid(4, min_column_width=CARD_WIDTH):
         st.metric("AUC", figures["auc"].in_words(2), border=True)
         st.metric("Average precision", figures["average_precision"].in_words(2), border=True)
         st.metric(
@@ -295,6 +317,18 @@ def show_quality(view: RunAtThreshold, judged: HoldoutSet) -> None:
                     draw(chart, (lambda dot: bin_clicked(int(dot["bin"]))) if chart.title == CALIBRATION else None)
         if CALIBRATION in {chart.title for chart in (left, right) if chart}:
             show_behind(view, "calibration")
+    show_subgroups(view)
+
+
+def show_subgroups(view: RunAtThreshold) -> None:
+    """The figures of every group of accounts that is large enough."""
+    st.markdown("**By groups of accounts**")
+    table, left_out = subgroup_table(view, store.label_columns())
+    if table.empty:
+        st.caption(plain(left_out) or "No labelled accounts of these predictions, or none in groups large enough.")
+        return
+    st.dataframe(table, hide_index=True, alt="Figures by language, captions used and columns of the labels file")
+    st.caption(plain(f"{left_out} Many groups are compared: one interval in twenty misses by chance.".strip()))
 
 
 def show_confusion(view: RunAtThreshold) -> None:
@@ -306,6 +340,8 @@ def show_confusion(view: RunAtThreshold) -> None:
         on_select=lambda: take_cell(key, view),
         selection_mode="single-cell",
         key=key,
+        width="content",
+        column_config={str(name): st.column_config.Column(width=WIDTHS[at]) for at, name in enumerate(view.errors)},
         alt="Confusion at the threshold, with both error rates; a click on a count lists its accounts",
     )
     show_behind(view, "confusion")
@@ -330,7 +366,8 @@ def show_baselines(view: RunAtThreshold) -> None:
 
 
 def show_accounts(view: RunAtThreshold) -> None:
-    """The accounts of the run; a click opens what speaks for its probability."""
+    """The accounts of the run by probability, and one by one; a click opens what speaks for its probability."""
+    show_distribution(view)
     if not may(Action.SEE_ACCOUNTS):
         st.info("Single accounts are for the operators of this study.")
         return
@@ -390,9 +427,14 @@ def show_shares(view: RunAtThreshold) -> None:
     st.markdown(f"The share of accounts at least {view.cutoff:g}. {plain(view.run.counted_in_words)}")
     if (chart := view.shares_chart()) is not None:
         draw(chart)
-    st.dataframe(view.shares, hide_index=True, placeholder="", alt="Estimates of the share with intervals")
+    with st.container(key="shares"):
+        st.table(view.shares.fillna("").astype(str).map(plain), hide_index=True)
+    st.caption(plain(view.answer_in_words))
+    facts = study_facts(store, SETTINGS)
     with st.expander("Text for a methods section", icon=":material/edit_note:"):
-        st.code(methods_section(view), language=None, wrap_lines=True)
+        st.code(methods_with_references(view, facts), language=None, wrap_lines=True)
+    with st.expander("Flow of accounts", icon=":material/account_tree:"):
+        draw(flow_chart(view, facts.counts))
 
 
 def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
@@ -460,8 +502,9 @@ def show_furthest_apart(view: RunAtThreshold, table: pd.DataFrame, other: str) -
 @st.fragment
 def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str], lists: tuple[str, ...]) -> None:
     """Everything that the threshold moves; in a fragment, so that only this is drawn anew."""
-    cutoff = float(about["cutoff"]) if pd.notna(about["cutoff"]) else 21.0
-    threshold, wanted, fewest = choose_threshold(about, cutoff)
+    own = float(about["cutoff"]) if pd.notna(about["cutoff"]) else 21.0
+    cutoff = choose_cutoff(run, model, own)
+    threshold, wanted, fewest = choose_threshold(threshold_of(about, model, own, cutoff), cutoff)
     made_at = str(model.training.created_at) if model else "gone"
     record = run_record_of(about["details"])
     kept_at = audit_file(run, lists)
@@ -473,45 +516,74 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
         return
     view = RunAtThreshold(read, threshold, wanted, fewest)
     show_figures(view)
-    show_distribution(view)
     show_tabs(view, names, record, kept_at)
 
 
-def choose_threshold(about: pd.Series, cutoff: float) -> tuple[float, float, int]:
+def choose_cutoff(run: str, model: ModelInfo | None, own: float) -> float:
+    """The age in question: any that the model knows, where the run has the probabilities of all."""
+    known = model.settings.age_cutoffs if model else ()
+    if own not in known or len(known) < 2 or not cutoffs_file(predictions_of(run)).is_file():
+        return own
+    if st.session_state.get("cutoff", own) not in known:  # of another run
+        st.session_state.cutoff = own
+    return float(
+        st.select_slider(
+            "Cutoff",
+            known,
+            own,
+            format_func=lambda cutoff: f"{cutoff:g}",
+            key="cutoff",
+            bind="query-params",
+            on_change=lambda: st.session_state.pop("threshold", None),
+            help="The model knows all of these, each with a threshold and error rates of its own.",
+        )
+    )
+
+
+def threshold_of(about: pd.Series, model: ModelInfo | None, own: float, cutoff: float) -> float:
+    """The model's own threshold at a cutoff."""
+    if cutoff == own or model is None:
+        return own_threshold(about)
+    return model.settings.thresholds[model.settings.age_cutoffs.index(cutoff)]
+
+
+def choose_threshold(its_own: float, cutoff: float) -> tuple[float, float, int]:
     """The threshold, the accuracy wanted outside of the band, and the fewest captions that tell anything."""
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         threshold = st.slider(
             "Threshold",
             0.0,
             1.0,
-            own_threshold(about),
+            its_own,
             0.01,
             key="threshold",
             bind="query-params",
             help=f"Predicted at least {cutoff:g} from here on.",
             width=360,
         )
-        wanted = st.slider(
-            "Sure enough from",
-            0.5,
-            0.99,
-            0.9,
-            0.01,
-            key="wanted",
-            bind="query-params",
-            help="The accuracy wanted: accounts too near to the threshold to be right that often are called uncertain.",
-            width=360,
-        )
-        fewest = st.number_input(
-            "Least captions",
-            1,
-            100,
-            3,
-            key="fewest",
-            bind="query-params",
-            help="With fewer captions an account is called by neither side: one caption tells little.",
-            width=130,
-        )
+        with st.popover("Who is uncertain", icon=":material/tune:"):
+            wanted = st.slider(
+                "Sure enough from",
+                0.5,
+                0.99,
+                0.9,
+                0.01,
+                key="wanted",
+                bind="query-params",
+                help="The accuracy wanted: accounts too near to the threshold to be right that often are called "
+                "uncertain.",
+                width=360,
+            )
+            fewest = st.number_input(
+                "Least captions",
+                1,
+                100,
+                3,
+                key="fewest",
+                bind="query-params",
+                help="With fewer captions an account is called by neither side: one caption tells little.",
+                width=130,
+            )
     return threshold, wanted, int(fewest)
 
 
@@ -531,7 +603,10 @@ def show_tabs(view: RunAtThreshold, names: list[str], record: RunRecord, audit_k
     if share.open:
         with share:
             show_shares(view)
-            show_audit(view, audit_kept_at)
+            if record.age_cutoff in (None, view.cutoff):
+                show_audit(view, audit_kept_at)
+            else:
+                st.caption(f"An audit sample belongs to the cutoff of these predictions, {record.age_cutoff:g}.")
             show_drift(view)
     if compare.open:
         with compare:
@@ -554,6 +629,7 @@ def own_threshold(about: pd.Series) -> float:
 
 def begin_at_its_threshold(runs: pd.DataFrame) -> None:
     """Another run begins at the threshold of its own model, and is the one in the address."""
+    st.session_state.pop("cutoff", None)
     st.session_state.threshold = own_threshold(runs[runs["run"] == st.session_state.run].iloc[0])
     st.query_params["run"] = st.session_state.run
 
@@ -583,6 +659,7 @@ def choose_run(runs: pd.DataFrame) -> str:
     return run
 
 
+st.html(NARROW)
 models = list_models(SETTINGS.models_dir)
 runs = store.runs()
 if not models and runs.empty:

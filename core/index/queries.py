@@ -262,6 +262,11 @@ class Queries:
             "FROM accounts GROUP BY day ORDER BY day"
         )
 
+    def period(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last post were made (UTC); None where no post has a time."""
+        row = self._database.row("SELECT min(first_at), max(last_at) FROM accounts", [])
+        return (row[0], row[1]) if row and row[0] is not None else None
+
     def sources(self) -> pd.DataFrame:
         """Where the accounts come from: source, accounts."""
         return self._database.frame(
@@ -316,6 +321,16 @@ class Queries:
             "SELECT g.username, age, extra, coalesce(captions, 0) AS captions "
             "FROM ages g LEFT JOIN accounts a USING (username) ORDER BY g.username"
         )
+
+    def label_columns(self) -> pd.DataFrame:
+        """Accounts of known age: username, language (None where nothing is collected), the labels' further columns."""
+        table = self._database.frame(
+            "SELECT g.username, a.language, g.extra FROM ages g LEFT JOIN accounts a USING (username) "
+            "ORDER BY g.username"
+        )
+        extra = pd.DataFrame([orjson.loads(cell or "{}") for cell in table["extra"]], index=table.index, dtype=object)
+        own = [name for name in extra if name not in ("username", "language")]
+        return pd.concat([table[["username", "language"]], extra[own]], axis=1)
 
     def with_captions(self, usernames: Sequence[str]) -> set[str]:
         """Those of ``usernames`` of whom captions are stored."""

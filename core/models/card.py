@@ -1,5 +1,7 @@
 """The model card: a README written from what happened while the model was made."""
 
+import re
+
 from core.models.method_names import method_name
 from core.models.settings import MAX_AUC_LOSS, ModelSettings
 from core.models.training_record import TrainingRecord
@@ -80,6 +82,7 @@ def model_card(record: TrainingRecord) -> str:
         _data(record),
         _figures(record),
         _calibration(record),
+        *_subgroups(record),
         _use(),
         _settings(record),
     ]
@@ -176,6 +179,26 @@ def _calibration(record: TrainingRecord) -> str:
             lines.append(f"| {row.accounts} | {row.probability:.2f} | {share} | {'█' * round(20 * row.share)} |")
         tables.append("\n".join(lines))
     return "\n\n".join(tables)
+
+
+def _subgroups(record: TrainingRecord) -> list[str]:
+    """What it is worth by language, number of captions and columns of the labels file."""
+    if not record.subgroups:
+        return []
+    rows = [
+        f"| {_cell(each.by)} | {_cell(each.group)} | {each.accounts} ({each.at_least} at least) | "
+        f"{each.accuracy.in_words(2)} | {each.sensitivity.in_words(2)} | {each.specificity.in_words(2)} | "
+        f"{each.auc.in_words(2)} |"
+        for each in record.subgroups
+    ]
+    head = "| by | group | accounts | accuracy | sensitivity | specificity | AUC |\n|---|---|---|---|---|---|---|"
+    said = "Groups with fewer than 10 labelled accounts on a side of the cutoff are left out."
+    return ["## By groups of accounts\n\n" + said + "\n\n" + "\n".join([head, *rows])]
+
+
+def _cell(text: str) -> str:
+    """Other people's words in a table of Markdown."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))[:60]
 
 
 def _use() -> str:

@@ -75,6 +75,19 @@ class CrossFitRecord(Record):
     metrics: MetricsByCutoff
 
 
+class SubgroupRecord(Record):
+    """What a model is worth in one group of labelled accounts; see :mod:`core.statistics.subgroups`."""
+
+    by: str
+    group: str
+    accounts: int
+    at_least: int
+    accuracy: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    auc: Estimate
+
+
 class TrainingRecord(Record):
     """How a model was made.
 
@@ -93,6 +106,8 @@ class TrainingRecord(Record):
         validation, test: what it is worth on these accounts; None where nothing was tested.
         cross_fitted: what it is worth on all labelled accounts; None where it was not cross-fitted.
         calibration: cutoff -> what was said against what was so.
+        subgroups: what it is worth in groups of the accounts that measured it, at the cutoff that is meant where none
+            is named; only of groups large enough.
         seconds: that it took.
         versions: of AgeScope, Python and packages.
     """
@@ -112,6 +127,7 @@ class TrainingRecord(Record):
     test: MetricsByCutoff | None = None
     cross_fitted: CrossFitRecord | None = None
     calibration: dict[str, tuple[CalibrationBin, ...]] = Field(default_factory=dict)
+    subgroups: tuple[SubgroupRecord, ...] = ()
     seconds: float
     versions: dict[str, str]
 

@@ -37,10 +37,10 @@ class AccountPredictor:
             return []
         settings = self.predictor.settings
         captions = [settings.as_read(settings.used(account.captions)) for account in accounts]
-        probability = self.predictor.probabilities(captions)[:, self.column]
+        probabilities = self.predictor.probabilities(captions)
         return [
-            prediction(name_in_file(account.username), float(p), self.threshold, len(its))
-            for account, p, its in zip(accounts, probability, captions, strict=True)
+            prediction(name_in_file(account.username), float(p[self.column]), self.threshold, len(its), p.tolist())
+            for account, p, its in zip(accounts, probabilities, captions, strict=True)
         ]
 
 

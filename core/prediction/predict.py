@@ -100,7 +100,8 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
     with open_cache(get_settings().cache_dir if arguments.cache else None) as cache:
         model = load_account_predictor(arguments, cache)
         run = PredictionRun(arguments, model.predictor.settings, of)
-        with PartialPredictions(arguments.prediction_output_file, run.identity()) as written:
+        cutoffs = model.predictor.settings.age_cutoffs
+        with PartialPredictions(arguments.prediction_output_file, run.identity(), cutoffs) as written:
             run.predict_files(model, files, written, progress)
             if not written.usernames:
                 raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")

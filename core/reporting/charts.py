@@ -13,6 +13,7 @@ import pandas as pd
 
 ACCENT = "#0D9488"  # strong enough on white and on the dark theme
 BELOW, AT_LEAST, UNKNOWN = "#E69F00", "#0072B2", "#8A9499"
+INK = "#5F6E73"  # of words in a picture, on white and on the dark theme
 NO_LABEL = "#AEB9BE"  # lighter than the others, also where a figure is printed in grey
 OUTCOME_COLORS = {
     "collected": ACCENT,
@@ -351,6 +352,50 @@ def estimates(table: pd.DataFrame, title: str) -> alt.LayerChart:
         .encode(y=row, x=alt.datum(0), text="withheld:N")
     )
     return alt.LayerChart(layer=[bars, dots, words]).properties(height=44 * max(1, len(data)))
+
+
+def flow(stages: list[tuple[str, int, dict[str, int]]]) -> alt.LayerChart:
+    """Boxes below each other: how many accounts came so far, and to the right why some went no further.
+
+    Args:
+        stages: name, accounts, and reason -> accounts left out; in order.
+    """
+    boxes, words, lines, top = [], [], [], 0.0
+    for name, accounts, left_out in stages:
+        height = max(2, len(left_out)) + 0.6
+        boxes.append({"left": 0, "right": 0.44, "top": top, "bottom": top + height})
+        words += _words(0.22, top, height, [name, f"{accounts:,}"], "middle")
+        if boxes[1:]:
+            lines.append({"x": 0.22, "x2": 0.22, "y": top - 1, "y2": top})
+        if left_out:
+            boxes.append({"left": 0.5, "right": 1, "top": top, "bottom": top + height})
+            words += _words(0.52, top, height, [f"{lost:,} {reason}" for reason, lost in left_out.items()], "left")
+            lines.append({"x": 0.44, "x2": 0.5, "y": top + height / 2, "y2": top + height / 2})
+        top += height + 1
+    x = alt.Scale(domain=[0, 1], nice=False)
+    y = alt.Scale(domain=[top - 1, 0], nice=False)
+    shape = alt.Chart(pd.DataFrame(boxes)).mark_rect(color=ACCENT, fillOpacity=0.08, stroke=ACCENT)
+    drawn = shape.encode(
+        x=alt.X("left:Q", axis=None, scale=x), x2="right:Q", y=alt.Y("top:Q", axis=None, scale=y), y2="bottom:Q"
+    )
+    joined = (
+        alt.Chart(pd.DataFrame(lines))
+        .mark_rule(color=UNKNOWN)
+        .encode(x=alt.X("x:Q", axis=None, scale=x), x2="x2:Q", y=alt.Y("y:Q", axis=None, scale=y), y2="y2:Q")
+    )
+    texts = pd.DataFrame(words)
+    written = [
+        alt.Chart(texts[texts["align"] == align])
+        .mark_text(align="left" if align == "left" else "center", limit=330, color=INK)
+        .encode(x=alt.X("x:Q", axis=None, scale=x), y=alt.Y("y:Q", axis=None, scale=y), text="text:N")
+        for align in ("middle", "left")
+    ]
+    return alt.LayerChart(layer=[drawn, joined, *written]).properties(height=18 * top)
+
+
+def _words(x: float, top: float, height: float, lines: list[str], align: str) -> list[dict[str, object]]:
+    first = top + (height - len(lines)) / 2 + 0.5
+    return [{"x": x, "y": first + at, "text": line, "align": align} for at, line in enumerate(lines)]
 
 
 def disagreement(table: pd.DataFrame, cutoff: float, names: tuple[str, str]) -> alt.Chart:

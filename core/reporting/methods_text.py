@@ -6,7 +6,10 @@ from core import __version__
 from core.evaluation.holdout import Source
 from core.models.card import method_in_words
 from core.models.folder import ModelInfo
+from core.reporting.exclusions import flow_in_words
+from core.reporting.references import references_in
 from core.reporting.run_results import RunAtThreshold, audited_in_words
+from core.reporting.study_facts import StudyFacts, ages_in_words
 from core.statistics.metrics import accuracy_interval, share_interval
 from core.utils.formatting import count, number, percent, percent_interval
 
@@ -31,10 +34,29 @@ _JUDGED_ON: dict[Source, str] = {
 }
 
 
-def methods_section(view: RunAtThreshold) -> str:
-    """Sentences to copy into a paper: the model, how it was tested, and the share that it gives."""
-    parts = [_model(view.run.model, view.cutoff), _errors(view), _share(view), _audited(view), _whole_list(view)]
+def methods_section(view: RunAtThreshold, facts: StudyFacts | None = None) -> str:
+    """Sentences to copy into a paper: the accounts, the model, how it was tested, and the share that it gives.
+
+    Args:
+        view: the run.
+        facts: of the study; None leaves out where its posts come from, and the flow of its accounts.
+    """
+    parts = [
+        *([facts.posts_in_words(), flow_in_words(view, facts.counts)] if facts else []),
+        _model(view.run.model, view.cutoff),
+        ages_in_words(view.run.model),
+        _errors(view),
+        _share(view),
+        _audited(view),
+        _whole_list(view),
+    ]
     return " ".join(part for part in parts if part)
+
+
+def methods_with_references(view: RunAtThreshold, facts: StudyFacts | None = None) -> str:
+    """The same, and below it the papers that it names."""
+    text = methods_section(view, facts)
+    return "\n".join([text, "", *references_in(text)])
 
 
 def _model(model: ModelInfo | None, cutoff: float) -> str:

@@ -1,6 +1,6 @@
 """One prediction run seen at one threshold: every figure and chart of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +52,7 @@ _NOTES = {
 
 NEW = "new"
 """The part in the model of an account that it neither learnt from nor was chosen or tested by."""
-_SHARE_COLUMNS = ["share", "95 % interval", "estimate", "note"]
+_SHARE_COLUMNS = ["estimate", "share", "95 % interval", "of whom", "note"]
 _NOT_MOVED = 0.005  # half a step of the slider
 _FEWEST_SHOWN = 5  # accounts of an age or a number of posts; fewer could be told apart by those who know them
 
@@ -104,6 +104,16 @@ class Run:
         predicted = dict(zip(members["username"], members["probability"].notna(), strict=True))
         flow = flow_of(of, predicted, set(self.parts), folder)
         return replace(self, predictions=members, everybody=self.predictions, flow=flow)
+
+    def at_cutoff(self, cutoff: float, probability: Mapping[str, float]) -> "Run":
+        """The run as a model of several cutoffs sees it at another one; ``probability`` by username.
+
+        How unlike the accounts are was tested at the run's own cutoff, and forbids a share at every other as well.
+        An audit sample was drawn by the probabilities at the run's own cutoff, and is left to it.
+        """
+        told = self.predictions["username"].map(probability)
+        settled = self.predictions.assign(probability=told, prediction=float("nan"))
+        return replace(self, predictions=settled, cutoff=cutoff, audit=None)
 
     @cached_property
     def drift(self) -> dict[str, Any] | None:
@@ -291,24 +301,57 @@ class RunAtThreshold:
 
     @property
     def shares(self) -> pd.DataFrame:
-        """Each estimate of the share with its interval, in words: estimate, share, interval, note."""
-        found = self.prevalence
+        """Each estimate of the share with its interval, in words: estimate, share, interval, of whom, note."""
+        found, table = self.prevalence, self.run.predictions
         rows = []
         if isinstance(self.run.audited, dict):
-            rows.append(_figures(AUDITED, {**self.run.audited, "note": _audit_note(self.run.audited)}))
+            everybody = f"all {number(self.run.audited['population'])} of the predictions, with captions or without"
+            rows.append(_figures(AUDITED, self.run.audited, everybody, _audit_note(self.run.audited)))
         if not isinstance(found, str):
+            who = f"{number(len(self.run.counted))} new to the model"
             notes = {**_NOTES, found["recommended"]: "the one to report"}
             rows += [
-                _figures(name, {**found[key], "note": found[key]["note"] or notes.get(key)})
-                for key, name in ESTIMATES.items()
+                _figures(name, found[key], who, found[key]["note"] or notes.get(key)) for key, name in ESTIMATES.items()
             ]
-        if self.known_and_corrected is not None:
-            rows.append(_figures("Known ages as known, the others corrected", self.known_and_corrected))
+        if (known := self.known_and_corrected) is not None:
+            all_of_them = int((table["age"].notna() | table["probability"].notna()).sum())
+            who = f"all {number(all_of_them)} of known age or with captions"
+            rows.append(_figures("Known ages as known, the others corrected", known, who, known["note"]))
         rows += [
-            (f"{percent(low, 1)} to {percent(high, 1)}", percent_interval(*ends), f"Of the whole list: {name}", note)
+            (
+                f"Of the whole list: {name}",
+                f"{percent(low, 1)} to {percent(high, 1)}",
+                percent_interval(*ends),
+                f"all {number(self.run.flow.listed)} of the list" if self.run.flow else "",
+                note,
+            )
             for name, low, high, ends, note in self._whole_list_rows()
         ]
         return pd.DataFrame(rows, columns=_SHARE_COLUMNS)
+
+    @property
+    def answer_in_words(self) -> str:
+        """Which of :attr:`shares` answers the question about everybody who was meant."""
+        if self.run.flow is not None:
+            if not self.whole_list:
+                return "No estimate answers the question about the whole list yet."
+            return (
+                "The rows *of the whole list* answer the question about the list: the accounts that are missing may be "
+                "of either side."
+            ).replace("*", "")
+        if isinstance(self.run.audited, dict):
+            return f"{AUDITED!r} answers the question about all accounts of these predictions."
+        if self.known_and_corrected is not None:
+            return (
+                "'Known ages as known, the others corrected' answers the question about all accounts with captions or "
+                "a known age. Of a whole list: choose it above."
+            )
+        if isinstance(self.prevalence, str) or self.withheld:
+            return "No estimate answers the question about all accounts yet; an audit sample would."
+        return (
+            f"{ESTIMATES[self.prevalence['recommended']]!r} answers the question about the accounts with captions that "
+            "are new to the model. Of a whole list: choose it above."
+        )
 
     def shares_chart(self) -> Chart | None:
         """Every estimate of the share as a point with its interval; None where there are none."""
@@ -504,8 +547,8 @@ def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
     )
 
 
-def _figures(name: str, share: dict[str, Any]) -> tuple[str, str, str, str | None]:
-    return percent(share["value"], 1), percent_interval(share["low"], share["high"]), name, share["note"]
+def _figures(name: str, share: dict[str, Any], who: str, note: str | None) -> tuple[str, str, str, str, str | None]:
+    return name, percent(share["value"], 1), percent_interval(share["low"], share["high"]), who, note
 
 
 def audited_in_words(found: dict[str, Any]) -> str:

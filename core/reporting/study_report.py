@@ -5,65 +5,61 @@ from typing import Any
 
 import pandas as pd
 
-from core.index import Counts
 from core.models.folder import CARD_FILE
+from core.reporting.exclusions import flow_chart
 from core.reporting.html_report import Section, html_report
 from core.reporting.methods_text import NO_ESTIMATE, methods_section
+from core.reporting.references import references_in
 from core.reporting.run_results import Chart, RunAtThreshold, drift_in_words
+from core.reporting.study_facts import StudyFacts, ages_in_words
+from core.reporting.subgroup_table import subgroup_table
 from core.statistics.metrics import share_interval
 from core.storage.run_record import RunRecord
-from core.utils.formatting import count, day, moment, number, percent, percent_interval
+from core.utils.formatting import count, moment, percent, percent_interval
 
 
-def report(view: RunAtThreshold, counts: Counts, record: RunRecord, per_day: pd.DataFrame | None = None) -> str:
+def report(
+    view: RunAtThreshold, facts: StudyFacts, record: RunRecord, label_columns: pd.DataFrame | None = None
+) -> str:
     """The study as one HTML page; it names no account.
 
     Args:
         view: the run.
-        counts: where the study stands.
+        facts: of the study.
         record: what made the run.
-        per_day: how many accounts were collected on which ``day``, in order.
+        label_columns: by what labelled accounts are grouped, as the index gives it; None groups none.
     """
     sections = [
         Section(
-            "The study",
-            [_study_in_words(counts), *_days_in_words(per_day)],
-            _pairs(counts.outcomes, "outcome"),
+            "The study", [*facts.in_words(), ages_in_words(view.run.model)], _pairs(facts.counts.outcomes, "outcome")
         ),
+        _section(flow_chart(view, facts.counts)),
         Section(f"Share at least {view.cutoff:g}", _share_in_words(view), view.shares),
         *(_section(chart) for chart in (view.shares_chart(), view.distribution()) if chart is not None),
     ]
     if view.judged is not None:
         sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
     sections += [_section(chart) for chart in (*view.quality_charts(), *view.error_charts())]
+    if label_columns is not None:
+        table, left_out = subgroup_table(view, label_columns)
+        if len(table):
+            sections.append(Section("By groups of accounts", [left_out] if left_out else [], table))
     if view.run.drift is not None:
         title = "Do these accounts look like those that the model learnt from?"
         sections.append(Section(title, drift_in_words(view.run.drift)))
     card = view.run.model.folder / CARD_FILE if view.run.model else None
     if card and card.is_file():
         sections.append(Section("The model", markdown=card.read_text(encoding="utf-8")))
-    sections.append(Section("For a methods section", [methods_section(view)]))
+    text = methods_section(view, facts)
+    sections.append(Section("For a methods section", [text]))
+    sections.append(Section("References", references_in(text)))
     sections.append(Section("How it was predicted", table=_pairs(_settings(view, record), "setting", "value")))
-    return html_report(f"Accounts at least {view.cutoff:g}", sections)
+    named = f": {facts.title}" if facts.title else ""
+    return html_report(f"Accounts at least {view.cutoff:g}{named}", sections)
 
 
 def _section(chart: Chart) -> Section:
     return Section(chart.title, chart=chart.drawn, alt=chart.alt)
-
-
-def _study_in_words(counts: Counts) -> str:
-    return (
-        f"{count(counts.listed, 'account')} listed, {number(counts.collected)} collected, "
-        f"{number(counts.with_posts)} with captions ({count(counts.posts, 'post')} in all), "
-        f"{number(counts.labelled)} with a known age."
-    )
-
-
-def _days_in_words(per_day: pd.DataFrame | None) -> list[str]:
-    if per_day is None or per_day.empty:
-        return []
-    first, last = (day(per_day["day"].iloc[at].to_pydatetime()) for at in (0, -1))
-    return [f"Collected on {first}." if first == last else f"Collected from {first} to {last}."]
 
 
 def _share_in_words(view: RunAtThreshold) -> list[str]:
@@ -80,7 +76,8 @@ def _share_in_words(view: RunAtThreshold) -> list[str]:
     if view.withheld:
         text.append(NO_ESTIMATE)
     found = view.prevalence
-    return [*text, found] if isinstance(found, str) else [*text, *found["warnings"]]
+    said = [found] if isinstance(found, str) else found["warnings"]
+    return [*text, *said, view.answer_in_words]
 
 
 def _settings(view: RunAtThreshold, record: RunRecord) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What a trained model is worth, and the folder that it goes into."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +9,29 @@ from pydantic import JsonValue
 from core.encoder.engines import supported_dtypes
 from core.models.card import model_card
 from core.models.combined import CombinedPredictor
-from core.models.folder import CARD_FILE, TEST_FILE, TRAINING_FILE, UNSEEN_FILE, VALIDATION_FILE, versions
+from core.models.folder import (
+    CARD_FILE,
+    TEST_FILE,
+    TRAINING_FILE,
+    UNSEEN_FILE,
+    VALIDATION_FILE,
+    cutoff_index,
+    versions,
+)
 from core.models.predictor import EncoderPredictor, Floats
 from core.models.settings import ModelSettings
-from core.models.training_record import CalibrationBin, CrossFitRecord, MetricsByCutoff, TrainingRecord
+from core.models.training_record import CalibrationBin, CrossFitRecord, MetricsByCutoff, SubgroupRecord, TrainingRecord
 from core.statistics.calibration import Bools
 from core.statistics.curves import calibration_curve
 from core.statistics.drift import training_profile, write_profile
 from core.statistics.metrics import auc, metrics
+from core.statistics.subgroups import caption_groups, subgroups
 from core.storage.predictions_file import DECIMALS
 from core.training.cross_fit import UnseenProbabilities, Wishes, crossed, unseen_csv
 from core.training.methods import Trained, TrainingTask, part_probabilities
 from core.training.splits import groups_across_parts
 from core.utils.io import write_atomically
+from core.utils.language import language_of
 from core.utils.records import utc_now, write_record
 from core.utils.spreadsheets import csv_text, safe_name
 
@@ -109,6 +119,7 @@ def _record(
         test=measured.get("test"),
         cross_fitted=told,
         calibration=_calibration(settings, study, found),
+        subgroups=_subgroups(settings, study, found),
         seconds=round(trained.seconds, 1),
         versions=versions(),
     )
@@ -165,6 +176,22 @@ def _calibration(
     columns = zip(settings.age_cutoffs, study.at_least(part).T, found[part].T, strict=True)
     curves = {f"{cutoff:g}": calibration_curve(y, p).to_dict("records") for cutoff, y, p in columns}
     return {cutoff: tuple(CalibrationBin.model_validate(row) for row in rows) for cutoff, rows in curves.items()}
+
+
+def _subgroups(settings: ModelSettings, study: TrainingTask, found: dict[str, Floats]) -> tuple[SubgroupRecord, ...]:
+    """By language, number of captions and the labels' columns, of the test accounts, or else of those that chose."""
+    part = "test" if "test" in found else "validation"
+    usernames, captions, at = study.parts[part], [*study.captions(part)], cutoff_index(settings, None)
+    columns: dict[str, list[str]] = {
+        "language": [language_of(its) for its in captions],
+        "captions used": caption_groups([len(its) for its in captions]),
+    }
+    names = sorted({name for extra in study.accounts.extra.values() for name in extra} - {*columns})
+    columns |= {name: [study.accounts.extra[user].get(name, "") for user in usernames] for name in names}
+    probability = found[part][:, at]
+    predicted = probability >= settings.thresholds[at]
+    groups, _ = subgroups(study.at_least(part)[:, at], probability, predicted, columns)
+    return tuple(SubgroupRecord(**{f.name: getattr(each, f.name) for f in fields(each)}) for each in groups)
 
 
 def calibrate_and_set_thresholds(

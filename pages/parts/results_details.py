@@ -13,7 +13,9 @@ from core.models.folder import TRAINING_FILE, cutoff_index
 from core.privacy.roles import Action
 from core.privacy.study_settings import read_study
 from core.reporting.checklists import checklists
+from core.reporting.exclusions import flow_chart
 from core.reporting.run_results import RunAtThreshold, drift_in_words
+from core.reporting.study_facts import study_facts
 from core.reporting.study_report import report
 from core.storage.account_files import file_name, read_account
 from core.storage.run_record import RunRecord
@@ -116,10 +118,16 @@ def as_parquet_file(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def figures_of(view: RunAtThreshold) -> bytes:
+def figures_of(view: RunAtThreshold, counts: Counts) -> bytes:
     from core.reporting.figures import figures_as_zip  # here, so that no page waits for the renderer of charts
 
-    drawn = [view.shares_chart(), view.distribution(), *view.quality_charts(), *view.error_charts()]
+    drawn = [
+        flow_chart(view, counts),
+        view.shares_chart(),
+        view.distribution(),
+        *view.quality_charts(),
+        *view.error_charts(),
+    ]
     return figures_as_zip([chart for chart in drawn if chart is not None])
 
 
@@ -157,13 +165,13 @@ def show_downloads(view: RunAtThreshold, record: RunRecord) -> None:
         f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
         "and names no account; it takes some seconds to draw."
     )
-    counts, per_day, name = the_store().counts(), the_store().collected_per_day(), view.run.name
+    facts, name = study_facts(the_store(), get_settings()), view.run.name
     if may(Action.DOWNLOAD_ROWS):
         show_row_downloads(view)
     with st.container(horizontal=True):
         st.download_button(
             "Download figures",
-            data=acting(Action.DOWNLOAD_FIGURES, f"figures of {name}", lambda: figures_of(view)),
+            data=acting(Action.DOWNLOAD_FIGURES, f"figures of {name}", lambda: figures_of(view, facts.counts)),
             file_name=f"figures-{name}.zip",
             mime="application/zip",
             icon=":material/bar_chart:",
@@ -172,7 +180,11 @@ def show_downloads(view: RunAtThreshold, record: RunRecord) -> None:
         )
         st.download_button(
             "Download report",
-            data=acting(Action.DOWNLOAD_FIGURES, f"report of {name}", lambda: report(view, counts, record, per_day)),
+            data=acting(
+                Action.DOWNLOAD_FIGURES,
+                f"report of {name}",
+                lambda: report(view, facts, record, the_store().label_columns()),
+            ),
             file_name=f"report-{name}.html",
             mime="text/html",
             icon=":material/description:",
@@ -181,7 +193,7 @@ def show_downloads(view: RunAtThreshold, record: RunRecord) -> None:
         )
         st.download_button(
             "Download checklists",
-            data=acting(Action.DOWNLOAD_FIGURES, f"checklists of {name}", lambda: checklists_of(view, counts)),
+            data=acting(Action.DOWNLOAD_FIGURES, f"checklists of {name}", lambda: checklists_of(view, facts.counts)),
             file_name=f"checklists-{name}.md",
             mime="text/markdown",
             icon=":material/checklist:",

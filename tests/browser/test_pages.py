@@ -244,7 +244,7 @@ def test_the_log_of_a_job_is_read_and_the_job_removed(tab: Page, predicted: Dash
 def test_a_bar_is_clicked_and_its_accounts_are_listed_kept_by_a_reload_exported_and_labelled(
     tab: Page, predicted: Dashboard
 ) -> None:
-    tab.goto(f"{predicted.url}/results?view=How+good&run=run-1")
+    tab.goto(f"{predicted.url}/results?run=run-1")
     drawn(tab, "Results")
     chart = tab.get_by_test_id("stVegaLiteChart").first
     chart.locator("path[aria-roledescription=bar]").last.click()
@@ -254,15 +254,20 @@ def test_a_bar_is_clicked_and_its_accounts_are_listed_kept_by_a_reload_exported_
     tab.reload()
     drawn(tab, "Results")
     expect(tab.get_by_text(listed, exact=True)).to_be_visible()
-    table = pd.read_csv(io.BytesIO(downloaded(tab, "Export list")))
+    with tab.expect_download() as started:
+        tab.get_by_role("button", name="Export list").first.click()
+    table = pd.read_csv(started.value.path())
     assert f"{len(table)} account" in listed and table["probability"].between(0, 1).all()
     click_first_cell(tab)
     expect(tab.get_by_role("link", name="Open its posts")).to_be_visible()
-    confusion = tab.get_by_test_id("stDataFrame").nth(2)  # after the list and the captions
-    confusion.scroll_into_view_if_needed()
-    box = confusion.bounding_box()
+    expect(tab.get_by_text("It explains the model, not the person.")).to_be_visible()
+    drawn(tab, "Results")
+    tab.get_by_role("tab", name="How good").click()
+    expect(tab.get_by_text("At the threshold", exact=True)).to_be_visible()
+    drawn(tab, "Results")
+    box = tab.get_by_test_id("stDataFrame").first.bounding_box()
     assert box is not None
-    tab.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 52)
+    tab.mouse.click(box["x"] + 230, box["y"] + 52)
     expect(tab.get_by_text("Known to be under 21, predicted")).to_be_visible()
     drawn(tab, "Results")
     tab.get_by_role("button", name="Label these").click()

@@ -31,7 +31,7 @@ from core.settings import get_settings
 from core.statistics.drift import training_profile, write_profile
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
-from core.storage.predictions_file import HEADER, PartialPredictions, prediction, read_rows
+from core.storage.predictions_file import HEADER, PartialPredictions, prediction, read_cutoff, read_rows
 from core.utils.spreadsheets import plain_name, safe_name
 from tests.made_model import finish_model
 from tests.tiny_models import captions, linear, study
@@ -101,7 +101,7 @@ def test_the_run_says_what_made_the_predictions(accounts: Path, model: Path, tmp
     assert record["precision"] == "exact"
     assert record["accounts"] == 20
     assert "torch" in record["versions"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p.csv", "p.run.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p.csv", "p.cutoffs.csv", "p.run.json"]
 
 
 def test_accounts_unlike_those_learnt_from_are_warned_of(
@@ -135,6 +135,35 @@ def test_a_cutoff_of_its_own_threshold(accounts: Path, model: Path, tmp_path: Pa
     assert all(row.prediction == ((row.probability or 0) >= 0.25) for row in higher)
     with pytest.raises(InputError, match="at least 18 or 21, not 30"):
         run(accounts, model, tmp_path / "30.csv", age_cutoff=30)
+
+
+def test_a_model_of_several_cutoffs_tells_the_probability_at_each_beside_the_file_that_was_asked_for(
+    accounts: Path, model: Path, encoder: str, tmp_path: Path
+) -> None:
+    run(accounts, model, tmp_path / "p.csv", age_cutoff=18)
+    told = {cutoff: read_cutoff(tmp_path / "p.csv", cutoff) for cutoff in (18, 21)}
+    for cutoff in (18, 21):
+        run(accounts, model, tmp_path / f"{cutoff}.csv", age_cutoff=cutoff)
+        assert told[cutoff] == {row.username: row.probability for row in read_rows(tmp_path / f"{cutoff}.csv")}
+    with pytest.raises(InputError, match="probabilities at 30"):
+        read_cutoff(tmp_path / "p.csv", 30)
+    run(accounts, make_model(encoder, tmp_path / "one", (21.0,), (0.5,)), tmp_path / "p.csv")
+    assert not (tmp_path / "p.cutoffs.csv").exists()  # that of the earlier run would tell of other probabilities
+
+
+def test_an_interrupted_run_of_several_cutoffs_has_each_account_once(tmp_path: Path) -> None:
+    rows = [prediction(name, 0.5, 0.5, 1, (0.7, 0.5)) for name in ("anna", "=bob", "cleo")]
+    silent = prediction("dov", float("nan"), 0.5, 0, (float("nan"), float("nan")))
+    with PartialPredictions(tmp_path / "p.csv", {"a": 1}, (18, 21)) as written:
+        written.add(rows[:2])
+    with (tmp_path / "p.cutoffs.csv.part").open("a") as file:
+        file.write("cleo,0.600000,0.500000\nhalf a r")  # killed between the two files
+    with PartialPredictions(tmp_path / "p.csv", {"a": 1}, (18, 21)) as written:
+        assert written.usernames == {"anna", "=bob"}
+        written.add([rows[2], silent])
+        assert len(written.finish()) == 4
+    assert read_cutoff(tmp_path / "p.csv", 18) == {"anna": 0.7, "=bob": 0.7, "cleo": 0.7}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.csv", "p.cutoffs.csv"]
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])

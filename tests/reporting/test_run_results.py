@@ -22,6 +22,7 @@ from core.privacy.exports import Content, shareable
 from core.privacy.pseudonyms import open_pseudonyms
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Run, RunAtThreshold
+from core.reporting.study_facts import StudyFacts
 from core.reporting.study_report import report
 from core.settings import Settings
 from core.storage.audit_file import sample_as_csv
@@ -32,6 +33,7 @@ from core.utils.tables import safe_csv
 from tests.made_model import training_record
 
 COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})
+FACTS = StudyFacts(COUNTS)
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) 
     assert corrected["share"] == corrected["95 % interval"] == "–"
     assert "no estimate of the share" in shares["Counted"]["note"]
     assert withheld.known_and_corrected is None
-    for text in (methods_section(withheld), report(withheld, COUNTS, RunRecord())):
+    for text in (methods_section(withheld), report(withheld, FACTS, RunRecord())):
         assert "This count is no estimate of the share" in text and sentence in text
     assert "Rogan and Gladen, the share is" not in methods_section(withheld)
 
@@ -193,25 +195,36 @@ def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunAtThreshold
     assert bare.judged is None and bare.errors.empty and bare.band is None
     assert isinstance(bare.prevalence, str) and bare.shares.empty
     assert [*bare.quality_charts(), *bare.error_charts()] == []
-    assert "folder is gone" in report(bare, COUNTS, RunRecord())
+    assert "folder is gone" in report(bare, FACTS, RunRecord())
 
 
 def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     (view.run.model.folder / "README.md").write_text("# A card")
     record = RunRecord(created_at=datetime(2026, 11, 1, 12, tzinfo=UTC), encoder="some-encoder")
-    days = pd.DataFrame({"day": pd.to_datetime(["2026-03-01", "2026-11-02"]), "accounts": [3, 4]})
-    page = report(view, COUNTS, record, days)
+    facts = replace(
+        FACTS,
+        title="Bottles <b>",
+        sources={"web": 290, "import:csv": 10},
+        period=(datetime(2024, 1, 5), datetime(2026, 10, 30)),
+        collected=(datetime(2026, 3, 1), datetime(2026, 11, 2)),
+    )
+    page = report(view, facts, record)
     assert "user_" not in page and "known_" not in page
-    assert page.count("<svg") == 8
+    assert page.count("<svg") == 9
     for expected in (
         view.shares["share"].iloc[1],
         view.errors["in error"].iloc[0],
         "A card",
         "some-encoder",
         "look like those that the model learnt from",
-        "1 Mar 2026",
-        "Lang",
+        "1 Mar 2026 to 2 Nov 2026",
+        "5 Jan 2024 to 30 Oct 2026",
+        "290 collected from Instagram",
+        "10 imported (csv)",
+        "Bottles &lt;b&gt;",
+        "Lang Z, Reiczigel J (2014)",
+        "The share is estimated from",
     ):
         assert expected in page
 
@@ -295,3 +308,16 @@ def test_a_threshold_that_was_moved_is_marked_as_chosen_by_the_accounts_that_tes
     assert moved.is_moved
     assert "At a threshold of 0.62, chosen in view of these very accounts, which flatters" in methods_section(moved)
     assert not replace(moved, run=replace(view.run, model=None)).is_moved
+
+
+def test_at_another_cutoff_the_model_s_own_probabilities_and_errors_count(view: RunAtThreshold, tmp_path: Path) -> None:
+    assert view.run.model is not None
+    settings = ModelSettings("encoder", "weights.pth", age_cutoffs=(18.0, 21.0), thresholds=(0.4, 0.5))
+    run = replace(view.run, model=replace(view.run.model, settings=settings))
+    lower = (run.predictions.set_index("username")["probability"] + 0.1).clip(upper=1).to_dict()
+    other = RunAtThreshold(run.at_cutoff(18, lower), 0.4, 0.9)
+    assert other.cutoff == 18 and not other.is_moved
+    assert other.judged is not None and other.judged.table["at_least"].sum() > view.judged.table["at_least"].sum()  # type: ignore[union-attr]
+    assert other.counted[0] > view.counted[0]
+    assert set(other.downloads()["cutoff"]) == {18}
+    assert "at least 18" in other.distribution().alt

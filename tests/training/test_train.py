@@ -253,7 +253,8 @@ def test_the_best_recipe_makes_a_model_that_predicts_like_any_other(
     assert young[1] < 0.5 < old[1]
     card = (folder / "README.md").read_text()
     assert "by the method *best*" in card and "linear model of words, pairs of words" in card
-    assert "| calibration | none |" in card and "| threshold | 0.5, not chosen |" in card
+    assert "| calibration | by cross-validation among the accounts that it learnt from |" in card
+    assert "| threshold | 0.5, not chosen |" in card
     assert "freeze_encoder" not in card and "recipe" not in card  # the method's name says it
 
 
