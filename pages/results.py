@@ -29,11 +29,12 @@ from core.reporting.account_lists import (
 )
 from core.reporting.exclusions import flow_chart
 from core.reporting.methods_text import methods_with_references
+from core.reporting.run_comparison import called, compare
 from core.reporting.run_results import CALIBRATION, Chart, Run, RunAtThreshold, baselines
 from core.reporting.study_facts import study_facts
 from core.reporting.subgroup_table import subgroup_table
 from core.statistics.estimate import Estimate
-from core.statistics.metrics import accuracy_interval, compare_predictions, metrics, share_interval
+from core.statistics.metrics import accuracy_interval, metrics, share_interval
 from core.storage.listed import read_named_list
 from core.storage.own_names import called
 from core.storage.predictions_file import cutoffs_file, read_cutoff
@@ -62,6 +63,7 @@ NARROW = """<style>
   [data-testid=stMetricValue] { font-size: 1.15rem; }
   [data-testid=stMetricValue] div { white-space: normal; }
   .st-key-shares tr > :nth-child(n + 4) { display: none; }
+  .st-key-compared table { font-size: 0.75rem; }
 }
 </style>"""
 """On a phone two figures fit in a row, and of the shares the estimate, its value and its interval."""
@@ -399,12 +401,6 @@ def choose_accounts() -> AccountFilter:
     return AccountFilter(username, label, between, None if ages == ANY_AGE else ages, wrong)
 
 
-def made_from(run: str) -> set[str]:
-    """The accounts that made the model of a run; none where that is gone."""
-    name = model_name(Path(str(runs.set_index("run").loc[run, "model"])))
-    return next((model.made_from for model in models if model.name == name), set())
-
-
 def show_distribution(view: RunAtThreshold) -> None:
     """The accounts by probability: those that made the model flatter it, and are shown on request alone."""
     are_known = not view.run.is_new.all() and bool(view.run.is_new.any())
@@ -438,43 +434,79 @@ def show_shares(view: RunAtThreshold) -> None:
 
 
 def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
-    """Where another run disagrees, and which of the two is right more often."""
+    """Where another run disagrees, and which of the two was better on accounts that made neither."""
     others = [name for name in names if name != view.run.name]
     if not others:
         st.info("There is only one prediction run. Predict with another model to compare the two.")
         return
     other = st.selectbox("Compare with", others, key="other", bind="query-params", width=480)
-    table = store.compare_runs(view.run.name, other)
+    table = both_runs(view, other)
+    if table is None:
+        st.info(f"{plain(other)} does not tell who is at least {view.cutoff:g}, so the two cannot be compared.")
+        return
     if table.empty:
         st.info("No account has a probability in both runs.")
         return
-    first, second = table["first"] >= view.threshold, table["second"] >= view.threshold
-    differ = table[first != second]
+    threshold = threshold_of_run(other, view.cutoff)
+    differ = table[(table["first"] >= view.threshold) != (table["second"] >= threshold)]
     st.markdown(
         f"**{count(len(differ), 'account')} of {number(len(table))}** fall on different sides of the threshold "
-        f"({percent(len(differ) / len(table), 1)}). The correlation of the probabilities is "
+        f"({percent(len(differ) / len(table), 1)}), each run at its own. The correlation of the probabilities is "
         f"{number(table['first'].corr(table['second']), 2)}."
     )
-    known = table[table["age"].notna() & ~table["username"].isin(made_from(view.run.name) | made_from(other))]
-    show_which_is_right(view, known, other)
+    called_both = called(view.run.name, view.run.model), called(other, model_of(other))
+    show_which_is_better(view, table, threshold, called_both)
     if may(Action.SEE_ACCOUNTS):
         show_furthest_apart(view, table, other)
 
 
-def show_which_is_right(view: RunAtThreshold, known: pd.DataFrame, other: str) -> None:
-    """McNemar's test on the labelled accounts that made neither model."""
-    if len(known):
-        test = compare_predictions(
-            (known["age"] >= view.cutoff).to_numpy(),
-            (known["first"] >= view.threshold).to_numpy(),
-            (known["second"] >= view.threshold).to_numpy(),
-        )
-        st.markdown(
-            f"On {count(test['accounts'], 'labelled account')} that made neither model, only "
-            f"{plain(view.run.name)} is right on {number(test['only_first_right'])}, only {plain(other)} on "
-            f"{number(test['only_second_right'])} "
-            f"(McNemar's test, {test['method']}: p = {test['p_value']:.2g})."
-        )
+def both_runs(view: RunAtThreshold, other: str) -> pd.DataFrame | None:
+    """Accounts with a probability in both runs at the cutoff: username, first, second, age; None where one lacks it."""
+    second = store.all_predictions(other)
+    row = runs[runs["run"] == other].iloc[0]
+    if pd.notna(row["cutoff"]) and float(row["cutoff"]) != view.cutoff:
+        try:
+            second["probability"] = second["username"].map(read_cutoff(predictions_of(other), view.cutoff))
+        except InputError:
+            return None
+    joined = view.run.predictions[["username", "probability", "age"]].merge(
+        second[["username", "probability"]], on="username", suffixes=("_first", "_second")
+    )
+    table = joined.rename(columns={"probability_first": "first", "probability_second": "second"})
+    table = table.dropna(subset=["first", "second"])[["username", "first", "second", "age"]]
+    return table.iloc[(table["second"] - table["first"]).abs().argsort(kind="stable")[::-1]]
+
+
+def model_of(run: str) -> ModelInfo | None:
+    """The model of a run; None where it is gone."""
+    name = model_name(Path(str(runs.set_index("run").loc[run, "model"])))
+    return next((model for model in models if model.name == name), None)
+
+
+def threshold_of_run(run: str, cutoff: float) -> float:
+    """The threshold of a run's own model at a cutoff."""
+    row = runs[runs["run"] == run].iloc[0]
+    own = float(row["cutoff"]) if pd.notna(row["cutoff"]) else cutoff
+    return threshold_of(row, model_of(run), own, cutoff)
+
+
+def show_which_is_better(view: RunAtThreshold, table: pd.DataFrame, threshold: float, names: tuple[str, str]) -> None:
+    """Both side by side on the labelled accounts that made neither model."""
+    made = {username for run in (view.run.model, model_of(st.session_state.other)) if run for username in run.made_from}
+    known = table[table["age"].notna() & ~table["username"].isin(made)]
+    found = compare(known, view.cutoff, (view.threshold, threshold), names)
+    if found is None:
+        st.info("No labelled accounts on both sides of the cutoff made neither model, so none can be called better.")
+        return
+    st.markdown(f"**{plain(found.verdict)}** On {count(len(known), 'labelled account')} that made neither model.")
+    with st.container(key="compared"):
+        st.table(found.table.map(plain).rename(columns=plain), hide_index=True)
+    test = found.test
+    st.caption(
+        f"Only the first is right on {number(test['only_first_right'])}, only the second on "
+        f"{number(test['only_second_right'])} (McNemar's test, {test['method']}: p = {test['p_value']:.2g}). "
+        "A difference is the second less the first; intervals are 95 %."
+    )
 
 
 def show_furthest_apart(view: RunAtThreshold, table: pd.DataFrame, other: str) -> None:

@@ -416,18 +416,6 @@ class Queries:
             [run],
         )
 
-    def compare_runs(self, first: str, second: str) -> pd.DataFrame:
-        """Accounts in both runs, those furthest apart first: username, first, second, age."""
-        return self._database.frame(
-            """
-            SELECT f.username, f.probability AS first, s.probability AS second, g.age
-            FROM predictions f JOIN predictions s USING (username) LEFT JOIN ages g USING (username)
-            WHERE f.run = ? AND s.run = ? AND f.probability IS NOT NULL AND s.probability IS NOT NULL
-            ORDER BY abs(f.probability - s.probability) DESC, f.username
-            """,
-            [first, second],
-        )
-
     def _predictions_of(self, username: str) -> pd.DataFrame:
         return self._database.frame(
             "SELECT p.run, model, cutoff, probability, prediction, p.posts "

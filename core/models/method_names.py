@@ -14,6 +14,15 @@ NAMES: dict[str, str] = {
 }
 """Method as ``training.json`` has it -> what people read: the same on pages, in cards and on the command line."""
 
+METHODS_IN_WORDS: dict[str, str] = {
+    "majority": "says what is true of most",
+    "tfidf": "words alone: TF-IDF and logistic regression",
+    "frozen": "an encoder as it is, a head learnt",
+    "finetuned": "an encoder fine-tuned, the published method",
+    "combined": "words, letters and an encoder together",
+}
+"""What each is, where methods are compared: a name such as *best* is no promise."""
+
 
 def method_name(method: str) -> str:
     """What people read for a method; of one that a later version has made, its own name."""

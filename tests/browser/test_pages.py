@@ -250,7 +250,7 @@ def test_a_bar_is_clicked_and_its_accounts_are_listed_kept_by_a_reload_exported_
     chart.locator("path[aria-roledescription=bar]").last.click()
     expect(tab.get_by_text("with a probability from 0.")).to_be_visible()
     expect(tab).to_have_url(re.compile(r"behind=probability"))
-    listed = tab.get_by_text(re.compile(r"^[\d,]+ accounts? · ")).inner_text()
+    listed = tab.get_by_text(re.compile(r"^[\d,]+ accounts? · .*new to")).inner_text()
     tab.reload()
     drawn(tab, "Results")
     expect(tab.get_by_text(listed, exact=True)).to_be_visible()
