@@ -19,6 +19,10 @@ NO_ESTIMATE = (
 )
 """Where a corrected share is withheld."""
 
+_INTERVALS = (
+    "Intervals are 95 %: of counted shares and of rates Wilson's (1927), of the accuracy by a bias-corrected bootstrap "
+    "over accounts (Efron 1981)."
+)
 _CHOOSING = "chose the best of its states"
 _VALIDATION = {
     "combined": "served only to measure it",
@@ -49,6 +53,7 @@ def methods_section(view: RunAtThreshold, facts: StudyFacts | None = None) -> st
         _share(view),
         _audited(view),
         _whole_list(view),
+        _INTERVALS,
     ]
     return " ".join(part for part in parts if part)
 
@@ -103,13 +108,14 @@ def _share(view: RunAtThreshold) -> str:
     if found["recommended"] == "rogan_gladen":
         return (
             f"{text} Corrected for its sensitivity ({sensitivity}) and specificity ({specificity}) after Rogan and "
-            f"Gladen, the share is {percent(corrected['value'], 1)} (95 % interval of Lang and Reiczigel: {interval})."
+            f"Gladen (1978), the share is {percent(corrected['value'], 1)} (95 % interval of Lang and Reiczigel 2014: "
+            f"{interval})."
             f"{_known_and_corrected(view)}"
         )
     return (
         f"{text} Its sensitivity is {sensitivity}, its specificity {specificity}. Estimated from the whole "
-        "probabilities by expectation maximisation (Saerens, Latinne and Decaestecker), corrected by what labelled "
-        f"accounts of each class got, the share is {percent(corrected['value'], 1)} (95 % interval of Fieller: "
+        "probabilities by expectation maximisation (Saerens, Latinne and Decaestecker 2002), corrected by what "
+        f"labelled accounts of each class got, the share is {percent(corrected['value'], 1)} (95 % interval of Fieller 1954: "
         f"{interval}).{_known_and_corrected(view)}"
     )
 

@@ -113,7 +113,9 @@ def serious_problems(page: Page) -> list[tuple[str, list[str]]]:
 
 def click_first_cell(page: Page, table: int = 0) -> None:
     """Click the first cell of a table, which is drawn on a canvas."""
-    box = page.get_by_test_id("stDataFrame").nth(table).bounding_box()
+    shown = page.get_by_test_id("stDataFrame").nth(table)
+    shown.scroll_into_view_if_needed()
+    box = shown.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 30, box["y"] + 52)
 

@@ -90,7 +90,7 @@ def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) 
     assert withheld.known_and_corrected is None
     for text in (methods_section(withheld), report(withheld, FACTS, RunRecord())):
         assert "This count is no estimate of the share" in text and sentence in text
-    assert "Rogan and Gladen, the share is" not in methods_section(withheld)
+    assert "Rogan and Gladen (1978), the share is" not in methods_section(withheld)
 
 
 def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunAtThreshold) -> None:
