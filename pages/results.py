@@ -29,7 +29,7 @@ from core.reporting.account_lists import (
 )
 from core.reporting.exclusions import flow_chart
 from core.reporting.methods_text import methods_with_references
-from core.reporting.run_comparison import called, compare
+from core.reporting.run_comparison import compare, with_method
 from core.reporting.run_results import CALIBRATION, Chart, Run, RunAtThreshold, baselines
 from core.reporting.study_facts import study_facts
 from core.reporting.subgroup_table import subgroup_table
@@ -454,8 +454,9 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
         f"({percent(len(differ) / len(table), 1)}), each run at its own. The correlation of the probabilities is "
         f"{number(table['first'].corr(table['second']), 2)}."
     )
-    called_both = called(view.run.name, view.run.model), called(other, model_of(other))
-    show_which_is_better(view, table, threshold, called_both)
+    both = (view.run.name, view.run.model), (other, model_of(other))
+    called_both = [with_method(called(SETTINGS.predictions_dir / run), model) for run, model in both]
+    show_which_is_better(view, table, threshold, (called_both[0], called_both[1]))
     if may(Action.SEE_ACCOUNTS):
         show_furthest_apart(view, table, other)
 

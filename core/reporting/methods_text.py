@@ -115,8 +115,8 @@ def _share(view: RunAtThreshold) -> str:
     return (
         f"{text} Its sensitivity is {sensitivity}, its specificity {specificity}. Estimated from the whole "
         "probabilities by expectation maximisation (Saerens, Latinne and Decaestecker 2002), corrected by what "
-        f"labelled accounts of each class got, the share is {percent(corrected['value'], 1)} (95 % interval of Fieller 1954: "
-        f"{interval}).{_known_and_corrected(view)}"
+        f"labelled accounts of each class got, the share is {percent(corrected['value'], 1)} (95 % interval of Fieller "
+        f"1954: {interval}).{_known_and_corrected(view)}"
     )
 
 

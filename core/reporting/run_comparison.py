@@ -30,8 +30,8 @@ class RunComparison:
     test: dict[str, Any]
 
 
-def called(run: str, model: ModelInfo | None) -> str:
-    """A run by its name and by what its model's method is."""
+def with_method(run: str, model: ModelInfo | None) -> str:
+    """What a run is called, and what its model's method is."""
     return f"{run} ({METHODS_IN_WORDS.get(model.training.method, model.training.method)})" if model else run
 
 

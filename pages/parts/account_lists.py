@@ -11,12 +11,12 @@ from core.privacy.roles import Action
 from core.reporting import charts
 from core.reporting.account_lists import AccountList, Figure, accounts_behind
 from core.reporting.run_results import RunAtThreshold
-from core.settings import get_settings
 from core.utils.formatting import count, plain
 from pages.parts.components import clicked_row, close, table_key
 from pages.parts.downloads import choose_content, download_table
 from pages.parts.results_details import show_account
 from pages.parts.sign_in import act, may
+from pages.parts.study import the_settings
 
 PAGE_ROWS = 50
 ROW_HEIGHT = 36
@@ -129,7 +129,7 @@ def _label(view: RunAtThreshold, accounts: pd.DataFrame) -> None:
         usernames=tuple(accounts["username"]),
         run=view.run.name,
     )
-    kept = create_batch(get_settings().coding_dir, batch)
+    kept = create_batch(the_settings().coding_dir, batch)
     st.switch_page("pages/label.py", query_params={"batch": kept.name})
 
 

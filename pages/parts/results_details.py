@@ -165,7 +165,7 @@ def show_downloads(view: RunAtThreshold, record: RunRecord) -> None:
         f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
         "and names no account; it takes some seconds to draw."
     )
-    facts, name = study_facts(the_store(), get_settings()), view.run.name
+    facts, name = study_facts(the_store(), the_settings()), view.run.name
     if may(Action.DOWNLOAD_ROWS):
         show_row_downloads(view)
     with st.container(horizontal=True):

@@ -42,9 +42,9 @@ def view() -> RunAtThreshold:
 
 
 def test_every_bar_lists_as_many_accounts_as_it_is_high(view: RunAtThreshold) -> None:
-    for bar in view.distribution().data.itertuples():
-        found = accounts_behind(view, bar_clicked(bar.start, bar.group, 21))
-        assert found is not None and len(found.accounts) == bar.size
+    for bar in view.distribution().data.to_dict("records"):
+        found = accounts_behind(view, bar_clicked(float(bar["start"]), str(bar["group"]), 21))
+        assert found is not None and len(found.accounts) == bar["size"]
         assert found.accounts["probability"].is_monotonic_decreasing
 
 

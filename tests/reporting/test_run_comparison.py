@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from core.reporting.run_comparison import called, compare
+from core.reporting.run_comparison import compare, with_method
 
 
 def known(better_by: float) -> pd.DataFrame:
@@ -30,9 +30,9 @@ def test_each_run_is_judged_at_its_own_threshold() -> None:
     accounts = known(1.0)
     loose = compare(accounts, 21, (0.5, 0.01), ("one", "two"))
     assert loose is not None
-    assert loose.table.set_index("figure").loc["share predicted at least", "two"].startswith("0.9")
+    assert loose.table.set_index("figure")["two"].astype(str)["share predicted at least"].startswith("0.9")
 
 
 def test_accounts_of_one_side_compare_nothing_and_a_run_without_a_model_keeps_its_name() -> None:
     assert compare(known(1.0).assign(age=30.0), 21, (0.5, 0.5), ("one", "two")) is None
-    assert called("run", None) == "run"
+    assert with_method("run", None) == "run"

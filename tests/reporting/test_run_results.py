@@ -314,7 +314,8 @@ def test_at_another_cutoff_the_model_s_own_probabilities_and_errors_count(view: 
     assert view.run.model is not None
     settings = ModelSettings("encoder", "weights.pth", age_cutoffs=(18.0, 21.0), thresholds=(0.4, 0.5))
     run = replace(view.run, model=replace(view.run.model, settings=settings))
-    lower = (run.predictions.set_index("username")["probability"] + 0.1).clip(upper=1).to_dict()
+    names, raised = run.predictions["username"], (run.predictions["probability"] + 0.1).clip(upper=1)
+    lower = dict(zip(map(str, names), map(float, raised), strict=True))
     other = RunAtThreshold(run.at_cutoff(18, lower), 0.4, 0.9)
     assert other.cutoff == 18 and not other.is_moved
     assert other.judged is not None and other.judged.table["at_least"].sum() > view.judged.table["at_least"].sum()  # type: ignore[union-attr]
