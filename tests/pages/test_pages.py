@@ -17,6 +17,7 @@ from core.collection.arguments import CollectArguments
 from core.evaluation.audit import draw_sample
 from core.evaluation.evaluate import read_predictions
 from core.importers.arguments import ImportArguments
+from core.labelling.batches import list_batches
 from core.maintenance.sample import load_sample
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
@@ -123,8 +124,20 @@ def test_accounts_that_made_the_model_do_not_judge_it(predicted: Path) -> None:
     assert "accounts that made the model are left out" in words(app)
 
 
+def test_an_address_lists_the_accounts_behind_a_cell_and_they_become_a_batch(predicted: Path) -> None:
+    app = run("results", run="run-1", view="How good", behind="confusion under at_least")
+    listed = next(
+        str(each.value) for each in app.markdown if "Known to be under 21, predicted at least 21" in each.value
+    )
+    number = int(re.sub(r"\D", "", listed.partition("account")[0]))
+    next(each for each in app.button if each.label == "Label these").click().run()
+    [batch] = list_batches(predicted / "coding")
+    assert len(batch.usernames) == number and batch.purpose == "chosen" and batch.cutoff == 21
+
+
 def test_two_runs_are_compared(predicted: Path) -> None:
     app = run("results", view="Compare")
+    assert "By AUC" in words(app)
     assert "fall on different sides of the threshold" in words(app)
     assert "McNemar" in words(app)
 
@@ -646,11 +659,11 @@ def test_an_audit_sample_that_is_filled_in_gives_a_share_beside_the_others(predi
     app = uploader.upload("filled in.csv", filled, "text/csv").run()
     assert not app.exception and not app.error, words(app)
     assert "By a random sample of 20 accounts" in re.sub(r"\\(.)", r"\1", words(app))
-    assert "From the audit sample" in app.dataframe[0].value["estimate"].tolist()
+    assert "From the audit sample" in app.table[0].value["estimate"].tolist()
     kept = run("results", run="run-0", view="Share")
-    assert "From the audit sample" in kept.dataframe[0].value["estimate"].tolist()
+    assert "From the audit sample" in kept.table[0].value["estimate"].tolist()
     other = run("results", run="run-1", view="Share")
-    assert "From the audit sample" not in other.dataframe[0].value["estimate"].tolist()
+    assert "From the audit sample" not in other.table[0].value["estimate"].tolist()
 
 
 def test_an_upload_that_is_no_audit_sample_is_refused_and_not_kept(predicted: Path) -> None:

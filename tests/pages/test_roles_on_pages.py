@@ -75,6 +75,7 @@ ADDRESSES: list[tuple[str, dict[str, str]]] = [
     ("posts", {"show": "Posts", "words": "school"}),
     ("posts", {"show": "SQL"}),
     ("results", {"why": "sample_dov_04", "view": "Accounts", "find": "dov"}),
+    ("results", {"view": "How good", "behind": "confusion under at_least"}),
     *RESULTS,
 ]
 
@@ -113,6 +114,12 @@ def test_a_viewer_sees_shares_and_charts(study: Path, viewer: None) -> None:
     app = run("results", view="How good")
     assert any("counted" in metric.label for metric in app.metric) and app.get("vega_lite_chart")
     assert [element.value for element in app.title] == ["Results"]
+
+
+def test_a_viewer_who_clicks_a_cell_gets_the_count_alone(study: Path, viewer: None) -> None:
+    app = run("results", view="How good", behind="confusion under at_least")
+    assert any("Known to be under 21, predicted at least 21" in str(each.value) for each in app.markdown)
+    assert not {"Export list", "Label these"} & {each.label for each in app.button}
 
 
 def test_a_viewer_can_download_figures_and_the_report_and_no_rows(study: Path, viewer: None) -> None:
