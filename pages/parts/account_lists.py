@@ -16,7 +16,7 @@ from pages.parts.components import clicked_row, close, table_key
 from pages.parts.downloads import choose_content, download_table
 from pages.parts.results_details import show_account
 from pages.parts.sign_in import act, may
-from pages.parts.study import the_settings
+from pages.parts.study import here, the_settings
 
 PAGE_ROWS = 50
 ROW_HEIGHT = 36
@@ -130,7 +130,7 @@ def _label(view: RunAtThreshold, accounts: pd.DataFrame) -> None:
         run=view.run.name,
     )
     kept = create_batch(the_settings().coding_dir, batch)
-    st.switch_page("pages/label.py", query_params={"batch": kept.name})
+    st.switch_page("pages/label.py", query_params=here(batch=kept.name))
 
 
 def _columns(cutoff: float) -> dict[str, Any]:
