@@ -59,6 +59,7 @@ CARD_WIDTH = 150
 WIDTHS = (84, 100, 100, 64, 120)
 """Of the columns of the confusion: all but the last stand on a phone."""
 NARROW = """<style>
+.st-key-shares td:nth-child(2) { white-space: nowrap; }
 @media (max-width: 640px) {
   [data-testid=stMetricValue] { font-size: 1.15rem; }
   [data-testid=stMetricValue] div { white-space: normal; }

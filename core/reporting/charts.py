@@ -41,6 +41,7 @@ def stable_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """
     specification: dict[str, Any] = chart.to_dict(validate=False)  # checking against the schema is half of the time
     specification.pop("config", None)  # Altair's own; the page has its colours and sizes
+    specification.setdefault("padding", {"bottom": 4})  # Streamlit leaves 20 pixels of nothing otherwise
     text = orjson.dumps(specification)
     for number, name in enumerate(specification.get("datasets", {})):
         text = text.replace(name.encode(), f"data-{number}".encode())
@@ -334,9 +335,7 @@ def estimates(table: pd.DataFrame, title: str) -> alt.LayerChart:
     """
     data = table.assign(withheld="withheld")
     known, withheld = data.dropna(subset=["value"]), data[data["value"].isna()]
-    row = alt.Y(
-        "estimate:N", title=None, sort=None, axis=alt.Axis(labelLimit=260), scale={"domain": [*data["estimate"]]}
-    )
+    row = alt.Y("estimate:N", sort=None, axis=None, scale={"domain": [*data["estimate"]]})
     tooltip = [
         alt.Tooltip("estimate:N"),
         *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high")),
@@ -351,7 +350,12 @@ def estimates(table: pd.DataFrame, title: str) -> alt.LayerChart:
         .mark_text(color=UNKNOWN, align="left", dx=4)
         .encode(y=row, x=alt.datum(0), text="withheld:N")
     )
-    return alt.LayerChart(layer=[bars, dots, words]).properties(height=44 * max(1, len(data)))
+    names = (  # above the intervals, so that these have the whole width, on a phone too
+        alt.Chart(data)
+        .mark_text(color=INK, align="left", baseline="bottom", dy=-7, fontSize=12)
+        .encode(y=row, x=alt.datum(0), text="estimate:N")
+    )
+    return alt.LayerChart(layer=[bars, dots, words, names]).properties(height=20 + 44 * max(1, len(data)))
 
 
 def flow(stages: list[tuple[str, int, dict[str, int]]]) -> alt.LayerChart:
