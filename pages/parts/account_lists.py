@@ -104,7 +104,7 @@ def list_accounts(view: RunAtThreshold, accounts: pd.DataFrame, key: str) -> Non
         download_table(
             "Export list",
             lambda: view.rows(accounts),
-            f"{view.run.name}-list.csv",
+            f"{view.run.name}-{key}.csv",
             content,
             help="These accounts with all that the page knows of each.",
         )

@@ -124,6 +124,12 @@ def test_accounts_that_made_the_model_do_not_judge_it(predicted: Path) -> None:
     assert "accounts that made the model are left out" in words(app)
 
 
+def test_an_address_lists_the_accounts_behind_a_bar_beside_all_others(predicted: Path) -> None:
+    app = run("results", run="run-1", behind="probability 24 no_label", why="sample_dov_04")
+    lists = [each.value for each in app.dataframe if "called" in each.value]
+    assert len(lists) == 2 and lists[0]["probability"].min() >= 0.96 and len(lists[1]) == 50
+
+
 def test_an_address_lists_the_accounts_behind_a_cell_and_they_become_a_batch(predicted: Path) -> None:
     app = run("results", run="run-1", view="How good", behind="confusion under at_least")
     listed = next(
