@@ -108,12 +108,13 @@ class Run:
     def at_cutoff(self, cutoff: float, probability: Mapping[str, float]) -> "Run":
         """The run as a model of several cutoffs sees it at another one; ``probability`` by username.
 
-        How unlike the accounts are was tested at the run's own cutoff, and forbids a share at every other as well.
+        Whether the accounts are like those of the training is asked anew, since the classes are others.
         An audit sample was drawn by the probabilities at the run's own cutoff, and is left to it.
         """
         told = self.predictions["username"].map(probability)
         settled = self.predictions.assign(probability=told, prediction=float("nan"))
-        return replace(self, predictions=settled, cutoff=cutoff, audit=None)
+        likeness = replace(self.likeness, cutoff=cutoff, recorded=None) if self.likeness else None
+        return replace(self, predictions=settled, cutoff=cutoff, likeness=likeness, audit=None)
 
     @cached_property
     def drift(self) -> dict[str, Any] | None:
