@@ -19,13 +19,16 @@ from core.evaluation.evaluate import read_predictions
 from core.importers.arguments import ImportArguments
 from core.labelling.batches import list_batches
 from core.maintenance.sample import load_sample
+from core.models.settings import ModelSettings
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.storage.account_files import write_account
 from core.storage.audit_file import sample_as_csv
 from core.storage.models import Account, Post
+from core.storage.predictions_file import read_rows
 from core.utils.io import write_atomically, write_json
 from core.utils.records import write_record
+from core.utils.spreadsheets import csv_text
 from tests.made_model import comparison_record
 from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
 from tests.pages.run_page import run
@@ -122,6 +125,24 @@ def test_the_threshold_moves_the_share_and_the_errors(predicted: Path) -> None:
 def test_accounts_that_made_the_model_do_not_judge_it(predicted: Path) -> None:
     app = run("results", view="How good")
     assert "accounts that made the model are left out" in words(app)
+
+
+def test_the_cutoff_is_moved_and_brings_its_own_threshold(predicted: Path) -> None:
+    folder, run_folder = predicted / "models" / "the-model", predicted / "predictions" / "run-1"
+    settings = ModelSettings("encoder", "weights.pth", age_cutoffs=(18.0, 21.0), thresholds=(0.4, 0.5))
+    write_json(folder / "config.json", {"agescope": settings.as_dict()})
+    rows = [row for row in read_rows(run_folder / "predictions.csv") if row.probability is not None]
+    told = [(row.username, min(1, (row.probability or 0) + 0.2), row.probability) for row in rows]
+    write_atomically(
+        run_folder / "predictions.cutoffs.csv", csv_text(["username", "probability_18", "probability_21"], told)
+    )
+    app = run("results", run="run-1")
+    before = metric(app, "Share at least 21, counted")
+    app.select_slider(key="cutoff").set_value(18.0).run()
+    assert not app.exception
+    assert metric(app, "Share at least 18, counted") > before
+    assert app.slider(key="threshold").value == 0.4
+    assert metric(run("results", run="run-1", cutoff="18"), "Share at least 18, counted")
 
 
 def test_an_address_lists_the_accounts_behind_a_bar_beside_all_others(predicted: Path) -> None:
