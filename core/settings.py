@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         return self.data_dir / "labels"
 
     @property
+    def imports_dir(self) -> Path:
+        """Whom each import brought, one list each, as a CSV."""
+        return self.data_dir / "imports"
+
+    @property
     def coding_dir(self) -> Path:
         """One folder per batch of accounts that people label, with what each coder said."""
         return self.data_dir / "coding"

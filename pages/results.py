@@ -11,6 +11,7 @@ from core.encoder.devices import devices
 from core.errors import InputError
 from core.evaluation.audit import AUDIT_FILE
 from core.evaluation.evaluate import arrays
+from core.evaluation.groups import columns_with_groups
 from core.evaluation.holdout import HoldoutSet
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import predicted_accounts
@@ -28,6 +29,7 @@ from core.reporting.account_lists import (
     cell_clicked,
 )
 from core.reporting.exclusions import flow_chart
+from core.reporting.group_tables import group_differences, group_shares
 from core.reporting.methods_text import methods_with_references
 from core.reporting.run_comparison import compare, with_method
 from core.reporting.run_results import CALIBRATION, Chart, Run, RunAtThreshold, baselines
@@ -152,13 +154,15 @@ def predictions_of(run: str) -> Path:
 
 
 def list_files(lists: Iterable[str]) -> tuple[Path, ...]:
-    """The files of lists, by their names."""
-    return tuple(SETTINGS.lists_dir / f"{name}.csv" for name in lists)
+    """The files of lists and imports, by their names."""
+    places = ((SETTINGS.imports_dir / f"{name}.csv", SETTINGS.lists_dir / f"{name}.csv") for name in lists)
+    return tuple(imported if imported.is_file() else listed for imported, listed in places)
 
 
 def choose_lists(key: str) -> tuple[str, ...]:
-    """Of whom a share is meant: of lists of the study, put together, or of everybody."""
-    saved = sorted(path.stem for path in SETTINGS.lists_dir.glob("*.csv"))
+    """Of whom a share is meant: of lists and imports of the study, put together, or of everybody."""
+    folders = (SETTINGS.lists_dir, SETTINGS.imports_dir)
+    saved = [name for folder in folders for name in sorted(path.stem for path in folder.glob("*.csv"))]
     if not saved:
         return ()
     return tuple(
@@ -168,8 +172,8 @@ def choose_lists(key: str) -> tuple[str, ...]:
             key=key,
             placeholder="all accounts",
             width=320,
-            help="A share is of the accounts of a list, or of several put together. Without one it is of everybody "
-            "that was collected or imported.",
+            help="A share is of the accounts of a list or an import, or of several put together. Without one it is of "
+            "everybody that was collected or imported.",
         )
     )
 
@@ -419,7 +423,21 @@ def show_distribution(view: RunAtThreshold) -> None:
     show_behind(view, "probability")
 
 
-def show_shares(view: RunAtThreshold) -> None:
+def show_groups(view: RunAtThreshold, lists: tuple[str, ...]) -> None:
+    """The groups of a column of the lists, or the lists themselves, side by side."""
+    columns = columns_with_groups(list_files(lists))
+    if not columns:
+        return
+    by = st.selectbox("Groups side by side", columns, index=None, key="by", placeholder="none", width=320)
+    if by is None:
+        return
+    found = view.groups(list_files(lists), by)
+    st.dataframe(group_shares(found), hide_index=True, placeholder="", alt="Shares of the groups with intervals")
+    st.markdown("**Differences**")
+    st.dataframe(group_differences(found), hide_index=True, placeholder="", alt="Differences of the groups' shares")
+
+
+def show_shares(view: RunAtThreshold, lists: tuple[str, ...]) -> None:
     """Every estimate of the share, whom it is about, and what to write of it."""
     st.markdown(f"The share of accounts at least {view.cutoff:g}. {plain(view.run.counted_in_words)}")
     if (chart := view.shares_chart()) is not None:
@@ -427,6 +445,7 @@ def show_shares(view: RunAtThreshold) -> None:
     with st.container(key="shares"):
         st.table(view.shares.fillna("").astype(str).map(plain), hide_index=True)
     st.caption(plain(view.answer_in_words))
+    show_groups(view, lists)
     facts = study_facts(store, SETTINGS)
     with st.expander("Text for a methods section", icon=":material/edit_note:"):
         st.code(methods_with_references(view, facts), language=None, wrap_lines=True)
@@ -550,7 +569,7 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
         return
     view = RunAtThreshold(read, threshold, wanted, fewest)
     show_figures(view)
-    show_tabs(view, names, record, kept_at)
+    show_tabs(view, names, record, kept_at, lists)
 
 
 def choose_cutoff(run: str, model: ModelInfo | None, own: float) -> float:
@@ -621,7 +640,9 @@ def choose_threshold(its_own: float, cutoff: float) -> tuple[float, float, int]:
     return threshold, wanted, int(fewest)
 
 
-def show_tabs(view: RunAtThreshold, names: list[str], record: RunRecord, audit_kept_at: Path) -> None:
+def show_tabs(
+    view: RunAtThreshold, names: list[str], record: RunRecord, audit_kept_at: Path, lists: tuple[str, ...]
+) -> None:
     """One tab is open, and only that one is computed."""
     tabs = tabs_in_address(["Accounts", "How good", "Share", "Compare", "Download"], "view")
     accounts, good, share, compare, download = tabs
@@ -636,7 +657,7 @@ def show_tabs(view: RunAtThreshold, names: list[str], record: RunRecord, audit_k
                 st.info("No labelled account was kept from training, so nothing says how good the model is on others.")
     if share.open:
         with share:
-            show_shares(view)
+            show_shares(view, lists)
             if record.age_cutoff in (None, view.cutoff):
                 show_audit(view, audit_kept_at)
             else:

@@ -50,6 +50,21 @@ def groups_of(lists: Sequence[Path], by: str) -> dict[str, set[str]]:
     return groups
 
 
+def columns_with_groups(lists: Sequence[Path]) -> list[str]:
+    """By what the accounts of lists can be compared: columns with 2 to 12 values, and the lists, where there are two.
+
+    Raises:
+        InputError: a list cannot be used.
+    """
+    values: dict[str, set[str]] = {}
+    for path in lists:
+        for row in ListRows(path, path.name):
+            for column, value in {} if row.fault else row.cells.items():
+                values.setdefault(column, set()).add(value)
+    columns = [name for name, its in values.items() if 2 <= len(its) <= MOST_GROUPS and name != "username"]
+    return [*([BY_LIST] if len(lists) > 1 else ()), *sorted(columns)]
+
+
 def compare_groups(
     groups: Mapping[str, set[str]],
     table: pd.DataFrame,

@@ -19,12 +19,16 @@ from core.importers.results import (
     Recognised,
 )
 from core.jobs.progress import Progress
+from core.settings import get_settings
 from core.storage.account_files import file_name, read_account, write_account
+from core.storage.listed import read_named_list
 from core.storage.models import Account, Post
 from core.storage.post_fields import media_id
 from core.storage.user_lists import available_name, write_user_list
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.formatting import count
+from core.utils.io import write_atomically
+from core.utils.spreadsheets import csv_text, safe_name
 
 _POSTS_IN_HAND = 20_000
 _SHOWN = 20
@@ -94,8 +98,9 @@ def import_files(
     """Turn a file, a folder or an archive of any known format into account files.
 
     An account that is there already keeps all it has and gains the posts it lacks; importing the
-    same source again changes nothing. Labels found among the posts go to ``labels/`` beside
-    ``output_dir``, which in a study's folder is where labels are kept.
+    same source again changes nothing. Whom an import brings into the study is kept as a list in ``imports/``.
+    Labels found among the posts go to ``labels/`` beside ``output_dir``, which in a study's folder is where
+    labels are kept.
 
     Args:
         source: what to read.
@@ -127,6 +132,8 @@ def import_files(
         elif isinstance(found, Ignored):
             job.summary.ignored += 1
     job.write()
+    if output_dir.resolve() == get_settings().accounts_dir.resolve():
+        job.keep_list(source, get_settings().imports_dir)
     progress.event(kind="imported", summary=job.summary.in_words())
     if not job.summary.accounts and not job.summary.labels:
         raise InputError(f"Nothing could be imported from {source}.\n{job.summary}")
@@ -234,6 +241,15 @@ class _Import:
             write_user_list(path, found.labels)
             self.summary.labels.append(path)
 
+    def keep_list(self, source: Path, folder: Path) -> None:
+        """Whom the source brought, as a list of its name, with those that it brought before."""
+        if not self._written:
+            return
+        path = folder / f"{_plain_name(_source_name(source))}.csv"
+        before = read_named_list([path]).usernames if path.is_file() else ()
+        names = sorted({*before, *self._written})
+        write_atomically(path, csv_text(("username",), ((safe_name(name),) for name in names)))
+
     def refuse(self, found: NotUnderstood) -> None:
         self.summary.not_understood.append(found)
         self._progress.event(kind="not_understood", name=found.name, reason=found.reason)
@@ -291,6 +307,14 @@ def check_username(username: str | None) -> None:
     """
     if username is not None and (reason := username_error(canonical_username(username))):
         raise InputError(f"The username {username[:70]!r} cannot be used: {reason}.")
+
+
+def _source_name(source: Path) -> str:
+    """What a person would call a source; a folder of one file, which an upload is, has its name."""
+    if source.is_file():
+        return source.stem
+    files = sorted(path for path in source.iterdir() if not path.name.startswith("."))
+    return files[0].stem if len(files) == 1 else source.name
 
 
 def _plain_name(name: str) -> str:

@@ -156,7 +156,7 @@ class Database:
     def _explain(self, error: duckdb.Error) -> None:
         """Raise where the file is sound but cannot be had; return where it is damaged."""
         text = str(error)
-        if re.search(r"\block\b", text) or "same database file" in text:  # and not "block", of which damage tells
+        if re.search(r"\block(ed)?\b", text) or "same database file" in text:  # and not "block", of which damage tells
             holder = re.search(r"PID (\d+)", text)
             raise AgeScopeError(
                 f"The index {self.path} is open in {f'process {holder[1]}' if holder else 'another place'}, most "

@@ -142,7 +142,9 @@ class _Removal:
 
     def steps(self) -> Iterator[str]:
         """Everything that names the accounts; their files last, so that a removal that was cut off can be repeated."""
-        for folder, what in ((self.settings.lists_dir, "list"), (self.settings.labels_dir, "labels")):
+        settings = self.settings
+        tables = (settings.lists_dir, "list"), (settings.labels_dir, "labels"), (settings.imports_dir, "import")
+        for folder, what in tables:
             for path in sorted(folder.glob("*.csv")):
                 yield self._rows(path, f"the {what} {path.stem}")
             for path in sorted(folder.glob("*.left-out.jsonl")):

@@ -19,7 +19,8 @@ from core.utils.spreadsheets import csv_text, plain_name, safe_name
 def names_of_study(settings: Settings) -> set[str]:
     """The canonical names of all accounts that are collected, listed, labelled or predicted."""
     names = set(_of_accounts(settings.accounts_dir))
-    tables = [*settings.lists_dir.glob("*.csv"), *settings.labels_dir.glob("*.csv")]
+    folders = (settings.lists_dir, settings.labels_dir, settings.imports_dir)
+    tables = [path for folder in folders for path in folder.glob("*.csv")]
     for path in (*tables, *settings.predictions_dir.glob("*/*.csv")):
         names.update(names_in_table(path))
     return names

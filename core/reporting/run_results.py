@@ -1,6 +1,6 @@
 """One prediction run seen at one threshold: every figure and chart of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 from core.errors import InputError
 from core.evaluation.audit import audited, members_of
 from core.evaluation.evaluate import by_age_group, tables
+from core.evaluation.groups import compare_groups, groups_of
 from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import PrevalenceSample, predicted_accounts, prevalence_sample
@@ -286,6 +287,16 @@ class RunAtThreshold:
             return sample.at(self.threshold)
         except InputError as error:
             return str(error)
+
+    def groups(self, lists: Sequence[Path], by: str) -> dict[str, Any]:
+        """The shares of groups of lists and their differences; see :func:`core.evaluation.groups.compare_groups`.
+
+        Raises:
+            InputError: the lists have no such groups.
+        """
+        nothing = {"threshold": self.threshold, "age_cutoff": self.cutoff}
+        found = nothing if isinstance(self.prevalence, str) else self.prevalence
+        return compare_groups(groups_of(lists, by), self.run.predictions, found, self.run.likeness)
 
     @property
     def withheld(self) -> list[str]:

@@ -47,13 +47,13 @@ MEASURES = {
 }
 """What is measured of an account besides its language: a name, and how a sentence gives the two figures."""
 
-WORDS_LIMIT = 0.015
+WORDS_LIMIT = 0.007
 """Of the distance of words; more forbids a corrected share."""
 
 FOREIGN_LIMIT = 0.1
 """Of the share of accounts in languages that training hardly knows, beyond the share it had there."""
 
-_WORDS_CHANCE = 0.3
+_WORDS_CHANCE = 0.15
 _FOREIGN_CHANCE = 3.0
 _BINS = 10
 _MIN_PER_BIN = 10

@@ -29,6 +29,7 @@ from core.storage.predictions_file import read_rows
 from core.utils.io import write_atomically, write_json
 from core.utils.records import write_record
 from core.utils.spreadsheets import csv_text
+from tests.in_process import core
 from tests.made_model import comparison_record
 from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
 from tests.pages.run_page import run
@@ -691,6 +692,27 @@ def test_an_audit_sample_that_is_filled_in_gives_a_share_beside_the_others(predi
     assert "From the audit sample" in kept.table[0].value["estimate"].tolist()
     other = run("results", run="run-1", view="Share")
     assert "From the audit sample" not in other.table[0].value["estimate"].tolist()
+
+
+def test_an_import_is_a_population_and_groups_of_a_list_stand_side_by_side(predicted: Path) -> None:
+    names = sorted(path.stem for path in (predicted / "accounts").glob("*.json"))
+    (predicted / "lists" / "cohort.csv").write_text(
+        "\n".join(["username,wave", *(f"{name},{'first' if at < 200 else 'second'}" for at, name in enumerate(names))])
+    )
+    posts = predicted / "panel.csv"
+    posts.write_text("username,caption\n" + "\n".join(f"{name},hello" for name in names[:50]) + "\n")
+    assert core("import", posts, "--output-dir", predicted / "accounts").status == 0
+    app = run("results", view="Share")
+    of = next(box for box in app.multiselect if box.label == "Of whom")
+    of.set_value(["imported-panel"]).run()
+    assert not app.exception and "names 50 accounts" in words(app)
+    next(box for box in app.multiselect if box.label == "Of whom").set_value(["cohort"]).run()
+    next(box for box in app.selectbox if box.label == "Groups side by side").set_value("wave").run()
+    assert not app.exception
+    shares, differences = (table.value for table in app.dataframe[:2])
+    assert shares["group"].tolist() == ["first", "second"]
+    assert differences["groups"].tolist() == ["first less second"]
+    assert "to" in differences["counted, points"].iloc[0]
 
 
 def test_an_upload_that_is_no_audit_sample_is_refused_and_not_kept(predicted: Path) -> None:
