@@ -138,7 +138,7 @@ def test_a_name_is_clicked_and_the_word_that_was_searched_for_is_marked(tab: Pag
     expect(tab.get_by_test_id("stMetric").filter(has_text="Known age")).to_be_visible()
     expect(tab).to_have_url(re.compile(r"account=\w+"))
     expect(tab.get_by_test_id("stTable").get_by_text("school", exact=True).first).to_be_visible()
-    tab.get_by_role("button", name="Close").click()
+    tab.get_by_role("button", name="Close", exact=True).click()
     expect(tab.get_by_test_id("stMetric").filter(has_text="Known age")).to_have_count(0)
     expect(tab).not_to_have_url(re.compile("account="))
     click_first_cell(tab)
