@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -203,8 +203,9 @@ class _Worker:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                pipe.close()
+            with suppress(BrokenPipeError):  # of a question that it died before it read
+                if pipe:
+                    pipe.close()
 
     def _exchange(
         self, question: dict[str, Any], seconds: float, stop: Callable[[], bool] = lambda: False
@@ -217,6 +218,7 @@ class _Worker:
                 head, rows = self._part(), self._part()
             except (OSError, EOFError, orjson.JSONDecodeError):
                 self._process.kill()
+                self._process.wait()  # else it looks alive to the next question
                 return {"refused": killed_for[0] if killed_for else "memory"}, b""
         return orjson.loads(head), rows
 

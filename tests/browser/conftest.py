@@ -84,8 +84,9 @@ def stop_dashboard(dashboard: Dashboard) -> None:
     dashboard.process.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For the tests of one file: as long as it is there, no test in the same process can run a loop of its own."""
     if CHROMIUM is None:
         pytest.skip("no Chromium or Chrome is installed")
     with sync_playwright() as playwright:

@@ -24,6 +24,7 @@ def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: D
     expect(page.get_by_text("Train a model on the labelled accounts.")).to_be_visible()
 
     go(page, "Posts")
+    page.get_by_text("Filters", exact=True).click()
     page.get_by_role("textbox", name="Words in captions").fill("coffee")
     page.keyboard.press("Enter")
     expect(page.get_by_text(re.compile(r"\d+ accounts? found"))).to_be_visible()

@@ -74,7 +74,7 @@ def test_a_signal_is_heard_in_a_wait_for_the_limits(
 def test_a_full_disk_is_said_and_nothing_is_damaged(runs: Nursery, stand_in: StandIn, tmp_path: Path) -> None:
     """A limit for the size of files stands in for a full disk: the system refuses the bytes in the same place."""
     stand_in.add("anna", posts=12)
-    assert runs.run(collecting(tmp_path), file_size=300) == 1
+    assert runs.run(collecting(tmp_path), file_size=900) == 1
     assert "Make room" in runs.log.read_text()
     assert not list((tmp_path / "accounts").glob(".*.part"))
     assert runs.run(collecting(tmp_path)) == 0

@@ -270,7 +270,7 @@ def test_a_model_that_masks_self_reports_reads_none_when_it_predicts_either(
         predict(PredictArguments(tmp_path / "accounts", folder, output), progress)
     told, quiet = read_rows(output)
     assert told.probability == quiet.probability
-    assert "| mask_self_reports | yes |" in (folder / "README.md").read_text()
+    assert "| phrases that tell an age taken out | yes |" in (folder / "README.md").read_text()
 
 
 def test_every_method_has_a_name_for_people() -> None:
