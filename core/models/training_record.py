@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from core.models.settings import ModelSettings
-from core.statistics.estimate import Estimate
+from core.statistics.estimate import Estimate, Subgroup
 from core.utils.records import Record
 
 MetricsByCutoff = dict[str, dict[str, Estimate]]
@@ -75,19 +75,6 @@ class CrossFitRecord(Record):
     metrics: MetricsByCutoff
 
 
-class SubgroupRecord(Record):
-    """What a model is worth in one group of labelled accounts; see :mod:`core.statistics.subgroups`."""
-
-    by: str
-    group: str
-    accounts: int
-    at_least: int
-    accuracy: Estimate
-    sensitivity: Estimate
-    specificity: Estimate
-    auc: Estimate
-
-
 class TrainingRecord(Record):
     """How a model was made.
 
@@ -127,7 +114,7 @@ class TrainingRecord(Record):
     test: MetricsByCutoff | None = None
     cross_fitted: CrossFitRecord | None = None
     calibration: dict[str, tuple[CalibrationBin, ...]] = Field(default_factory=dict)
-    subgroups: tuple[SubgroupRecord, ...] = ()
+    subgroups: tuple[Subgroup, ...] = ()
     seconds: float
     versions: dict[str, str]
 

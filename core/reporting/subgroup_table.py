@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from core.reporting.run_results import RunAtThreshold
-from core.statistics.subgroups import FEWEST_OF_A_SIDE, NOT_GIVEN, Subgroup, caption_groups, subgroups
+from core.statistics.estimate import Subgroup
+from core.statistics.subgroups import FEWEST_OF_A_SIDE, NOT_GIVEN, caption_groups, subgroups
 from core.utils.formatting import count, number
 
 _ASIDE = ("username", "age", "at_least", "probability", "prediction", "posts")

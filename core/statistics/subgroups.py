@@ -1,14 +1,13 @@
 """How good predictions are in each group of accounts, and which groups are too small to say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from core.statistics.calibration import Bools, Floats
-from core.statistics.estimate import Estimate
+from core.statistics.estimate import Estimate, Subgroup
 from core.statistics.metrics import SEED, metrics, share_interval
 
 FEWEST_OF_A_SIDE = 10
@@ -18,28 +17,6 @@ NOT_GIVEN = "not given"
 _RESAMPLES = 500
 _MOST_GROUPS = 12
 _CAPTIONS = (1, 5, 10, 20, 50, 100)
-
-
-@dataclass(frozen=True)
-class Subgroup:
-    """The figures of one group of labelled accounts.
-
-    Attributes:
-        by: what the accounts are grouped by, such as "language".
-        group: which of them.
-        accounts: how many.
-        at_least: of these, how many are at least at the cutoff.
-        accuracy, sensitivity, specificity, auc: with their 95 % intervals.
-    """
-
-    by: str
-    group: str
-    accounts: int
-    at_least: int
-    accuracy: Estimate
-    sensitivity: Estimate
-    specificity: Estimate
-    auc: Estimate
 
 
 def subgroups(

@@ -1,6 +1,6 @@
 """What a trained model is worth, and the folder that it goes into."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,11 @@ from core.models.folder import (
 )
 from core.models.predictor import EncoderPredictor, Floats
 from core.models.settings import ModelSettings
-from core.models.training_record import CalibrationBin, CrossFitRecord, MetricsByCutoff, SubgroupRecord, TrainingRecord
+from core.models.training_record import CalibrationBin, CrossFitRecord, MetricsByCutoff, TrainingRecord
 from core.statistics.calibration import Bools
 from core.statistics.curves import calibration_curve
 from core.statistics.drift import training_profile, write_profile
+from core.statistics.estimate import Subgroup
 from core.statistics.metrics import auc, metrics
 from core.statistics.subgroups import caption_groups, subgroups
 from core.storage.predictions_file import DECIMALS
@@ -178,7 +179,7 @@ def _calibration(
     return {cutoff: tuple(CalibrationBin.model_validate(row) for row in rows) for cutoff, rows in curves.items()}
 
 
-def _subgroups(settings: ModelSettings, study: TrainingTask, found: dict[str, Floats]) -> tuple[SubgroupRecord, ...]:
+def _subgroups(settings: ModelSettings, study: TrainingTask, found: dict[str, Floats]) -> tuple[Subgroup, ...]:
     """By language, number of captions and the labels' columns, of the test accounts, or else of those that chose."""
     part = "test" if "test" in found else "validation"
     usernames, captions, at = study.parts[part], [*study.captions(part)], cutoff_index(settings, None)
@@ -191,7 +192,7 @@ def _subgroups(settings: ModelSettings, study: TrainingTask, found: dict[str, Fl
     probability = found[part][:, at]
     predicted = probability >= settings.thresholds[at]
     groups, _ = subgroups(study.at_least(part)[:, at], probability, predicted, columns)
-    return tuple(SubgroupRecord(**{f.name: getattr(each, f.name) for f in fields(each)}) for each in groups)
+    return tuple(groups)
 
 
 def calibrate_and_set_thresholds(
