@@ -32,8 +32,8 @@ from core.index import Store
 from core.labelling.records import Record, add_record, answers_of, read_records
 from core.settings import PROJECT_DIR, get_settings
 from core.storage.account_files import read_account
-from tests.faults.nursery import KILLED, Nursery, nursery
-from tests.tiny_models import study, tiny_encoder
+from tests.faults.nursery import KILLED, TRAINING, Nursery, nursery
+from tests.tiny_study import study
 
 SEED = 2026
 KILLS_A_TRIAL = 3
@@ -210,11 +210,16 @@ def everything(wanted: Callable[[str], bool]) -> Iterator[tuple[Path, Nursery, l
         common, model = Path(name) / "common", Path(name) / "for-predict"
         common.mkdir()
         study(common, accounts=40, posts=2)
-        encoder = tiny_encoder(common / "encoder")
+        encoder = str(common / "encoder")
         rows = [f"user{number % 40},{number},caption {number}\n" for number in range(4000)]
         (common / "posts.csv").write_text("username,id,caption\n" + "".join(rows))
         chosen = [work for work in works(common, encoder, model / "model") if wanted(work.name)]
-        with nursery(common) as runs:
+        with_models = any(work.name.startswith(("predict", "train")) for work in chosen)
+        if with_models:
+            from tests.tiny_models import tiny_encoder  # loads torch, which the others do without
+
+            tiny_encoder(Path(encoder))
+        with nursery(common, *(TRAINING if with_models else ())) as runs:
             if any(work.name == "predict" for work in chosen):
                 assert runs.run(training(common, encoder, model, ["--epoch-num", "1"])) == 0, runs.log.read_text()
             yield Path(name), runs, chosen

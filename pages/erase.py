@@ -48,11 +48,11 @@ def erase(names: set[str], studies: list[str]) -> None:
     for study in studies:
         st.markdown(f"**In the study {plain(study)}**")
         try:
-            for sentence in forget(names, settings_of(study)):
+            settings = settings_of(study)
+            with st.spinner("Erasing, and searching for what is left …"):
+                told = forget(names, settings, make_index_anew=open_store(settings).rebuild)
+            for sentence in told:
                 st.markdown(f"- {plain(sentence)}")
-            with st.spinner("Making the index anew …"):
-                open_store(settings_of(study)).rebuild()
-            st.markdown("- The dashboard's index was made anew without them.")
         except AgeScopeError as error:
             st.error(plain(error))
 

@@ -21,7 +21,7 @@ from core.utils.tables import parquet
 from pages.parts.components import clicked_row, close, empty_state, in_frame, table_key, tabs_in_address
 from pages.parts.downloads import choose_content, download_table, left_out
 from pages.parts.index_access import the_store
-from pages.parts.sign_in import act, note_account
+from pages.parts.sign_in import act, note_account, require
 from pages.parts.study import address, cached, the_study
 
 in_frame()
@@ -434,6 +434,7 @@ def follow_query() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"Asking for {number(seconds, 0)} s …")
         if st.button("Stop the query", icon=":material/stop_circle:"):
+            require(Action.QUERY)
             running.stop()
 
 

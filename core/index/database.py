@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 SCHEMA_VERSION = 3
 
 _MEMORY_LIMIT = "1GB"
+_READERS_S = 5.0
+"""How long those who read just now are waited for before the file is replaced."""
 _LOCKED_DOWN = {
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
@@ -52,6 +54,11 @@ CREATE TABLE schema_version AS SELECT {version}::INTEGER AS version;
 """
 
 
+def anew_file(index_file: Path) -> Path:
+    """Where this file lies, whoever has the index open makes it anew: its free space may hold what was removed."""
+    return index_file.with_name(f"{index_file.name}.anew")
+
+
 class Database:
     """One open index file.
 
@@ -73,11 +80,27 @@ class Database:
                 f"{error.filename} cannot be made: {error.strerror}. Correct the permissions of the data folder."
             ) from error
         self._writing = threading.Lock()
-        self._connection = self._open()
+        self._change = threading.Condition()
+        self._readers = 0
+        self._is_replaced = False
+        self._connection: duckdb.DuckDBPyConnection | None = self._open()
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of the calling thread's own; close it (``with`` does)."""
-        return self._connection.cursor()
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of the calling thread's own."""
+        with self._change:
+            self._change.wait_for(lambda: not self._is_replaced)
+            if self._connection is None:  # it could not be opened anew; perhaps it can by now
+                self._connection = self._open()
+            own = self._connection.cursor()
+            self._readers += 1
+        try:
+            with own:
+                yield own
+        finally:
+            with self._change:
+                self._readers -= 1
+                self._change.notify_all()
 
     def frame(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """The answer to a query of ours as a data frame."""
@@ -127,14 +150,50 @@ class Database:
                     f"A copy of the index for the query cannot be made: {error.strerror}. Make room on the disk."
                 ) from error
 
+    @property
+    def must_be_made_anew(self) -> bool:
+        """Whether somebody has asked for that; see :func:`anew_file`."""
+        return anew_file(self.path).exists()
+
     def clear(self) -> None:
-        """Empty the index: every table is dropped and made anew."""
+        """Begin with a new file, and empty tables: dropped ones would leave what they held in the old one.
+
+        Raises:
+            AgeScopeError: the new file cannot be made.
+        """
+        with self._writing, self._nobody_reads() as nobody:
+            if nobody:
+                self._replace()
         with self.transaction() as cursor:
             _create_schema(cursor)
+        anew_file(self.path).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file; what still runs in other threads is ended."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    @contextmanager
+    def _nobody_reads(self) -> Iterator[bool]:
+        """Let those who read come to their end, and nobody begin; False where that takes too long."""
+        with self._change:
+            self._is_replaced = True
+            try:
+                yield self._change.wait_for(lambda: self._readers == 0, _READERS_S)
+            finally:
+                self._is_replaced = False
+                self._change.notify_all()
+
+    def _replace(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        self._remove_files()
+        self._connection = self._open()
+
+    def _remove_files(self) -> None:
+        for path in (self.path, self.path.with_name(self.path.name + ".wal")):
+            path.unlink(missing_ok=True)
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
@@ -146,8 +205,7 @@ class Database:
                 "The index could not be used (%s). It is built anew from the files; nothing else was touched.",
                 _first_line(error),
             )
-            for path in (self.path, self.path.with_name(self.path.name + ".wal")):
-                path.unlink(missing_ok=True)
+            self._remove_files()
             connection = self._connect()
         if not _has_schema(connection):
             _create_schema(connection)
@@ -155,12 +213,10 @@ class Database:
 
     def _explain(self, error: duckdb.Error) -> None:
         """Raise where the file is sound but cannot be had; return where it is damaged."""
-        text = str(error)
-        if re.search(r"\block(ed)?\b", text) or "same database file" in text:  # and not "block", of which damage tells
-            holder = re.search(r"PID (\d+)", text)
+        if is_held(error):
             raise AgeScopeError(
-                f"The index {self.path} is open in {f'process {holder[1]}' if holder else 'another place'}, most "
-                "likely a running dashboard. Use that one, or close it and try again."
+                f"The index {self.path} is open in {holder_of(error)}, most likely a running dashboard. Use that one, "
+                "or close it and try again."
             ) from error
         if not (self.path.is_file() and os.access(self.path, os.R_OK | os.W_OK)):
             raise AgeScopeError(
@@ -209,6 +265,18 @@ def _create_schema(connection: duckdb.DuckDBPyConnection) -> None:
     for name, kind in sorted(found, key=lambda item: item[1] != "VIEW"):
         connection.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} "{name}"')
     connection.execute(_SCHEMA.format(version=SCHEMA_VERSION))
+
+
+def is_held(error: duckdb.Error) -> bool:
+    """Whether somebody else has the file open; "block" tells of damage."""
+    text = str(error)
+    return bool(re.search(r"\block(ed)?\b", text)) or "same database file" in text
+
+
+def holder_of(error: duckdb.Error) -> str:
+    """Who has the file open, as far as the error says."""
+    holder = re.search(r"PID (\d+)", str(error))
+    return f"process {holder[1]}" if holder else "another place"
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -89,6 +89,8 @@ class Follower:
             Stopped: ``progress`` was asked to stop; what is taken in stays.
         """
         with self._looking:
+            if self._database.must_be_made_anew:
+                self._clear()
             try:
                 self._bring_up_to_date(progress, everywhere)
             except BaseException:
@@ -99,9 +101,12 @@ class Follower:
     def start_anew(self) -> None:
         """Empty the index, so that the next look takes everything in again."""
         with self._looking:
-            self._database.clear()
-            self._accounts_look = None
-            self.version += 1
+            self._clear()
+
+    def _clear(self) -> None:
+        self._database.clear()
+        self._accounts_look = None
+        self.version += 1
 
     def _run(self, interval_s: float) -> None:
         pause_s = 0.0

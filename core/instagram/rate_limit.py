@@ -18,11 +18,11 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple, cast
 
-from filelock import FileLock
 from pyrate_limiter import BucketFactory, Limiter, Rate, RateItem, SQLiteBucket
 from pyrate_limiter.abstracts.algorithm import Decision, SlidingWindowLog
 
 from core.errors import AgeScopeError, InputError
+from core.instagram.patient_lock import PatientLock, Wait
 from core.instagram.steady_clock import SteadyClock
 from core.utils.formatting import duration
 
@@ -30,7 +30,6 @@ IN_FLIGHT_S = 15.0
 """How long a request whose process died is taken to be still under way."""
 
 _RECHECK_S = 0.25
-_LOCK_POLL_S = 0.005
 _KEPT_MS = 32 * 24 * 3600 * 1000
 _LONGEST_WINDOW_S = 31 * 24 * 3600.0
 
@@ -184,9 +183,10 @@ class _SharedBucket(SQLiteBucket):
 class _SharedBuckets(BucketFactory):
     """One bucket for each outgoing address and host, all in one file."""
 
-    def __init__(self, limits: Iterable[Limit], file: Path) -> None:
+    def __init__(self, limits: Iterable[Limit], file: Path, wait: Wait) -> None:
         self._rates = [Rate(limit.requests, max(1, round(limit.seconds * 1000))) for limit in limits]
         self._file = file
+        self._wait = wait
         self._buckets: dict[str, _SharedBucket] = {}
 
     def wrap_item(self, name: str, weight: int = 1) -> RateItem:
@@ -197,17 +197,22 @@ class _SharedBuckets(BucketFactory):
 
     def bucket(self, name: str) -> _SharedBucket:
         if name not in self._buckets:
-            table = "bucket_" + re.sub(r"\W", "_", name)
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            bucket = _SharedBucket.init_from_file(
-                self._rates, table, str(self._file), use_file_lock=True, algorithm=_LongestWait()
-            )
-            self._buckets[name] = cast(_SharedBucket, bucket)
-            self._buckets[name].clock = SteadyClock(self._file.with_suffix(".clock.json"))
-            # several processes often wait for the same moment; the default of 50 ms would add up
-            cast(FileLock, bucket.lock).poll_interval = _LOCK_POLL_S
+            self._buckets[name] = self._opened("bucket_" + re.sub(r"\W", "_", name))
             self._buckets[name].forget_old()
         return self._buckets[name]
+
+    def _opened(self, table: str) -> _SharedBucket:
+        # pyrate-limiter's own lock would be waited for without an end, and without hearing a stop
+        lock = PatientLock(f"{self._file}.lock", self._wait)
+        with lock:
+            bucket = _SharedBucket.init_from_file(self._rates, table, str(self._file), algorithm=_LongestWait())
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+                bucket.conn.execute(f"PRAGMA {pragma}")
+        own = cast(_SharedBucket, bucket)
+        own.lock, own.use_limiter_lock = lock, True  # type: ignore[assignment]
+        own.clock = SteadyClock(self._file.with_suffix(".clock.json"), self._wait)
+        return own
 
     def owned_buckets(self) -> list[Any]:
         return list(self._buckets.values())
@@ -226,12 +231,10 @@ class SharedLimiter(Limiter):
         granted: how many requests were let through.
     """
 
-    def __init__(
-        self, limits: Sequence[Limit], file: Path, wait: Callable[[float, str], None], jitter: float = 0.0
-    ) -> None:
+    def __init__(self, limits: Sequence[Limit], file: Path, wait: Wait, jitter: float = 0.0) -> None:
         self.granted = 0
         self._file = file
-        self._factory = _SharedBuckets(limits, file)
+        self._factory = _SharedBuckets(limits, file, wait)
         self._wait = wait
         self._jitter = jitter
         self._reserved: tuple[str, str] | None = None

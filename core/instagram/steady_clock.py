@@ -7,8 +7,7 @@ the real time: what the difference was when the limits were first asked about si
 import time
 from pathlib import Path
 
-from filelock import FileLock
-
+from core.instagram.patient_lock import PatientLock, Wait
 from core.utils.io import find_json_object, write_json
 from core.utils.machine import boot_id
 
@@ -24,16 +23,20 @@ class SteadyClock:
 
     Where the system does not tell one start from another (macOS), each process goes by the time at its own start.
 
+    Args:
+        file: what they share.
+        wait: for the file's lock, which another process may hold.
+
     Raises:
         OSError: the file cannot be read or written.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, wait: Wait) -> None:
         boot = boot_id()
         if not boot:
             self._offset_ms = _difference_ms()
             return
-        with FileLock(f"{file}.lock"):
+        with PatientLock(f"{file}.lock", wait):
             kept = find_json_object(file)
             offset = kept.get("offset_ms")
             if kept.get("boot") != boot or not isinstance(offset, int):

@@ -19,10 +19,11 @@ from pathlib import Path
 import psutil
 from filelock import FileLock
 
-from core.errors import AgeScopeError
+from core.errors import AgeScopeError, InputError
 from core.jobs.job import ACTIVE, STOPPING_FILE, Job, active_jobs
 from core.jobs.progress import JOB_DIR_VARIABLE
 from core.jobs.records import (
+    COMMANDS,
     JOB_FILE,
     PROCESS_FILE,
     PROGRESS_FILE,
@@ -74,7 +75,8 @@ def resume(job: Job, environment: Mapping[str, str] | None = None) -> Job:
     """Start an ended job again, in the same folder; the work goes on where it was.
 
     Raises:
-        AgeScopeError: the job still runs, or another collection does, or what it was asked to do is not known any more.
+        AgeScopeError: the job still runs, or another collection does, or what it was asked to do is not known any
+            more, or is nothing that a job of its kind does.
     """
     with FileLock(job.folder.parent / ".lock"):
         if job.state in ACTIVE:
@@ -90,10 +92,18 @@ def cancel(job: Job, force: bool = False) -> None:
     """Ask a running job to stop at its next safe point; with ``force``, end it at once.
 
     The request is written down first, so that whoever looks sees it until the job has ended.
+
+    Raises:
+        AgeScopeError: its folder names a process that works on something else.
     """
     process = job.process()
     if process is None:
         return
+    if not _works_on(process, job):
+        raise AgeScopeError(
+            f"{job.folder / PROCESS_FILE} names process {process.pid}, which does not work on this job, so it was left "
+            "alone. Somebody has changed that file: remove it."
+        )
     write_json(job.folder / STOPPING_FILE, {"asked_at": time.time(), "at_once": force})
     try:
         process.kill() if force else process.terminate()
@@ -120,7 +130,28 @@ def _refuse_a_second_collection(jobs_dir: Path, kind: str) -> None:
         )
 
 
+def _works_on(process: psutil.Process, job: Job) -> bool:
+    """Whether a process was started for a job, as its environment says; assumed where that cannot be read."""
+    try:
+        folder = process.environ().get(JOB_DIR_VARIABLE)
+    except psutil.Error:
+        return True
+    return folder is not None and Path(folder).name == job.id
+
+
+def _refuse_another_command(job: Job, record: JobRecord) -> None:
+    """Whoever may write into the study's folder may write a job's file, and must not be able to run what they like."""
+    command, *options = record.arguments or ("",)
+    other_study = any(word == "--study" or word.startswith("--study=") for word in options)
+    if command != COMMANDS[record.kind] or other_study:
+        raise InputError(
+            f"{job.folder / JOB_FILE} asks for something that a job of its kind does not do, so nothing was started. "
+            "Somebody has changed that file: remove the job, and start the work anew."
+        )
+
+
 def _launch(job: Job, record: JobRecord, environment: Mapping[str, str] | None) -> None:
+    _refuse_another_command(job, record)
     write_record(job.folder / JOB_FILE, record.model_copy(update={"attempts": record.attempts + 1}))
     for of_the_last_attempt in (STOPPING_FILE, PROGRESS_FILE):
         (job.folder / of_the_last_attempt).unlink(missing_ok=True)

@@ -10,6 +10,15 @@ from core.utils.records import Record
 
 Kind = Literal["collect", "import", "train", "predict", "check"]
 
+COMMANDS: dict[Kind, str] = {
+    "collect": "scrape-users",
+    "import": "import",
+    "train": "train",
+    "predict": "predict",
+    "check": "check-instagram",
+}
+"""What a job of each kind may run, and nothing else: its file may have been written by somebody else."""
+
 JOB_FILE = "job.json"
 PROCESS_FILE = "process.json"
 PROGRESS_FILE = "progress.json"

@@ -6,6 +6,7 @@ program ever wrote, and what it finds is said.
 
 import csv
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from filelock import FileLock
 
 from core.collection.outcome_log import LEDGER_NAME
 from core.errors import AgeScopeError, InputError
+from core.index.database import anew_file, holder_of, is_held
 from core.jobs.job import ACTIVE, list_jobs
 from core.labelling.batches import list_batches, save_batch
 from core.labelling.records import LOCK_FILE, RECORDS_FILE
@@ -41,6 +43,8 @@ _NOT_OF_PEOPLE = ENCODER_FILES | {CONFIG_FILE, VOCABULARY_FILE}
 _LEFT_BEHIND_S = 3600
 """A file in the making that is older was left by a process that is gone."""
 _SHOWN = 10
+_DASHBOARD_S = 20.0
+"""How long a dashboard is waited for, which looks at its files every few seconds."""
 
 
 def accounts_to_forget(arguments: ForgetArguments, settings: Settings) -> set[str]:
@@ -73,17 +77,24 @@ def older_accounts(settings: Settings, days: float) -> set[str]:
     return found
 
 
-def forget(usernames: Iterable[str], settings: Settings, *, really: bool = True) -> list[str]:
+def forget(
+    usernames: Iterable[str],
+    settings: Settings,
+    *,
+    really: bool = True,
+    make_index_anew: Callable[[], object] | None = None,
+) -> list[str]:
     """Remove accounts from the account files, lists, labels, predictions, models' records and reports of jobs.
 
     Caches are emptied, because they hold uploads and vectors of texts, and the index, where it held
-    anything of them, is deleted, to be made anew from the files. A model cannot unlearn: models that
+    anything of them, is made anew from the files. A model cannot unlearn: models that
     learnt from an account are named, to be trained again or deleted; their lists no longer name it.
 
     Args:
         usernames: of the accounts.
         settings: whose study.
         really: without it nothing is changed, and the sentences say what would go.
+        make_index_anew: does so with the index, where it is open in this process.
 
     Returns:
         One sentence for each thing that was removed, or could not be, and what a search found afterwards.
@@ -104,8 +115,8 @@ def forget(usernames: Iterable[str], settings: Settings, *, really: bool = True)
     clear_caches(settings)
     if removed := empty_trash(settings):
         done.append(f"What was removed before is deleted for good: {count(removed, 'folder')}.")
-    if done:
-        done.append(_delete_index(settings))
+    if done or anew_file(settings.index_file).exists():
+        done.append(_renew_index(settings, make_index_anew))
     return [*absent, *filter(None, done), *_proof(search(settings, names, words), settings)]
 
 
@@ -346,20 +357,41 @@ def _listed(paths: Collection[Path], settings: Settings) -> str:
     return ", ".join(shown) + more
 
 
-def _delete_index(settings: Settings) -> str:
-    """Remove the index, in whose free blocks deleted text would stay for a while."""
+def _renew_index(settings: Settings, make_anew: Callable[[], object] | None) -> str:
+    """Let nothing be left of the index's file, in whose free blocks deleted text would stay for a while."""
+    if make_anew:
+        make_anew()
+        return _MADE_ANEW
     if not settings.index_file.is_file():
         return ""
+    marker = anew_file(settings.index_file)
+    write_atomically(marker, b"")
     try:
-        duckdb.connect(settings.index_file).close()
-    except duckdb.IOException:  # the dashboard has it open
-        return (
-            "The open dashboard takes the account out of its index, whose free space may keep the text for a while: "
-            "press Rebuild the index on the Overview page."
-        )
+        duckdb.connect(settings.index_file, read_only=True).close()
+    except (duckdb.IOException, duckdb.ConnectionException) as error:
+        if not is_held(error):
+            raise
+        return _MADE_ANEW if _is_gone(marker) else _NOT_MADE_ANEW.format(holder_of(error))
+    except duckdb.Error:
+        pass  # damaged, and about to be removed
     for path in settings.data_dir.glob(f"{settings.index_file.name}*"):
         path.unlink()
     return "The index was removed; the dashboard makes it anew."
+
+
+_MADE_ANEW = "The open dashboard has made its index anew without them."
+_NOT_MADE_ANEW = (
+    "The index is open in {}, which has not made it anew, and still holds the text: press Rebuild the index on the "
+    "Overview page there, or close it, and run this command again."
+)
+
+
+def _is_gone(path: Path) -> bool:
+    """Wait for a file to be removed, as a dashboard does that has made its index anew."""
+    until = time.monotonic() + _DASHBOARD_S
+    while path.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    return not path.exists()
 
 
 def _table(path: Path) -> tuple[list[str], list[list[str]], int | None]:

@@ -19,17 +19,30 @@ from core.settings import PROJECT_DIR
 
 KILLED = signal.SIGKILL
 
+QUICK = (
+    *("core.importers.importer", "core.index", "core.maintenance.delete_accounts", "core.collection.collector"),
+    *("core.instagram.client", "core.instagram.factory", "core.instagram.web_source", "core.labelling.records"),
+)
+"""What most commands need; torch, which takes seconds, is not among it."""
+TRAINING = (
+    *("core.training.train", "core.training.compare_methods", "core.prediction.predict", "core.models.loading"),
+    *("transformers.models.auto.modeling_auto", "transformers.models.bert.modeling_bert"),
+    "transformers.models.auto.tokenization_auto",
+)
+"""What commands need that train or predict."""
+
 _NURSERY = """
 import importlib, json, os, resource, signal, sys
-import core.cli, core.training.train, core.training.compare_methods, core.prediction.predict, core.importers.importer
-import core.index, core.maintenance.delete_accounts, core.collection.collector, core.models.loading
-from core.instagram import client, factory, graph_source, instaloader_source, proxies, rate_limit, web_source
+for module in sys.argv[1:]:
+    importlib.import_module(module)
+import core.cli
+from core.instagram import rate_limit
+from core.jobs import progress
 from core.settings import get_settings
-from transformers import AutoModel, AutoTokenizer
-from transformers.models.bert import modeling_bert
-import torch
-torch.set_num_threads(1)
+if "torch" in sys.modules:
+    sys.modules["torch"].set_num_threads(1)
 rate_limit.IN_FLIGHT_S = 0.02
+progress.HEARTBEAT_S = 0.1
 
 def killed_at(moment, number):
     rename, done = os.replace, 0
@@ -130,21 +143,29 @@ class Nursery:
 
 
 @contextmanager
-def nursery(folder: Path, **environment: str) -> Iterator[Nursery]:
-    """A nursery whose commands have their data and state under ``folder``."""
+def nursery(folder: Path, *modules: str, **environment: str) -> Iterator[Nursery]:
+    """A nursery whose commands have their data and state under ``folder``.
+
+    Args:
+        folder: of what they write.
+        modules: what is loaded once for all of them, besides :data:`QUICK`.
+        environment: of the commands.
+    """
     own = {"OMP_NUM_THREADS": "1", "AGESCOPE_JOB_DIR": "", **environment}
     process = subprocess.Popen(
-        [sys.executable, "-c", _NURSERY],
+        [sys.executable, "-c", _NURSERY, *QUICK, *modules],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=PROJECT_DIR,
+        start_new_session=True,
     )
     try:
         yield Nursery(process, own, folder / "log.txt").at(folder)
     finally:
         assert process.stdin and process.stdout
-        process.stdin.close()
+        os.killpg(process.pid, KILLED)  # an interpreter with so much in it takes seconds to go by itself
         process.wait(timeout=60)
+        process.stdin.close()
         process.stdout.close()

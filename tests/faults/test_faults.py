@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from core.index import Store
 from core.settings import Settings
 from core.storage.account_files import read_account, write_account
 from core.storage.models import Account, Post
+from core.utils.io import find_json_object
+from core.utils.machine import machine_name
 from tests.faults.nursery import Nursery, nursery
 from tests.stand_in import StandIn
 
@@ -149,3 +152,61 @@ def test_a_second_dashboard_on_one_folder_is_told_who_has_the_index(runs: Nurser
         assert runs.run(["reindex"]) == 1
         assert f"is open in process {os.getpid()}" in runs.log.read_text()
         assert store.counts().collected == 0  # and the first goes on
+
+
+_HOLDER = """
+import os, signal, sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.fixture
+def suspended(tmp_path: Path) -> Iterator["Callable[[Path], subprocess.Popen[str]]"]:
+    """Starts a process that takes a lock, and is suspended with it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(lock: Path) -> "subprocess.Popen[str]":
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        started.append(subprocess.Popen([sys.executable, "-c", _HOLDER, str(lock)], stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout and started[-1].stdout.readline() == "held\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("name", ["limits.sqlite.lock", "limits.clock.json.lock"])
+def test_a_stop_is_heard_while_a_suspended_process_holds_the_limits(
+    runs: Nursery, tmp_path: Path, suspended: "Callable[[Path], subprocess.Popen[str]]", name: str
+) -> None:
+    suspended(tmp_path / "state" / "agescope" / machine_name() / name)
+    job = tmp_path / "job"
+    job.mkdir()
+    own = Nursery(runs.process, {**runs.environment, "AGESCOPE_JOB_DIR": str(job)}, runs.log)
+    process = own.start(collecting(tmp_path))
+    give_up = time.monotonic() + 20
+    while f"which holds {name}" not in str(find_json_object(job / "progress.json").get("waiting_reason")):
+        assert time.monotonic() < give_up, runs.log.read_text()
+        threading.Event().wait(0.02)
+    asked = time.monotonic()
+    os.kill(process, signal.SIGTERM)
+    assert own.ended() == 1
+    assert time.monotonic() - asked < 2
+
+
+def test_a_process_that_is_continued_lets_the_others_go_on(
+    runs: Nursery, stand_in: StandIn, tmp_path: Path, suspended: "Callable[[Path], subprocess.Popen[str]]"
+) -> None:
+    holder = suspended(tmp_path / "state" / "agescope" / machine_name() / "limits.sqlite.lock")
+    process = runs.start([*collecting(tmp_path), "--posts-per-user", "12"])
+    threading.Event().wait(0.4)  # longer than a lock is waited for without a word
+    assert not stand_in.seen and process
+    holder.send_signal(signal.SIGCONT)
+    assert runs.ended() == 0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nursery import KILLED, Nursery, nursery
-from tests.tiny_models import study
+from tests.faults.nursery import KILLED, TRAINING, Nursery, nursery
+from tests.tiny_study import study
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
     folder = tmp_path_factory.mktemp("nursery")
     study(folder, accounts=40, posts=2)
-    with nursery(folder) as started:
+    with nursery(folder, *TRAINING) as started:
         yield started
 
 

@@ -545,3 +545,31 @@ def test_a_run_that_is_still_being_written_is_shown_as_far_as_it_is(study: Store
     study.refresh()
     assert list(study.predictions("run")["username"]) == ["anna"]
     assert study.damaged().empty
+
+
+def test_a_rebuilt_index_is_another_file_while_others_read_on(store: Store, settings: Settings) -> None:
+    collect(settings, "anna", "hello")
+    store.refresh()
+    over, faults = threading.Event(), list[Exception]()
+
+    def read() -> None:
+        while not over.is_set() and not faults:
+            try:
+                store.counts()
+            except AgeScopeError as error:
+                faults.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        with settings.index_file.open("rb") as first:
+            for _ in range(3):
+                store.rebuild()
+            assert os.fstat(first.fileno()).st_nlink == 0
+    finally:
+        over.set()
+        for reader in readers:
+            reader.join()
+    assert faults == [] and store.counts().posts == 1
+    assert store.sql("SELECT count(*) AS n FROM posts").frame["n"].tolist() == [1]

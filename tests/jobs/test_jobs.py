@@ -12,13 +12,13 @@ from typing import Any
 import psutil
 import pytest
 
-from core.errors import AgeScopeError
+from core.errors import AgeScopeError, InputError
 from core.jobs import launcher
 from core.jobs.job import ACTIVE, Job, damaged_jobs, list_jobs, shell_command
-from core.jobs.records import Kind, ProgressRecord
+from core.jobs.records import COMMANDS, Kind, ProgressRecord
 from core.settings import PROJECT_DIR, get_settings
 from core.utils.io import write_json
-from core.utils.machine import machine_name
+from core.utils.machine import machine_name, start_of
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -56,7 +56,7 @@ def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     started: list[Job] = []
 
     def start(kind: Kind = "collect") -> Job:
-        started.append(launcher.start(tmp_path / "jobs", kind, "Work", ["--help"]))
+        started.append(launcher.start(tmp_path / "jobs", kind, "Work", [COMMANDS[kind]]))
         return started[-1]
 
     yield start
@@ -87,7 +87,7 @@ def test_a_job_works_on_the_study_in_whose_folder_it_is(
         return real(arguments, **options)
 
     monkeypatch.setattr(subprocess, "Popen", replaced)
-    job = launcher.start(tmp_path / "study" / "jobs", "train", "Show the version", ["--version"])
+    job = launcher.start(tmp_path / "study" / "jobs", "train", "Show the help", ["train", "--help"])
     wait_until(lambda: job.state not in ACTIVE)
     assert given["AGESCOPE_DATA_DIR"] == str(tmp_path / "study")
 
@@ -263,3 +263,39 @@ def test_a_job_is_shown_whatever_became_of_its_reports(tmp_path: Path, damage: s
         (job.folder / name).write_text(damage)
     [found] = list_jobs(tmp_path)
     assert (found.state, found.result, found.progress.done) == ("interrupted", None, 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["forget", "anna"],
+        ["-c", "print(1)"],
+        ["app"],
+        ["--study", "other", "train"],
+        ["train", "--study", "other"],
+        ["train", "--study=other"],
+        ["scrape-users"],
+    ],
+)
+def test_a_jobs_file_that_somebody_changed_runs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    job = Job(tmp_path / "20260101-000000-train-aaaa")
+    record = {"kind": "train", "title": "T", "arguments": arguments, "created_at": "2026-01-01T00:00:00Z"}
+    write_json(job.folder / "job.json", record)
+    monkeypatch.setattr(subprocess, "Popen", lambda *given, **options: pytest.fail("something was started"))
+    with pytest.raises(InputError, match="Somebody has changed that file"):
+        launcher.resume(job)
+    with pytest.raises(InputError, match="nothing was started"):
+        launcher.start(tmp_path, "train", "T", arguments)
+
+
+def test_a_jobs_file_that_names_another_process_ends_nobody(tmp_path: Path) -> None:
+    job = Job(tmp_path / "20260101-000000-train-aaaa")
+    me = psutil.Process()
+    identity = {"pid": me.pid, "started": me.create_time(), "launched": time.time(), "host": machine_name()}
+    write_json(job.folder / "process.json", {**identity, "start": start_of(me.pid)})
+    assert job.process() is not None
+    with pytest.raises(AgeScopeError, match="left alone"):
+        launcher.cancel(job, force=True)

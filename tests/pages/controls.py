@@ -78,12 +78,17 @@ CONTROLS: dict[tuple[str, str], Action | None] = {
 FOR_VIEWERS = {label for (_, label), action in CONTROLS.items() if action is None or action in VIEWER_ACTIONS}
 
 
-def controls() -> Iterator[tuple[str, str]]:
-    """Every control that the pages' text makes."""
+Place = tuple[str, int | None, int | None]
+"""A page's file, and the line and column at which a call in it ends."""
+
+
+def controls() -> Iterator[tuple[Place, tuple[str, str]]]:
+    """Every control that the pages' text makes: where its call ends, and its key in the table."""
     for path in sorted((PROJECT_DIR / "pages").rglob("*.py")):
+        name = path.relative_to(PROJECT_DIR / "pages").as_posix()
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in KINDS:
-                yield path.relative_to(PROJECT_DIR / "pages").as_posix(), _label(node.func.attr, node)
+                yield (name, node.end_lineno, node.end_col_offset), (name, _label(node.func.attr, node))
 
 
 def _label(kind: str, node: ast.Call) -> str:
