@@ -33,7 +33,7 @@ from core.models.baselines import MajorityPredictor, TfidfPredictor
 from core.models.combined import MAX_SEQ_LEN, CombinedPredictor
 from core.models.predictor import EncoderPredictor, Predictor
 from core.models.settings import ModelSettings
-from core.statistics.calibration import expected_calibration_error
+from core.statistics.calibration import calibration_bins
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import metrics
 from core.training.finetune import Examples, Recipe, finetune
@@ -199,6 +199,13 @@ def table_over_draws(draws: list[dict[str, Result]]) -> str:
         error = expected_calibration_error(at_least, np.concatenate([result.probability for result in results]))
         lines.append(f"| {name} | {figures} | {error:.3f} |")
     return "\n".join(lines)
+
+
+def expected_calibration_error(at_least: npt.NDArray[np.bool_], probability: Floats) -> float:
+    """The mean distance between probability and observed share over :func:`calibration_bins`, by accounts."""
+    index = calibration_bins(probability)
+    gaps = np.bincount(index, weights=at_least - probability)
+    return float(np.abs(gaps).sum() / len(index))
 
 
 def error_by_chance(probability: Floats, drawings: int = 500) -> float:

@@ -44,7 +44,6 @@ def questions(store: Store) -> dict[str, Callable[[], object]]:
         "search: a frequent word, posts": lambda: store.posts(Filter(words=frequent)),
         "search: a frequent word, how many": lambda: _uncached(store, Filter(words=frequent)),
         "search: accounts that use a rare word": lambda: store.accounts(Filter(words=rare)),
-        "results: a page": lambda: store.predictions(run),
         "results: a whole run, for the charts": lambda: store.all_predictions(run),
         "SQL: posts by account": lambda: store.sql("SELECT username, count(*) FROM posts GROUP BY 1 LIMIT 10"),
     }

@@ -6,7 +6,7 @@ than the rest; so those of a list, or of a group, are compared by themselves.
 
 import random
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,6 @@ class Likeness:
         if is_whole and self.recorded and compared_by_words(self.recorded):
             return self.recorded
         return self._read(usernames) or (self.recorded if is_whole else None)
-
-    def in_folder(self, folder: Path | None) -> "Likeness":
-        """The same with the files in another place, if one is given."""
-        return self if folder is None else replace(self, folder=folder)
 
     def _read(self, usernames: Collection[str]) -> dict[str, Any] | None:
         profile = read_profile(self.model.folder) if self.model else None

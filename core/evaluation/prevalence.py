@@ -147,15 +147,6 @@ def _why_unchecked(info: ModelInfo, drift: Mapping[str, Any] | None) -> str | No
     return None if compared_by_words(drift) else _NO_WORDS
 
 
-def estimate_prevalence(probability: Floats, known: LabelledProbabilities, threshold: float = 0.5) -> dict[str, Any]:
-    """All three estimates for (accounts,) probabilities, with the error rates behind them and warnings.
-
-    Raises:
-        InputError: there is no account, or the labelled ones are all of one class.
-    """
-    return PrevalenceSample(probability, known).at(threshold)
-
-
 @dataclass(frozen=True)
 class PrevalenceSample:
     """What is known of the share before a threshold is chosen.

@@ -1,7 +1,5 @@
 """What an import would bring, before anything is written."""
 
-import csv
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +9,6 @@ from core.importers.results import FoundLabels, Ignored, LeftOut, NotUnderstood,
 from core.storage.models import Account, Post
 from core.storage.user_lists import UserList
 from core.utils.formatting import count
-from core.utils.spreadsheets import safe_name
 
 SHOWN_POSTS = 10
 
@@ -56,16 +53,6 @@ class Preview:
     def is_useful(self) -> bool:
         """Whether an import would keep anything."""
         return bool(self.usernames or any(labels.usernames or labels.ranges for labels in self.labels.values()))
-
-    def left_out_csv(self) -> str:
-        """The records that would be left out and the files that cannot be used, safe to open in a spreadsheet."""
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(["file", "place", "reason", "text"])
-        for item in self.left_out:
-            writer.writerows(map(safe_name, (item.name, line.place, item.reason, line.text)) for line in item.lines)
-        writer.writerows(map(safe_name, (item.name, "", item.reason, "")) for item in self.not_understood)
-        return text.getvalue()
 
     def __str__(self) -> str:
         known = sum(len(labels.usernames) + len(labels.ranges) for labels in self.labels.values())

@@ -3,7 +3,7 @@
 The files are the truth: the index follows them, and can be deleted at any time.
 """
 
-from core.index.filters import AccountSort, Filter, LabelState, PostSort, PredictionFilter, PredictionSort
+from core.index.filters import AccountSort, Filter, LabelState, PostSort
 from core.index.index import Store
 from core.index.queries import AccountDetail, Counts
 from core.index.sql_console import Answer, RunningQuery
@@ -18,8 +18,6 @@ __all__ = [
     "Following",
     "LabelState",
     "PostSort",
-    "PredictionFilter",
-    "PredictionSort",
     "RunningQuery",
     "Store",
 ]

@@ -8,18 +8,11 @@ from typing import Any, Literal
 LabelState = Literal["any", "labelled", "unlabelled", "under", "at_least"]
 AccountSort = Literal["username", "posts", "captions", "collected_at", "first_at", "last_at", "age", "outcome"]
 PostSort = Literal["taken_at", "likes", "comments", "username"]
-PredictionSort = Literal["probability", "username", "posts", "age"]
 
 _ACCOUNT_ORDER: dict[AccountSort, str] = {
     name: f"a.{name}" for name in ("username", "posts", "captions", "collected_at", "first_at", "last_at", "outcome")
 } | {"age": "g.age"}
 _POST_ORDER: dict[PostSort, str] = {name: f"p.{name}" for name in ("taken_at", "likes", "comments", "username")}
-_PREDICTION_ORDER: dict[PredictionSort, str] = {
-    "probability": "r.probability",
-    "username": "r.username",
-    "posts": "r.posts",
-    "age": "g.age",
-}
 
 
 @dataclass(frozen=True)
@@ -64,30 +57,6 @@ class Filter:
         """The words and quoted phrases of ``words``, in lower case; what a page marks as hits."""
         found = re.findall(r'"([^"]+)"|([^\s"]+)', self.words.lower())
         return [" ".join((phrase or word).split()) for phrase, word in found if (phrase or word).strip()]
-
-
-@dataclass(frozen=True)
-class PredictionFilter:
-    """Which rows of a prediction run; empty fields let everything pass.
-
-    Attributes:
-        username: text that the username contains, in any letter case.
-        min_probability: the probability is at least this.
-        max_probability: the probability is at most this.
-        label: whether the account's age is known, and on which side of ``cutoff`` it lies.
-        min_posts: at least so many captions were used.
-        wrong: only labelled accounts whose prediction differs from the label at ``cutoff``.
-        usernames: only these accounts; None for all.
-    """
-
-    username: str = ""
-    min_probability: float | None = None
-    max_probability: float | None = None
-    label: LabelState = "any"
-    cutoff: float = 21
-    min_posts: int | None = None
-    wrong: bool = False
-    usernames: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -137,25 +106,6 @@ def post_conditions(chosen: Filter, account_id: int | None) -> Conditions:
     return conditions
 
 
-def prediction_conditions(run: str, chosen: PredictionFilter) -> Conditions:
-    """Conditions on ``predictions r LEFT JOIN ages g``."""
-    conditions = Conditions(["r.run = ?"], [run])
-    if chosen.username:
-        conditions.add("contains(lower(r.username), ?)", chosen.username.strip().lower())
-    if chosen.min_probability is not None:
-        conditions.add("r.probability >= ?", chosen.min_probability)
-    if chosen.max_probability is not None:
-        conditions.add("r.probability <= ?", chosen.max_probability)
-    if chosen.min_posts is not None:
-        conditions.add("r.posts >= ?", chosen.min_posts)
-    _add_label(conditions, chosen.label, chosen.cutoff)
-    if chosen.wrong:
-        conditions.add("r.prediction <> (g.age >= ?)::INTEGER", chosen.cutoff)
-    if chosen.usernames is not None:
-        conditions.add("r.username IN (SELECT unnest(?))", list(chosen.usernames))
-    return conditions
-
-
 def account_order(sort: AccountSort, descending: bool) -> str:
     """The ORDER BY clause of a table of accounts."""
     return f"ORDER BY {_ACCOUNT_ORDER[sort]} {_direction(descending)}, a.username"
@@ -164,11 +114,6 @@ def account_order(sort: AccountSort, descending: bool) -> str:
 def post_order(sort: PostSort, descending: bool) -> str:
     """The ORDER BY clause of a table of posts."""
     return f"ORDER BY {_POST_ORDER[sort]} {_direction(descending)}, p.rowid"
-
-
-def prediction_order(sort: PredictionSort, descending: bool) -> str:
-    """The ORDER BY clause of a table of predictions."""
-    return f"ORDER BY {_PREDICTION_ORDER[sort]} {_direction(descending)}, r.username"
 
 
 def _direction(descending: bool) -> str:

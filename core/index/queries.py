@@ -16,19 +16,14 @@ from core.index.filters import (
     Filter,
     LabelState,
     PostSort,
-    PredictionFilter,
-    PredictionSort,
     account_conditions,
     account_order,
     post_conditions,
     post_order,
-    prediction_conditions,
-    prediction_order,
 )
 
 _FROM_ACCOUNTS = "FROM accounts a LEFT JOIN ages g USING (username)"
 _FROM_POSTS = "FROM posts p"
-_FROM_PREDICTIONS = "FROM predictions r LEFT JOIN ages g USING (username)"
 _ACCOUNT_COLUMNS = (
     "a.username, a.outcome, a.posts, a.captions, a.first_at, a.last_at, a.collected_at, a.source, a.language, g.age"
 )
@@ -296,15 +291,6 @@ class Queries:
             "under": labelled - at_least,
         }
 
-    def missing(self, limit: int = 1000, offset: int = 0) -> list[str]:
-        """Listed accounts without a file, in the order of their names."""
-        frame = self._database.frame(
-            "SELECT DISTINCT username FROM lists ANTI JOIN accounts USING (username) "
-            "ORDER BY username LIMIT ? OFFSET ?",
-            [limit, offset],
-        )
-        return list(frame["username"])
-
     def usernames(self) -> frozenset[str]:
         """Every account that the study knows: collected, listed, of known age or predicted."""
         tables = ("accounts", "lists", "labels", "predictions")
@@ -314,13 +300,6 @@ class Queries:
     def damaged(self) -> pd.DataFrame:
         """Files that cannot be used: path, kind, reason."""
         return self._database.frame("SELECT path, kind, reason FROM files WHERE reason IS NOT NULL ORDER BY kind, path")
-
-    def labels(self) -> pd.DataFrame:
-        """Known ages: username, age, extra (JSON), captions (0 where nothing is collected)."""
-        return self._database.frame(
-            "SELECT g.username, age, extra, coalesce(captions, 0) AS captions "
-            "FROM ages g LEFT JOIN accounts a USING (username) ORDER BY g.username"
-        )
 
     def label_columns(self) -> pd.DataFrame:
         """Accounts of known age: username, language (None where nothing is collected), the labels' further columns."""
@@ -384,35 +363,11 @@ class Queries:
             """
         )
 
-    def predictions(
-        self,
-        run: str,
-        chosen: PredictionFilter | None = None,
-        sort: PredictionSort = "probability",
-        descending: bool = True,
-        limit: int = 50,
-        offset: int = 0,
-    ) -> pd.DataFrame:
-        """Rows of a run: username, probability, prediction, posts, age."""
-        conditions = prediction_conditions(run, chosen or PredictionFilter())
-        return self._page(
-            f"SELECT r.username, r.probability, r.prediction, r.posts, g.age {_FROM_PREDICTIONS} "
-            f"{conditions.where} {prediction_order(sort, descending)}",
-            conditions,
-            limit,
-            offset,
-        )
-
-    def count_predictions(self, run: str, chosen: PredictionFilter | None = None) -> int:
-        """How many rows of a run pass a filter."""
-        conditions = prediction_conditions(run, chosen or PredictionFilter())
-        return self._count(f"{_FROM_PREDICTIONS} {conditions.where}", conditions)
-
     def all_predictions(self, run: str) -> pd.DataFrame:
         """A whole run, for charts and downloads: username, probability, prediction, posts, age."""
         return self._database.frame(
-            f"SELECT r.username, r.probability, r.prediction, r.posts, g.age {_FROM_PREDICTIONS} "
-            "WHERE r.run = ? ORDER BY r.username",
+            "SELECT r.username, r.probability, r.prediction, r.posts, g.age "
+            "FROM predictions r LEFT JOIN ages g USING (username) WHERE r.run = ? ORDER BY r.username",
             [run],
         )
 

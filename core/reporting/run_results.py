@@ -233,11 +233,6 @@ class RunAtThreshold:
         return abstention_band(self.judged.known.at_least, self.judged.known.probability, self.wanted, self.threshold)
 
     @cached_property
-    def uncertain(self) -> "pd.Series[bool]":
-        """Of each account, whether its probability lies inside the band."""
-        return self._is_uncertain(self.run.predictions)
-
-    @cached_property
     def called(self) -> "pd.Series[str]":
         """What each account is called, in the same words on every page and in every download."""
         return self._called(self.run.predictions)

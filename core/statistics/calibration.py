@@ -45,16 +45,6 @@ def calibration_bins(probability: Floats, bins: int = CALIBRATION_BINS) -> npt.N
     return np.unique(index, return_inverse=True)[1].astype(np.intp)
 
 
-def expected_calibration_error(at_least: Bools, probability: Floats, bins: int = CALIBRATION_BINS) -> float:
-    """The mean distance between probability and observed share over :func:`calibration_bins`.
-
-    Each bin counts by its accounts; NaN without any account.
-    """
-    index = calibration_bins(probability, bins)
-    gaps = np.bincount(index, weights=at_least - probability)
-    return float(np.abs(gaps).sum() / len(index)) if len(index) else float("nan")
-
-
 # -------------------------------------------------------------------------------------- calibration
 
 

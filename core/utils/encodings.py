@@ -6,7 +6,6 @@ charset-normalizer for all others. A wrong guess would put signs into captions t
 """
 
 import codecs
-import io
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -189,16 +188,6 @@ def _as_said(opened: Callable[[], AbstractContextManager[IO[bytes]]], name: str,
             "Say another encoding, or none."
         )
     return TextEncoding(codec, "replace", (f"It is read in the encoding {said[:40]}, as you said.",))
-
-
-def decoded(data: bytes, name: str) -> tuple[str, TextEncoding]:
-    """A text in memory, without NUL characters, and how it was written.
-
-    Raises:
-        InputError: as :func:`text_encoding`.
-    """
-    encoding = text_encoding(lambda: io.BytesIO(data), name)
-    return data.decode(encoding.codec, encoding.errors).replace("\x00", ""), encoding
 
 
 def is_binary(head: bytes) -> bool:

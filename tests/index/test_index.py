@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from core.errors import AgeScopeError, Stopped
-from core.index import Filter, PredictionFilter, Store
+from core.index import Filter, Store
 from core.jobs.progress import no_progress
 from core.settings import Settings
 from core.storage.account_files import file_name, write_account
@@ -95,7 +95,6 @@ def test_the_overview_counts_each_station(store: Store, settings: Settings) -> N
     assert (counts.posts, counts.captions) == (4, 2)
     assert (counts.labelled, counts.labelled_with_posts, counts.predicted, counts.runs) == (3, 1, 1, 1)
     assert counts.outcomes == {"collected": 1, "partial": 1, "private": 1}
-    assert store.missing() == ["yan", "zoe"]
 
 
 def test_accounts_to_label_are_drawn_from_those_with_captions_and_without_a_known_age(
@@ -508,12 +507,11 @@ def test_the_newest_label_counts(study: Store, settings: Settings) -> None:
     newer = put(settings.labels_dir / "corrected.csv", "username,age\nanna,22\nbob,41\n")
     os.utime(newer, ns=(2**62, 2**62))
     study.refresh()
-    labels = study.labels().set_index("username")
-    assert labels["age"].to_dict() == {"anna": 22, "bob": 41, "zoe": 30}
-    assert labels["captions"].to_dict() == {"anna": 3, "bob": 2, "zoe": 0}
+    assert names(study, label="under", cutoff=40) == ["anna"] and names(study, label="at_least", cutoff=41) == ["bob"]
+    assert set(study.label_columns()["username"]) == {"anna", "bob", "zoe"}
 
 
-def test_prediction_runs_are_listed_filtered_and_compared(study: Store, settings: Settings) -> None:
+def test_prediction_runs_are_listed_and_read(study: Store, settings: Settings) -> None:
     predict(settings, "a", "anna,0.9,1,3\nbob,0.8,1,2\ncleo,,,0\n", model="m1", age_cutoff=21, threshold=0.5)
     predict(settings, "b", "anna,0.2,0,3\nbob,0.7,1,2\n", model="m2", age_cutoff=21, created_at="2026-02-01T00:00:00Z")
     study.refresh()
@@ -521,20 +519,15 @@ def test_prediction_runs_are_listed_filtered_and_compared(study: Store, settings
     assert list(runs["run"]) == ["b", "a"]
     assert list(runs["accounts"]) == [2, 3]
     assert list(runs["predicted"]) == [2, 2]
-    assert list(study.predictions("a")["username"]) == ["anna", "bob", "cleo"]
-    assert list(study.predictions("a", sort="age", descending=False)["username"]) == ["anna", "bob", "cleo"]
-    wrong = PredictionFilter(wrong=True, cutoff=21)
-    assert list(study.predictions("a", wrong)["username"]) == ["anna"]
-    assert study.count_predictions("a", wrong) == 1
-    assert study.count_predictions("a", PredictionFilter(max_probability=0.85)) == 1
-    assert study.count_predictions("a", PredictionFilter(label="labelled", min_posts=3)) == 1
-    assert len(study.all_predictions("a")) == 3
+    predictions = study.all_predictions("a").set_index("username")
+    assert list(predictions.index) == ["anna", "bob", "cleo"]
+    assert predictions["probability"].dropna().to_dict() == {"anna": 0.9, "bob": 0.8}
 
 
 def test_names_that_predictions_hide_from_spreadsheets_are_found_again(study: Store, settings: Settings) -> None:
     predict(settings, "run", "'=1+1,0.5,1,3\n'tis,0.5,1,3\n")
     study.refresh()
-    assert sorted(study.predictions("run")["username"]) == ["'tis", "=1+1"]
+    assert sorted(study.all_predictions("run")["username"]) == ["'tis", "=1+1"]
 
 
 def test_a_run_that_is_still_being_written_is_shown_as_far_as_it_is(study: Store, settings: Settings) -> None:
@@ -543,7 +536,7 @@ def test_a_run_that_is_still_being_written_is_shown_as_far_as_it_is(study: Store
         "username,probability,prediction,posts\nanna,0.9,1,3\nbob,0.",
     )
     study.refresh()
-    assert list(study.predictions("run")["username"]) == ["anna"]
+    assert list(study.all_predictions("run")["username"]) == ["anna"]
     assert study.damaged().empty
 
 

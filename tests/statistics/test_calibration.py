@@ -14,7 +14,6 @@ from core.statistics.calibration import (
     Calibration,
     Floats,
     calibration_bins,
-    expected_calibration_error,
     fit_calibration,
     fit_isotonic,
     fit_platt,
@@ -27,17 +26,6 @@ def calibrated(number: int, seed: int = 1) -> tuple[Bools, Floats]:
     rng = np.random.default_rng(seed)
     probability = expit(rng.normal(0.3, 1.5, number))
     return rng.random(number) < probability, probability
-
-
-def test_the_calibration_error_is_near_zero_for_honest_and_large_for_boastful_probabilities() -> None:
-    at_least, probability = calibrated(20_000)
-    assert expected_calibration_error(at_least, probability) < 0.015
-    assert expected_calibration_error(at_least, expit(4 * logit(probability))) > 0.1
-
-
-def test_the_calibration_error_of_one_bin_is_the_difference_of_the_means() -> None:
-    at_least = np.array([True, False, True, True])
-    assert expected_calibration_error(at_least, np.array([0.2, 0.2, 0.4, 0.4]), 1) == pytest.approx(0.75 - 0.3)
 
 
 def test_bins_hold_equal_numbers_and_keep_ties_together() -> None:
@@ -63,8 +51,8 @@ def test_the_method_that_fits_is_chosen_and_mends_the_probabilities(distort: obj
     found = fit_calibration(at_least, probability)
     assert found.method == method
     assert set(found.log_loss) == {"none", "platt", "isotonic"}
-    fresh_truth, fresh_honest = calibrated(20_000, seed=5)
-    assert expected_calibration_error(fresh_truth, found.apply(distort(fresh_honest))) < 0.03  # type: ignore[operator]
+    _, honest = calibrated(20_000, seed=5)
+    assert abs(found.apply(distort(honest)) - honest).mean() < 0.03  # type: ignore[operator]
 
 
 def test_platt_recovers_what_distorted_the_probabilities() -> None:

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from bench.prevalence import MODELS, coverage, one_draw
 from core.errors import InputError
 from core.evaluation.arguments import PrevalenceArguments
-from core.evaluation.prevalence import CORRECTED, estimate_prevalence, prevalence, read_labelled
+from core.evaluation.prevalence import CORRECTED, PrevalenceSample, prevalence, read_labelled
 from core.evaluation.shares import shares
 from core.statistics.calibration import Floats
 from core.statistics.prevalence import (
@@ -125,7 +125,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(share: float) -> No
 
 
 def test_an_impossible_estimate_is_clipped_and_flagged() -> None:
-    result = estimate_prevalence(positives(16, 100), counts(90, 100, 80, 100))
+    result = PrevalenceSample(positives(16, 100), counts(90, 100, 80, 100)).at(0.5)
     rogan = result["rogan_gladen"]
     assert rogan["impossible"]
     assert (rogan["value"], rogan["low"]) == (0, 0)
@@ -135,7 +135,7 @@ def test_an_impossible_estimate_is_clipped_and_flagged() -> None:
 
 
 def test_an_estimate_that_chance_cannot_explain_is_withheld_with_what_to_do_instead() -> None:
-    result = estimate_prevalence(positives(2, 100), counts(90, 100, 80, 100))
+    result = PrevalenceSample(positives(2, 100), counts(90, 100, 80, 100)).at(0.5)
     for method in CORRECTED:
         share = result[method]
         assert (share["value"], share["low"], share["high"]) == (None, None, None)
@@ -154,9 +154,9 @@ def test_a_model_that_cannot_tell_the_classes_apart_says_nothing_about_the_share
 
 def test_labels_of_one_class_or_no_predictions_are_input_errors() -> None:
     with pytest.raises(InputError, match="all of one class"):
-        estimate_prevalence(positives(1, 2), LabelledProbabilities(np.ones(5, bool), np.linspace(0, 1, 5)))
+        PrevalenceSample(positives(1, 2), LabelledProbabilities(np.ones(5, bool), np.linspace(0, 1, 5))).at(0.5)
     with pytest.raises(InputError, match="no predicted account"):
-        estimate_prevalence(np.empty(0), counts(9, 10, 9, 10))
+        PrevalenceSample(np.empty(0), counts(9, 10, 9, 10)).at(0.5)
 
 
 def test_accounts_of_another_kind_are_noticed_and_other_shares_are_not() -> None:
@@ -166,7 +166,7 @@ def test_accounts_of_another_kind_are_noticed_and_other_shares_are_not() -> None
         alike, _ = one_draw(STRONG, share, (1, 1, 2000), rng)
         assert mixture_p_value(alike, known) > 0.01  # type: ignore[operator]
     undecided = expit(rng.normal(0, 0.5, 2000))
-    assert "no mixture" in estimate_prevalence(undecided, known)["withheld"][0]
+    assert "no mixture" in PrevalenceSample(undecided, known).at(0.5)["withheld"][0]
     assert mixture_p_value(undecided, counts(5, 6, 5, 6)) is None
 
 
