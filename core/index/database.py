@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 
 from core.errors import AgeScopeError
+from core.index.sql_worker import lock_down
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +23,6 @@ SCHEMA_VERSION = 3
 _MEMORY_LIMIT = "1GB"
 _READERS_S = 5.0
 """How long those who read just now are waited for before the file is replaced."""
-_LOCKED_DOWN = {
-    "autoload_known_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "python_enable_replacements": "false",
-    "enable_external_access": "false",
-    "lock_configuration": "true",
-}
 _SCHEMA = """
 CREATE TABLE files (path VARCHAR, kind VARCHAR, mtime_ns BIGINT, size BIGINT, reason VARCHAR);
 CREATE TABLE accounts (
@@ -227,8 +221,7 @@ class Database:
         connection = duckdb.connect(str(self.path))
         connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
         connection.execute("SET temp_directory = $1", [str(self._spill_dir)])
-        for setting, value in _LOCKED_DOWN.items():
-            connection.execute(f"SET {setting} = {value}")
+        lock_down(connection)
         return connection
 
 

@@ -66,9 +66,14 @@ def open_copy(file: Path, spill_dir: Path) -> duckdb.DuckDBPyConnection:
     connection.execute(f"SET threads = {_THREADS}")
     connection.execute("SET temp_directory = $1", [str(spill_dir)])
     connection.execute("SET max_temp_directory_size = '2GB'")
+    lock_down(connection)
+    return connection
+
+
+def lock_down(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let nothing that runs in a database reach files, extensions or settings, from now on."""
     for setting, value in _LOCKED_DOWN.items():
         connection.execute(f"SET {setting} = {value}")
-    return connection
 
 
 def limit_memory(more: int) -> None:
@@ -85,7 +90,7 @@ def limit_memory(more: int) -> None:
 
 def limit_time(seconds: float) -> None:
     """Let the process compute for ``seconds`` more on each of its threads; the system kills it after that."""
-    import resource
+    import resource  # not on Windows
 
     usage = resource.getrusage(resource.RUSAGE_SELF)
     until = int(usage.ru_utime + usage.ru_stime + (seconds + 2) * _THREADS) + 1
