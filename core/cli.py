@@ -2,7 +2,7 @@
 
 Each command reads its options, calls one function of ``core`` and prints the result: results to
 standard output, messages to standard error. Exit status: 0 done; 1 stopped before the end, saying
-why and how to go on; 2 a usage error. Heavy libraries are imported by the command that needs them.
+why and how to go on; 2 a usage error. What loads a heavy library is imported by the command that needs it.
 """
 
 import json
@@ -24,6 +24,7 @@ from core.collection.arguments import CollectArguments
 from core.errors import AgeScopeError, InputError
 from core.evaluation.arguments import AuditSampleArguments, EvaluateArguments, PrevalenceArguments
 from core.importers.arguments import ImportArguments
+from core.importers.results import ReadingChoices
 from core.jobs.progress import Progress, recorded_result
 from core.maintenance.arguments import (
     ForgetArguments,
@@ -32,7 +33,14 @@ from core.maintenance.arguments import (
     PseudonymsArguments,
     UnpackStudyArguments,
 )
+from core.maintenance.map_pseudonyms import map_pseudonyms
+from core.maintenance.pack_study import pack_study as packed
+from core.maintenance.pack_study import unpack_study as unpacked
+from core.maintenance.studies import list_studies, studies_with
+from core.maintenance.studies import new_study as make_study
+from core.models.folder import CARD_FILE, TRAINING_FILE, read_model_info
 from core.prediction.arguments import PredictArguments, PredictShardArguments
+from core.reporting.protocol import protocol, study_facts
 from core.settings import PROJECT_DIR, get_settings, settings_of
 from core.storage.own_names import say_of
 from core.training.arguments import TrainArguments
@@ -80,7 +88,7 @@ def _command(run: Callable[[Arguments], None]) -> Callable[[Arguments], None]:
 @_command
 def scrape_users(arguments: CollectArguments) -> None:
     """Collect the public posts of a list of accounts; run it again to go on where it stopped."""
-    from core.collection.collector import collect
+    from core.collection.collector import collect  # loads requests
 
     with Progress("accounts") as progress:
         _say(collect(arguments, progress))
@@ -91,13 +99,13 @@ def train(arguments: TrainArguments) -> None:
     """Train a model on labelled accounts; run it again to go on after an interruption."""
     with Progress("accounts") as progress:
         if arguments.compare:
-            from core.training.compare_methods import compare
+            from core.training.compare_methods import compare  # loads torch
 
             folder = compare(arguments, progress, folds=arguments.folds or None)
             _say(f"The models and their table are in {folder}")
             print((folder / "comparison.csv").read_text(), end="")
         else:
-            from core.training.train import train as run
+            from core.training.train import train as run  # loads torch
 
             began = time.time()
             _say(_model_sentence(run(arguments, progress), began))
@@ -107,9 +115,9 @@ def train(arguments: TrainArguments) -> None:
 def predict(arguments: PredictArguments) -> None:
     """Predict for every account of a folder; run it again to go on after an interruption."""
     if arguments.in_shards:
-        from core.prediction.predict_shards import predict_shards as run
+        from core.prediction.predict_shards import predict_shards as run  # loads torch
     else:
-        from core.prediction.predict import predict as run
+        from core.prediction.predict import predict as run  # loads torch
 
     folder = arguments.prediction_output_file.parent
     if (arguments.name or arguments.note) and folder.resolve().parent != get_settings().predictions_dir:
@@ -122,7 +130,7 @@ def predict(arguments: PredictArguments) -> None:
 @_command
 def predict_shard(arguments: PredictShardArguments) -> None:
     """Do one shard of a prediction, or every n-th: what a task of a queue's array runs."""
-    from core.prediction.predict_shards import predict_some_shards
+    from core.prediction.predict_shards import predict_some_shards  # loads torch
 
     with Progress("shards") as progress:
         _say(predict_some_shards(arguments, progress))
@@ -131,9 +139,8 @@ def predict_shard(arguments: PredictShardArguments) -> None:
 @_command
 def import_(arguments: ImportArguments) -> None:
     """Turn other tools' files, exports and tables of posts into account files."""
-    from core.importers.importer import import_files
-    from core.importers.preview import preview
-    from core.importers.results import ReadingChoices
+    from core.importers.importer import import_files  # loads DuckDB
+    from core.importers.preview import preview  # loads DuckDB
 
     choices = ReadingChoices.of(arguments)
     if arguments.dry_run:
@@ -146,7 +153,7 @@ def import_(arguments: ImportArguments) -> None:
 @app.command()
 def reindex() -> None:
     """Rebuild the DuckDB index from the files."""
-    from core.index import Store
+    from core.index import Store  # loads DuckDB and pandas
 
     with Progress("files") as progress, Store(get_settings()) as store:
         store.rebuild(progress)
@@ -156,7 +163,7 @@ def reindex() -> None:
 @_command
 def evaluate(arguments: EvaluateArguments) -> None:
     """Compare predictions with labels and print the metrics as one JSON object."""
-    from core.evaluation.evaluate import evaluate as run
+    from core.evaluation.evaluate import evaluate as run  # loads scikit-learn
 
     of = arguments
     found = run(of.predictions, of.labels, of.age_cutoff, include_training=of.include_training)
@@ -166,7 +173,7 @@ def evaluate(arguments: EvaluateArguments) -> None:
 @_command
 def audit_sample(arguments: AuditSampleArguments) -> None:
     """Draw accounts at random to be labelled by a person, whose share needs no belief in the model."""
-    from core.evaluation.audit import audit_sample as run
+    from core.evaluation.audit import audit_sample as run  # loads scikit-learn
 
     _say(run(arguments))
 
@@ -174,7 +181,7 @@ def audit_sample(arguments: AuditSampleArguments) -> None:
 @_command
 def prevalence(arguments: PrevalenceArguments) -> None:
     """Estimate the share at least at the cutoff, raw, corrected and audited, with intervals, as JSON."""
-    from core.evaluation.shares import shares
+    from core.evaluation.shares import shares  # loads scikit-learn
 
     print(json.dumps(shares(arguments), indent=2))
 
@@ -182,7 +189,7 @@ def prevalence(arguments: PrevalenceArguments) -> None:
 @app.command("check-instagram")
 def check_instagram() -> None:
     """Ask each route once for a public account, within the limits, and say which work from here."""
-    from core.instagram.check import check_instagram as run
+    from core.instagram.check import check_instagram as run  # loads requests
 
     with Progress("routes") as progress:
         for check in run(progress):
@@ -192,9 +199,8 @@ def check_instagram() -> None:
 @_command
 def forget(arguments: ForgetArguments) -> None:
     """Remove accounts from everything that names them, say what was removed, and search for what is left."""
-    from core.maintenance.delete_accounts import accounts_to_forget
-    from core.maintenance.delete_accounts import forget as run
-    from core.maintenance.studies import studies_with
+    from core.maintenance.delete_accounts import accounts_to_forget  # loads DuckDB
+    from core.maintenance.delete_accounts import forget as run  # loads DuckDB
 
     names = accounts_to_forget(arguments, get_settings())
     must_ask = arguments.older_than is not None and bool(names) and not arguments.yes
@@ -213,24 +219,18 @@ def forget(arguments: ForgetArguments) -> None:
 @_command
 def pseudonyms(arguments: PseudonymsArguments) -> None:
     """Tell which pseudonym is whose, or turn the names of a table into pseudonyms and back; needs the study's key."""
-    from core.maintenance.map_pseudonyms import map_pseudonyms
-
     print(map_pseudonyms(arguments, get_settings()))
 
 
 @app.command("protocol")
 def print_protocol() -> None:
     """Print drafts of a data-protection impact assessment and of a review board's application, from the study."""
-    from core.reporting.protocol import protocol, study_facts
-
     print(protocol(study_facts(get_settings())), end="")
 
 
 @app.command("studies")
 def print_studies() -> None:
     """Print the studies that there are, each with its title and folder."""
-    from core.maintenance.studies import list_studies
-
     for study in list_studies():
         print("\t".join([study.name, study.title, str(settings_of(study.name).data_dir)]))
 
@@ -238,26 +238,20 @@ def print_studies() -> None:
 @_command
 def new_study(arguments: NewStudyArguments) -> None:
     """Make an empty study beside the others."""
-    from core.maintenance.studies import new_study as run
-
-    made = run(arguments)
+    made = make_study(arguments)
     _say(f"The study {made.study} is in {made.data_dir}. Work in it with --study {made.study}")
 
 
 @_command
 def pack_study(arguments: PackStudyArguments) -> None:
     """Put the study into one file without captions and names, for whoever checks it."""
-    from core.maintenance.pack_study import pack_study as run
-
-    _say(run(arguments, get_settings()))
+    _say(packed(arguments, get_settings()))
 
 
 @_command
 def unpack_study(arguments: UnpackStudyArguments) -> None:
     """Check what pack-study wrote, and lay it down in a new folder."""
-    from core.maintenance.pack_study import unpack_study as run
-
-    for sentence in run(arguments):
+    for sentence in unpacked(arguments):
         print(sentence)
 
 
@@ -279,8 +273,6 @@ def _keep_name(folder: Path, name: str, note: str) -> None:
 
 def _model_sentence(folder: Path, began: float) -> str:
     """Where a model is, and what it is worth on accounts it has not seen; also if it was there before."""
-    from core.models.folder import CARD_FILE, TRAINING_FILE, read_model_info
-
     training = read_model_info(folder).training
     found = ", ".join(f"{figures['auc'].in_words()} at {cutoff} years" for cutoff, figures in training.figures.items())
     accounts = f"{training.measured_accounts} {training.measured_on} accounts"

@@ -58,7 +58,7 @@ def check_device(name: str) -> None:
 
 def has_avx512() -> bool:
     """Whether the processor has AVX-512 and may use it."""
-    import torch
+    import torch  # seconds, which a page that lists the devices need not wait for
 
     return not get_settings().cpu and bool(torch.cpu.get_capabilities().get("avx512_f"))
 
@@ -70,7 +70,7 @@ def is_fast(device: str) -> bool:
     Args:
         device: the type of a torch device.
     """
-    import torch
+    import torch  # as in has_avx512
 
     if device == "cpu" and get_settings().cpu:
         return False  # neither AVX2 nor a plain processor has it
@@ -120,7 +120,7 @@ def _cuda() -> Device:
         return Device("cuda", False, "the installed PyTorch is a build for processors only.")
     if sys.platform != "win32" and not [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dxg")]:
         return _no_nvidia_gpu()  # importing torch to hear the same takes seconds
-    import torch
+    import torch  # as in has_avx512
 
     if not torch.cuda.is_available():
         return _no_nvidia_gpu()
@@ -135,7 +135,7 @@ def _no_nvidia_gpu() -> Device:
 def _mps() -> Device:
     if sys.platform != "darwin":
         return Device("mps", False, "only Macs have it.")
-    import torch
+    import torch  # as in has_avx512
 
     if not torch.backends.mps.is_available():
         return Device("mps", False, "the installed PyTorch cannot use the GPU of this Mac.")

@@ -329,7 +329,7 @@ def _between() -> torch.dtype:
 
 def _error_of_a_small_bert(numbers: DType) -> float:
     """How far vectors of captions are off, over how far they differ."""
-    from transformers import BertConfig, BertModel
+    from transformers import BertConfig, BertModel  # seconds, and only asked once a process
 
     sizes: dict[str, Any] = {"num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 128}
     with torch.random.fork_rng(devices=[]), torch.inference_mode():

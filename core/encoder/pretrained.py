@@ -96,7 +96,7 @@ def load_encoder(name_or_path: str) -> Any:
         InputError: there is no such encoder, no hub can be reached (the text names the encoder that
             needs none), or it is not BERT-like.
     """
-    import torch
+    import torch  # seconds, which a list of encoders need not wait for
 
     config = load_config(name_or_path)
     return _from_pretrained("AutoModel", name_or_path, config=config, dtype=torch.float32)
@@ -168,7 +168,7 @@ def _locate(name_or_path: str) -> tuple[str, bool]:
 
 def _ask_hub(name: str) -> None:
     """Find out with one request what from_pretrained would learn only after half a minute of retries."""
-    import httpx2
+    import httpx2  # what the hub's client raises; it takes 0.1 s, and an encoder at hand needs no hub
 
     try:
         hub.HfApi(endpoint=constants.ENDPOINT).model_info(name, timeout=_HUB_TIMEOUT_S)
@@ -216,7 +216,7 @@ def _is_bert_like(name: str) -> bool:
 
 
 def _transformers() -> Any:
-    import transformers
+    import transformers  # seconds, which a list of encoders need not wait for
 
     logging: Any = transformers.logging
     logging.set_verbosity_error()

@@ -116,8 +116,8 @@ class InstaloaderSource:
 
 def _library() -> ModuleType:
     try:
-        import instaloader
-        import instaloader.instaloadercontext
+        import instaloader  # optional
+        import instaloader.instaloadercontext  # optional
     except ImportError as error:
         raise InputError("The source 'instaloader' needs the package: pip install instaloader.") from error
     return instaloader

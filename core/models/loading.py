@@ -116,7 +116,7 @@ def _empty_encoder(found: Located) -> Any:
     Raises:
         InputError: it is no shape, or the weights are far too few for it.
     """
-    from transformers import AutoModel
+    from transformers import AutoModel  # seconds, which models without an encoder need not wait for
 
     build: Any = partial(AutoModel.from_config, load_config(found.encoder), trust_remote_code=False)
     try:

@@ -15,12 +15,12 @@ def open_engine(options: EngineOptions) -> Engine:
     """
     if options.engine == "ray":
         _need("ray", options.engine)
-        from core.scale.ray_actors import RayActors  # optional
+        from core.scale.ray_actors import RayActors  # Ray is optional
 
         return RayActors(options)
     if options.engine == "slurm":
         _need("submitit", options.engine)
-        from core.scale.slurm import SlurmJobs  # optional
+        from core.scale.slurm import SlurmJobs  # submitit is optional
 
         return SlurmJobs(options)
     return Processes(options)

@@ -112,7 +112,7 @@ def open_sheet(source: Source, name: str, is_known: Callable[[str], bool]) -> It
         InputError: it is damaged, or larger than :data:`MAX_UNPACKED`.
     """
     from openpyxl import load_workbook  # only here: it takes 0.3 s, and few files are workbooks
-    from openpyxl.utils.exceptions import InvalidFileException
+    from openpyxl.utils.exceptions import InvalidFileException  # as above
 
     try:
         with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:

@@ -33,6 +33,7 @@ def _beginning(captions: Iterable[str]) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _identifier() -> Any:
+    # here, since it takes 0.2 s and few commands ask for a language
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=_SURE)
