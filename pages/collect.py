@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.collection.arguments import DEFAULT_LIMITS, CollectArguments
 from core.collection.estimate import Estimate, estimate
+from core.collection.events import AccountEvent
 from core.errors import AgeScopeError, InputError
 from core.instagram.rate_limit import Limit, why_hasty
 from core.instagram.source_names import unavailable_reason
@@ -322,7 +323,7 @@ def requests_seen(asked: CollectArguments) -> float | None:
     had_session = bool(job.progress.requests_by_route.keys() & {"timeline", "feed"})
     if started.posts_per_user != asked.posts_per_user or had_session != bool(with_secrets().instagram_session):
         return None
-    took = [event["requests"] for event in job.events("account")]
+    took = [event.requests for event in job.events(AccountEvent)]
     return fmean(took) if len(took) >= FEWEST_SEEN else None
 
 

@@ -89,7 +89,7 @@ def details(job: Job) -> None:
         st.caption("The same work in a shell, from the project's folder:")
         st.code(job.command, language="bash", wrap_lines=True)
     with events:
-        st.dataframe(job.events()[::-1][:500], height=220, alt="Events of the job, newest first")
+        st.dataframe(job.event_rows()[::-1][:500], height=220, alt="Events of the job, newest first")
 
 
 @st.fragment(run_every=2.0)

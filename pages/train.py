@@ -19,6 +19,7 @@ from core.storage.own_names import MOST_LETTERS, own_name_of
 from core.storage.user_lists import UserList, read_labels
 from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split
+from core.training.events import EpochEvent, StepEvent
 from core.training.splits import PARTS
 from core.utils.formatting import count, number, percent, plain
 from core.utils.tables import safe_csv
@@ -236,7 +237,7 @@ def running(job: Job) -> None:
     draw_progress(job)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Stop, keep the best so far" if job.events("epoch") else "Stop",
+            "Stop, keep the best so far" if job.events(EpochEvent) else "Stop",
             icon=":material/stop:",
             on_click=stop_job,
             args=(job,),
@@ -302,11 +303,10 @@ def right(model: ModelInfo, accuracy: Estimate) -> str:
 
 def curves(job: Job) -> None:
     """Loss and validation AUC by epoch, once there are some."""
-    epochs = pd.DataFrame(job.events("epoch"))
+    epochs = pd.DataFrame([event.model_dump(mode="json") for event in job.events(EpochEvent)])
     if epochs.empty:
-        steps = pd.DataFrame(job.events("step"))
-        if not steps.empty:
-            st.caption(f"Loss {number(float(steps['loss'].iloc[-1]), 3)}; the curves begin after the first epoch.")
+        for step in job.events(StepEvent)[-1:]:
+            st.caption(f"Loss {number(step.loss, 3)}; the curves begin after the first epoch.")
         return
     loss, quality = st.columns(2)
     loss.altair_chart(charts.training_curve(epochs, "loss", "loss"), alt="Loss by epoch")

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from core.collection.account_state import AccountState
 from core.collection.arguments import CollectArguments
+from core.collection.events import AccountEvent
 from core.collection.outcome_log import Ledger
 from core.collection.selection import begins_anew, is_wanted
 from core.errors import AgeScopeError, InputError
@@ -310,12 +311,13 @@ class Collector:
         self._summary.outcomes[account.outcome] += 1
         self._summary.posts += posts
         self._progress.event(
-            kind="account",
-            username=account.username,
-            outcome=account.outcome,
-            posts=len(account.posts),
-            requests=requests,
-            reason=account.reason,
+            AccountEvent(
+                username=account.username,
+                outcome=account.outcome,
+                posts=len(account.posts),
+                requests=requests,
+                reason=account.reason,
+            )
         )
 
     def _report(self, in_hand: int = 0) -> None:

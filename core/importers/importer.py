@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.importers.detect import find
+from core.importers.events import ImportedEvent, NotUnderstoodEvent, RecognisedEvent
 from core.importers.local_times import completed, without_local_doubles
 from core.importers.results import (
     MADE_UP,
@@ -134,7 +135,7 @@ def import_files(
     job.write()
     if output_dir.resolve() == get_settings().accounts_dir.resolve():
         job.keep_list(source, get_settings().imports_dir)
-    progress.event(kind="imported", summary=job.summary.in_words())
+    progress.event(ImportedEvent(summary=tuple(job.summary.in_words())))
     if not job.summary.accounts and not job.summary.labels:
         raise InputError(f"Nothing could be imported from {source}.\n{job.summary}")
     return job.summary
@@ -252,16 +253,16 @@ class _Import:
 
     def refuse(self, found: NotUnderstood) -> None:
         self.summary.not_understood.append(found)
-        self._progress.event(kind="not_understood", name=found.name, reason=found.reason)
+        self._progress.event(NotUnderstoodEvent(name=found.name, reason=found.reason))
 
     def leave_out(self, found: LeftOut) -> None:
         self.summary.left_out.append(found)
-        self._progress.event(kind="not_understood", name=found.name, reason=found.in_words())
+        self._progress.event(NotUnderstoodEvent(name=found.name, reason=found.in_words()))
 
     def recognise(self, found: Recognised) -> None:
         self.summary.recognised.append(found)
         if found.fields and len(self.summary.recognised) <= _SHOWN:
-            self._progress.event(kind="recognised", name=found.name, format=found.format_name, fields=found.fields)
+            self._progress.event(RecognisedEvent(name=found.name, format=found.format_name, fields=found.fields))
 
     def write(self) -> None:
         for username, parts in self._in_hand.items():

@@ -27,6 +27,7 @@ from core.instagram.errors import (
     TooManyRequests,
     TransientError,
 )
+from core.instagram.events import RefusalEvent
 from core.instagram.pace import Pace
 from core.instagram.proxies import ProxyPool
 from core.instagram.rate_limit import SharedLimiter, bucket_name
@@ -194,13 +195,14 @@ class RequestClient:
             return
         error.noted = True
         self.progress.event(
-            kind="refusal",
-            username=username,
-            route=route,
-            error=type(error).__name__,
-            answer=error.answer,
-            meaning=error.meaning,
-            advice=error.advice,
+            RefusalEvent(
+                username=username,
+                route=route,
+                error=type(error).__name__,
+                answer=error.answer,
+                meaning=error.meaning,
+                advice=error.advice,
+            )
         )
 
     def _react(self, error: InstagramError) -> None:

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import orjson
 import psutil
+from pydantic import JsonValue
 
 from core.errors import InputError
+from core.jobs.events import EVENTS_FILE, E, events_of, rows_of
 from core.jobs.records import (
     JOB_FILE,
     PROCESS_FILE,
@@ -163,15 +164,17 @@ class Job:
     def events_size(self) -> int:
         """Bytes of ``events.jsonl``; grows with every event."""
         try:
-            return (self.folder / "events.jsonl").stat().st_size
+            return (self.folder / EVENTS_FILE).stat().st_size
         except OSError:
             return 0
 
-    def events(self, kind: str | None = None, last_bytes: int = _LAST_BYTES) -> list[dict[str, Any]]:
-        """The latest records of ``events.jsonl``, oldest first, of one kind or all."""
-        lines = _tail(self.folder / "events.jsonl", last_bytes).splitlines()
-        records = [orjson.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
-        return [record for record in records if kind is None or record.get("kind") == kind]
+    def events(self, of: type[E], last_bytes: int = _LAST_BYTES) -> list[E]:
+        """The latest events of one kind, oldest first."""
+        return [*events_of(of, _tail(self.folder / EVENTS_FILE, last_bytes))]
+
+    def event_rows(self) -> list[dict[str, JsonValue]]:
+        """The latest events of all kinds as they stand, oldest first."""
+        return [*rows_of(_tail(self.folder / EVENTS_FILE, _LAST_BYTES))]
 
     def _process_record(self) -> ProcessRecord | None:
         return find_record(ProcessRecord, self.folder / PROCESS_FILE)

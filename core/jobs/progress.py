@@ -20,13 +20,13 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self, TypedDict, Unpack
 
-import orjson
 import psutil
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
 from core.errors import AgeScopeError, Stopped
+from core.jobs.events import EVENTS_FILE, Event, event_line
 from core.jobs.records import PROGRESS_FILE, RESULT_FILE, ProgressRecord, ResultRecord
 from core.utils.records import utc_now, write_record
 
@@ -129,12 +129,11 @@ class Progress:
                 unit=self.state.unit,
             )
 
-    def event(self, **record: Any) -> None:
-        """Append a record, stamped with the time, to the job's ``events.jsonl``."""
+    def event(self, event: Event) -> None:
+        """Append an event to the job's ``events.jsonl``."""
         if self._job_dir:
-            line = orjson.dumps({"at": utc_now(), **record})
-            with (self._job_dir / "events.jsonl").open("ab") as file:
-                file.write(line + b"\n")
+            with (self._job_dir / EVENTS_FILE).open("ab") as file:
+                file.write(event_line(event))
 
     def request_stop(self) -> None:
         """Ask the work to stop at its next safe point, as SIGTERM does."""
@@ -169,9 +168,9 @@ class Progress:
         self.check()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._stop.is_set() and number == signal.SIGINT:
+        if self.stopping and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self._stop.set()
+        self.request_stop()
 
     def _seconds_left(self) -> float | None:
         total = self.state.total

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from core import __version__
 from core.encoder.devices import devices
 from core.index import Counts
+from core.instagram.events import RefusalEvent
 from core.jobs.job import Job, list_jobs
 from core.maintenance.disk_usage import disk_use
 from core.models.folder import list_models
@@ -78,5 +79,5 @@ def _job(job: Job) -> dict[str, Any]:
         "exit_status": job.result.exit_status if job.result else None,
         "seconds": job.duration_s(),
         **job.progress.model_dump(include=numbers, exclude_defaults=True),
-        "refusals": dict(Counter(f"{it['route']}: {it['error']}" for it in job.events("refusal"))),
+        "refusals": dict(Counter(f"{it.route}: {it.error}" for it in job.events(RefusalEvent))),
     }

@@ -22,6 +22,7 @@ from core.settings import get_settings
 from core.training.arguments import TrainArguments
 from core.training.comparison_table import TestPredictions, write_comparison
 from core.training.cross_fit import Wishes
+from core.training.events import MethodEvent
 from core.training.finetune import forget_checkpoints
 from core.training.methods import METHODS, TrainingTask, fit_to_the_end, part_probabilities
 from core.training.prepare import check_parts, prepare, sides
@@ -137,7 +138,7 @@ class _Comparison:
         if is_model_folder(folder):
             forget_checkpoints(folder / CHECKPOINTS)
             return
-        self.progress.event(kind="method", method=method)
+        self.progress.event(MethodEvent(method=method))
         trained = fit_to_the_end(method, study, folder / CHECKPOINTS, self.progress)
         calibrate_and_set_thresholds(trained, study, self.wishes)
         write_model(trained, study, self.arguments.as_dict(), folder)

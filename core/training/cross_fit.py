@@ -28,6 +28,7 @@ from core.statistics.calibration import Bools, fit_calibration
 from core.statistics.names import Measure
 from core.statistics.thresholds import best_threshold
 from core.storage.predictions_file import DECIMALS
+from core.training.events import FoldEvent
 from core.training.finetune import forget_checkpoints
 from core.training.methods import TrainingTask, fit_to_the_end, part_probabilities
 from core.training.prepare import check_parts, sides
@@ -104,7 +105,7 @@ def cross_fit(
     told, fold, found = list[str](), list[int](), list[Floats]()
     with _vectors_kept(task) as kept:
         for number, parts in enumerate(fold_parts(task, folds)):
-            progress.event(kind="fold", fold=number + 1, folds=folds)
+            progress.event(FoldEvent(fold=number + 1, folds=folds))
             found.append(_fold(method, replace(kept, parts=parts), checkpoints / f"fold-{number + 1}", progress))
             told += parts["test"]
             fold += [number] * len(parts["test"])

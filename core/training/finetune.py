@@ -19,7 +19,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,8 @@ from core.encoder.weights import read_weights, write_weights
 from core.errors import InputError, Stopped
 from core.jobs.progress import Progress
 from core.models.training_record import EpochRecord
-from core.statistics.metrics import auc
+from core.training.epochs import History
+from core.training.events import StepEvent
 from core.utils.io import write_atomically
 from core.utils.iteration import batched
 
@@ -87,35 +88,6 @@ class Examples:
     users: Sequence[UserTokens]
     at_least: npt.NDArray[np.bool_]
     weights: npt.NDArray[np.float32] | None = None
-
-
-@dataclass
-class History:
-    """What happened.
-
-    Attributes:
-        epochs: the finished epochs, as in the events.
-        best_epoch: the number (from 1) of the epoch whose weights are kept; 0 before the first.
-        stopped: asked to stop before the end.
-    """
-
-    epochs: list[EpochRecord] = field(default_factory=list)
-    best_epoch: int = 0
-    stopped: bool = False
-
-    @property
-    def best_auc(self) -> float:
-        """Validation AUC of the best epoch."""
-        return self.epochs[self.best_epoch - 1].validation_auc if self.best_epoch else -1.0
-
-    def add(self, epoch: EpochRecord, progress: Progress) -> bool:
-        """Note a finished epoch and tell of it; returns whether it is the best so far."""
-        self.epochs.append(epoch)
-        is_best = epoch.validation_auc > self.best_auc
-        if is_best:
-            self.best_epoch = epoch.epoch
-        progress.event(kind="epoch", **epoch.model_dump())
-        return is_best
 
 
 def finetune(
@@ -194,7 +166,7 @@ class _Run:
         torch.manual_seed(self.recipe.seed)
         self._restore()
         try:
-            while self.epoch <= self.recipe.epoch_num and not self._is_patience_over():
+            while self.epoch <= self.recipe.epoch_num and not self.history.is_patience_over(self.recipe.patience):
                 self._train_epoch()
                 self._finish_epoch()
                 self._save()
@@ -259,7 +231,7 @@ class _Run:
         recent = float(np.mean(self.losses[-every:]))
         if self.done // every > before // every:
             step = (self.epoch - 1) * len(self.train.users) + self.done
-            self.progress.event(kind="step", step=step, epoch=self.epoch, loss=recent, learn_rate=rate)
+            self.progress.event(StepEvent(step=step, epoch=self.epoch, loss=recent, learn_rate=rate))
         per_epoch = len(self.train.users)
         self.progress.update(
             (self.epoch - 1) * per_epoch + self.done,
@@ -275,13 +247,8 @@ class _Run:
         started = time.monotonic()
         probability = self._validate()
         self.seconds += time.monotonic() - started
-        record = EpochRecord(
-            epoch=self.epoch,
-            train_loss=float(np.mean(self.losses)),
-            **validation_figures(probability, self.validation.at_least),
-            seconds=round(self.seconds, 1),
-        )
-        if self.history.add(record, self.progress):
+        loss, seconds = float(np.mean(self.losses)), round(self.seconds, 1)
+        if self.history.finish_epoch(loss, probability, self.validation.at_least, self.progress, seconds):
             write_weights(self.folder / _BEST, self.model.state_dict())
         self.epoch, self.done, self.losses, self.seconds = self.epoch + 1, 0, [], 0.0
 
@@ -294,10 +261,6 @@ class _Run:
             with torch.inference_mode():
                 found.append(probabilities(self.model(packs(users, _VALIDATION_TOKENS))))
         return np.asarray(torch.cat(found).cpu().double().numpy())
-
-    def _is_patience_over(self) -> bool:
-        patience = self.recipe.patience
-        return patience is not None and self.epoch - 1 - self.history.best_epoch >= patience
 
     # ---------------------------------------------------------------------------- checkpoints
 
@@ -342,16 +305,6 @@ class _Run:
 def forget_checkpoints(folder: Path) -> None:
     """Remove what an interrupted training would need; for one that is finished."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def validation_figures(probability: npt.NDArray[np.float64], at_least: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """Loss, accuracy at 0.5 and AUC, each the mean over the cutoffs."""
-    p = np.clip(probability, 1e-7, 1 - 1e-7)
-    return {
-        "validation_loss": float(-np.log(np.where(at_least, p, 1 - p)).mean()),
-        "validation_accuracy": float(((probability >= 0.5) == at_least).mean()),
-        "validation_auc": float(np.mean([auc(y, p) for y, p in zip(at_least.T, probability.T, strict=True)])),
-    }
 
 
 def _fingerprint(train: Examples, validation: Examples, recipe: Recipe) -> str:

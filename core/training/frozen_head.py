@@ -16,8 +16,7 @@ from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, pro
 from core.encoder.user_encoder import column_scale
 from core.encoder.vector_cache import Vectors
 from core.jobs.progress import Progress
-from core.models.training_record import EpochRecord
-from core.training.finetune import History, validation_figures
+from core.training.epochs import History
 
 Bools = npt.NDArray[np.bool_]
 
@@ -112,8 +111,7 @@ def _train_head(
     for epoch in range(1, epochs + 1):
         progress.check()
         loss = _epoch(head, x, y, weigh, optimizer, schedule, recipe)
-        figures = _figures(head, held_out, validation.at_least)
-        if history.add(EpochRecord(epoch=epoch, train_loss=loss, **figures, seconds=0.0), progress):
+        if history.finish_epoch(loss, _probability(head, held_out), validation.at_least, progress):
             best = {name: tensor.clone() for name, tensor in head.state_dict().items()}
         progress.update(epoch, epochs, unit="", message=f"head, epoch {epoch} of {epochs}")
     head.load_state_dict(best)
@@ -151,9 +149,9 @@ def _epoch(
     return total / len(x)
 
 
-def _figures(head: nn.Sequential, x: Tensor, at_least: Bools) -> dict[str, float]:
+def _probability(head: nn.Sequential, x: Tensor) -> npt.NDArray[np.float64]:
     with torch.inference_mode():
-        return validation_figures(probabilities(head(x)).double().numpy(), at_least)
+        return np.asarray(probabilities(head(x)).double().numpy())
 
 
 def _fold_standardisation(first: Any, mean: Vectors, scale: Vectors) -> None:

@@ -21,7 +21,8 @@ from core.models.method_names import Method
 from core.models.predictor import EncoderPredictor, Floats, Predictor
 from core.models.settings import ModelSettings
 from core.training.dataset import LabelledAccounts
-from core.training.finetune import Examples, History, Recipe, finetune
+from core.training.epochs import History
+from core.training.finetune import Examples, Recipe, finetune
 from core.training.frozen_head import HeadRecipe, KnownUsers, train_head
 from core.training.splits import Parts
 from core.utils.iteration import batched

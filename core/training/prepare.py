@@ -13,6 +13,7 @@ from core.jobs.progress import Progress
 from core.models.settings import ModelSettings
 from core.training.arguments import TrainArguments
 from core.training.dataset import LabelledAccounts, check_both_classes, read_labelled_accounts
+from core.training.events import DataEvent, SplitEvent
 from core.training.finetune import Recipe
 from core.training.frozen_head import HeadRecipe
 from core.training.methods import TrainingTask
@@ -30,14 +31,14 @@ def prepare(arguments: TrainArguments, cache: VectorCache | None, progress: Prog
         Stopped: asked to stop.
     """
     accounts = read_labelled_accounts(arguments.input_dir, arguments.labels, arguments.cutoffs, progress)
-    progress.event(kind="data", **accounts.report.record().model_dump())
+    progress.event(DataEvent(**accounts.report.record().model_dump()))
     for problem in accounts.report.problems():
         logger.warning(problem)
     check_both_classes(accounts.report)
     progress.update(message="looking for accounts with the same texts")
     groups = near_duplicates(zip(accounts.usernames, accounts.captions(accounts.usernames), strict=True))
     parts = choose_split(arguments, accounts, groups)
-    progress.event(kind="split", **{part: len(usernames) for part, usernames in parts.items()})
+    progress.event(SplitEvent(**{part: len(usernames) for part, usernames in parts.items()}))
     settings = ModelSettings(
         encoder=arguments.model_name_or_path,
         weights=arguments.finetuned_model_name,

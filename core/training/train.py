@@ -15,7 +15,8 @@ from core.models.folder import CHECKPOINTS, is_model_folder, read_model_info
 from core.settings import get_settings
 from core.training.arguments import TrainArguments
 from core.training.cross_fit import Wishes, cross_fit, folds_of
-from core.training.finetune import History, forget_checkpoints
+from core.training.epochs import History
+from core.training.finetune import forget_checkpoints
 from core.training.methods import TrainingTask, fit
 from core.training.prepare import prepare
 from core.training.save_model import CrossFitted, calibrate_and_set_thresholds, write_model

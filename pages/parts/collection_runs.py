@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 from pydantic import SecretStr
 
 from core.collection.arguments import CollectArguments
+from core.collection.events import AccountEvent
+from core.instagram.events import RefusalEvent
 from core.instagram.source_names import unavailable_reason
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.reporting import charts
@@ -67,7 +68,7 @@ def running(asked: CollectArguments | None) -> None:
         if is_active:
             st.button("Stop collecting", icon=":material/stop:", on_click=stop_job, args=(job,), key="stop_collection")
         st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
-    show_refusals(job.events("refusal"))
+    show_refusals(job.events(RefusalEvent))
     with st.expander("Accounts of this run", key="run_accounts", on_change="rerun") as accounts:
         if accounts.open:
             show_accounts(job)
@@ -117,22 +118,25 @@ def in_words(asked: CollectArguments) -> str:
     )
 
 
-def show_refusals(refusals: list[dict[str, Any]]) -> None:
+def show_refusals(refusals: list[RefusalEvent]) -> None:
     """What Instagram answered instead of posts, each kind once, with what to do about it."""
     if not refusals:
         return
     st.markdown("**Answers that were not posts**")
-    table = pd.DataFrame(refusals)
-    for (meaning, advice), rows in table.groupby(["meaning", "advice"], sort=False):
-        latest = rows.iloc[-1]
-        st.warning(f"{plain(meaning)} {plain(advice)}", title=f"{count(len(rows), 'time')}: {plain(latest['answer'])}")
+    kinds: dict[tuple[str, str], list[RefusalEvent]] = {}
+    for refusal in refusals:
+        kinds.setdefault((refusal.meaning, refusal.advice), []).append(refusal)
+    for (meaning, advice), those in kinds.items():
+        title = f"{count(len(those), 'time')}: {plain(those[-1].answer)}"
+        st.warning(f"{plain(meaning)} {plain(advice)}", title=title)
 
 
 @cached(max_entries=2, show_spinner=False)
 def accounts_of(folder: Path, size: int) -> pd.DataFrame:
     """Every account that a run has asked about, latest first."""
-    table = pd.DataFrame(Job(folder).events("account", last_bytes=size)[::-1])
-    return table[[name for name in ("at", "username", "outcome", "posts", "requests", "reason") if name in table]]
+    events = Job(folder).events(AccountEvent, last_bytes=size)[::-1]
+    columns = ["at", "username", "outcome", "posts", "requests", "reason"]
+    return pd.DataFrame([event.model_dump(mode="json") for event in events], columns=columns)
 
 
 def with_outcome(table: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:

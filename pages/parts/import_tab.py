@@ -12,6 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import InputError
 from core.importers.arguments import FIELDS, ColumnChoice, ImportArguments, column_choice, known_encoding
+from core.importers.events import ImportedEvent, NotUnderstoodEvent, RecognisedEvent
 from core.importers.preview import Preview, preview
 from core.importers.results import ReadingChoices
 from core.jobs.job import ACTIVE, list_jobs
@@ -188,15 +189,15 @@ def imported() -> None:
     job = imports[0]
     st.subheader("The latest import")
     st.markdown(f"{plain(job.record.title)}, {moment(job.record.created_at)}: **{job.state}**")
-    for sentence in next(iter(job.events("imported")[::-1]), {}).get("summary", []):
+    for sentence in (sentence for ended in job.events(ImportedEvent)[-1:] for sentence in ended.summary):
         st.markdown(f"- {plain(sentence)}")
     if job.state != "done":
         st.warning(plain(job.end_message or "It broke off. Import the same files again."))
     asked = read_back(job, ImportArguments)
     folder = asked.source_path.name if asked else ""
-    for item in job.events("recognised"):
-        st.markdown(f"- **{plain(without(folder, item['name']))}** ({plain(item['format'])}): {plain(item['fields'])}")
-    refused = pd.DataFrame(job.events("not_understood"))
+    for item in job.events(RecognisedEvent):
+        st.markdown(f"- **{plain(without(folder, item.name))}** ({plain(item.format)}): {plain(item.fields)}")
+    refused = pd.DataFrame([event.model_dump() for event in job.events(NotUnderstoodEvent)])
     if len(refused):
         st.markdown("**Not understood, or not wholly**")
         refused = refused[["name", "reason"]].assign(name=refused["name"].str.removeprefix(f"{folder}/"))

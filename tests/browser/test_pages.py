@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FloatRect, Page, expect
 
+from core.collection.events import AccountEvent
 from core.encoder.age_classifier import AgeClassifier
 from core.encoder.names import OFFLINE_ENCODER
 from core.encoder.pretrained import load_encoder, load_tokenizer
@@ -225,7 +226,7 @@ def test_settings_of_a_training_are_still_there_after_a_look_at_another_page(tab
 
 def test_the_accounts_of_a_run_are_filtered_and_downloaded(tab: Page, predicted: Dashboard) -> None:
     accounts = [
-        {"kind": "account", "username": f"user_{n}", "outcome": "failed" if n % 3 else "collected", "posts": n}
+        AccountEvent(username=f"user_{n}", outcome="failed" if n % 3 else "collected", posts=n, requests=1).model_dump()
         for n in range(9_000)
     ]
     add_ended_job(predicted.data_dir, "collect", accounts, {"collected": 3_000, "failed": 6_000})

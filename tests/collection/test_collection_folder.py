@@ -166,7 +166,7 @@ def test_a_disk_that_fails_stops_the_run_and_damages_nothing(
 def test_a_folder_that_vanishes_is_not_made_again(stand_in: StandIn, tmp_path: Path) -> None:
     folder = tmp_path / "accounts"
     with Progress("", terminal=False) as progress:
-        progress.event = lambda **record: shutil.rmtree(folder)  # type: ignore[method-assign]
+        progress.event = lambda event: shutil.rmtree(folder)  # type: ignore[method-assign]
         (tmp_path / "list.txt").write_text("anna\nbob\n")
         with pytest.raises(AgeScopeError, match="vanished"):
             collect(CollectArguments(tmp_path / "list.txt", folder, **FAST), progress)

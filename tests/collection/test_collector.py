@@ -9,9 +9,12 @@ import pytest
 from core.collection.arguments import CollectArguments
 from core.collection.collector import FAILURES_BEFORE_WAITING, MOST_ABSENT, MOST_WALLS, CollectSummary, collect
 from core.collection.estimate import estimate
+from core.collection.events import AccountEvent
 from core.errors import AgeScopeError, InputError, Stopped
 from core.instagram.client import TRIES_AFTER_FAULT
 from core.instagram.errors import Checkpoint, ImplausibleAnswersError, NoRouteError
+from core.instagram.events import RefusalEvent
+from core.jobs.events import Event
 from core.jobs.progress import Progress, no_progress
 from core.settings import get_settings
 from core.storage.account_files import read_account, write_account
@@ -252,16 +255,20 @@ def test_posts_that_are_counted_but_not_sent_are_no_empty_account(stand_in: Stan
     assert account(tmp_path, "anna").outcome == "failed"
 
 
-def test_every_answer_that_is_not_posts_is_kept_once(stand_in: StandIn, tmp_path: Path) -> None:
+def test_every_answer_that_is_not_posts_is_kept_once(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in.add("anna", posts=5)
     stand_in.silent_lists = True
     stand_in.fail("profile", "rollout", times=1)
-    kept: list[dict[str, Any]] = []
+    kept: list[Event] = []
     with Progress("", terminal=False) as progress:
-        progress.event = lambda **record: kept.append(record)  # type: ignore[method-assign]
+        monkeypatch.setattr(progress, "event", kept.append)
         collect(arguments(tmp_path, "anna", "gone.bob", "private.carla"), progress)
-    assert [record["error"] for record in kept if record["kind"] == "refusal"] == ["RouteClosed", "UnexpectedAnswer"]
-    assert [record["outcome"] for record in kept if record["kind"] == "account"] == ["failed", "not_found", "private"]
+    refusals = [event.error for event in kept if isinstance(event, RefusalEvent)]
+    assert refusals == ["RouteClosed", "UnexpectedAnswer"]
+    outcomes = [event.outcome for event in kept if isinstance(event, AccountEvent)]
+    assert outcomes == ["failed", "not_found", "private"]
 
 
 def test_an_estimate_knows_the_sources(stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from core.errors import InputError, Stopped
 from core.importers import archives
 from core.importers.detect import find, read
+from core.importers.events import RecognisedEvent
 from core.importers.export_posts import repaired
 from core.importers.importer import ImportSummary, import_files, merged
 from core.importers.results import NotUnderstood
+from core.jobs.events import Event
 from core.jobs.progress import no_progress
 from core.storage.account_files import read_account, write_account
 from core.storage.models import Account, Post
@@ -744,12 +746,14 @@ def test_a_zip_that_comes_as_bytes_over_the_network_is_the_same(tmp_path: Path) 
 
 def test_a_job_tells_which_columns_were_taken_for_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = put(tmp_path / "posts.csv", "user,remark,text\nanna,x,hello\n")
-    events: list[dict[str, object]] = []
+    events: list[Event] = []
     with no_progress() as progress:
-        monkeypatch.setattr(progress, "event", lambda **event: events.append(event))
+        monkeypatch.setattr(progress, "event", events.append)
         summary = import_files(table, tmp_path / "out", None, progress)
     taken = "took username from 'user', caption from 'text'"
-    assert events[0] == {"kind": "recognised", "name": "posts.csv", "format": "csv", "fields": taken}
+    recognised = events[0]
+    assert isinstance(recognised, RecognisedEvent)
+    assert (recognised.name, recognised.format, recognised.fields) == ("posts.csv", "csv", taken)
     assert f"posts.csv: {taken}." in str(summary)
 
 

@@ -301,7 +301,7 @@ def test_a_wait_ends_when_the_run_is_stopped(stand_in: StandIn) -> None:
     with Progress("", terminal=False) as progress:
         line = RequestClient(Pace([Limit(1000, 1)]), progress)
         source = WebSource(line, stand_in.url, load_routes(Path("nowhere")))
-        progress.event = lambda **record: progress.request_stop()  # type: ignore[method-assign]
+        progress.event = lambda event: progress.request_stop()  # type: ignore[method-assign]
         with pytest.raises(Stopped):
             source.page("anna", None, 10)
         assert source.requests_made() == {"profile": 1}

@@ -17,6 +17,7 @@ from core.jobs import launcher
 from core.jobs.job import ACTIVE, Job, damaged_jobs, list_jobs, shell_command
 from core.jobs.records import COMMANDS, Kind, ProgressRecord
 from core.settings import PROJECT_DIR, get_settings
+from core.training.events import FoldEvent
 from core.utils.io import write_json
 from core.utils.machine import machine_name, start_of
 
@@ -37,11 +38,12 @@ def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         "from core.jobs.progress import Progress, recorded_result\n"
         "import sys\n"
         "from core.errors import AgeScopeError\n"
+        "from core.training.events import FoldEvent\n"
         "with recorded_result():\n"
         "    try:\n"
         "        with Progress('things') as progress:\n"
         "            progress.update(1, 10, message='on it')\n"
-        "            progress.event(kind='thing', number=1)\n"
+        "            progress.event(FoldEvent(fold=1, folds=3))\n"
         "            progress.wait(3600, 'the limit of 1 request in 3600 s')\n"
         "    except AgeScopeError as error:\n"
         "        sys.exit(error.exit_status)\n"
@@ -113,7 +115,7 @@ def test_progress_waits_and_events_are_seen_from_outside(endless: Callable[[], J
     assert job.state == "running"
     assert job.progress.message == "on it"
     assert "limit of 1 request" in (job.progress.waiting_reason or "")
-    assert job.events("thing")[0]["number"] == 1
+    assert [event.fold for event in job.events(FoldEvent)] == [1]
     assert job.memory_bytes()
 
 

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from core.errors import AgeScopeError, Stopped
+from core.jobs.events import Event
 from core.jobs.progress import Progress, recorded_result
 from core.utils.io import decode_text, write_atomically
 
@@ -17,11 +18,11 @@ from core.utils.io import decode_text, write_atomically
 def test_state_and_events_reach_the_jobs_folder(tmp_path: Path) -> None:
     with Progress("accounts", job_dir=tmp_path) as progress:
         progress.update(3, 10, message="anna", requests=7)
-        progress.event(kind="account", outcome="collected")
+        progress.event(Event(kind="thing"))
     state = orjson.loads((tmp_path / "progress.json").read_bytes())
     assert (state["done"], state["total"], state["unit"], state["requests"]) == (3, 10, "accounts", 7)
     assert state["heartbeat"] > 0
-    assert orjson.loads((tmp_path / "events.jsonl").read_bytes())["outcome"] == "collected"
+    assert orjson.loads((tmp_path / "events.jsonl").read_bytes())["kind"] == "thing"
 
 
 def test_what_is_counted_changes_with_the_work(monkeypatch: pytest.MonkeyPatch) -> None:

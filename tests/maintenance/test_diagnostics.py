@@ -28,7 +28,8 @@ def test_neither_secrets_nor_names_nor_paths_are_in_it(settings: Settings) -> No
     write_json(
         job / "result.json", {"exit_status": 1, "message": "jane failed", "ended_at": "2026-11-01T11:00:00+00:00"}
     )
-    event = {"kind": "refusal", "route": "page", "error": "LoginRequired", "username": "jane", "answer": "jane"}
+    event = {"kind": "refusal", "route": "page", "error": "LoginRequired", "username": "jane"}
+    event |= dict.fromkeys(("answer", "meaning", "advice"), "jane")
     write_atomically(job / "events.jsonl", orjson.dumps(event) + b"\n")
     write_atomically(job / "log.txt", "jane wrote something")
     text = orjson.dumps(diagnostics(settings, COUNTS)).decode()

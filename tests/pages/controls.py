@@ -69,7 +69,7 @@ CONTROLS: dict[tuple[str, str], Action | None] = {
     ("settings.py", "Gather a diagnostic file"): Action.MAINTAIN,
     ("settings.py", "Make the study"): Action.CHANGE_STUDY,
     ("settings.py", "Save"): Action.CHANGE_STUDY,
-    ("train.py", "'Stop, keep the best so far' if job.events('epoch') else 'Stop'"): Action.TRAIN,
+    ("train.py", "'Stop, keep the best so far' if job.events(EpochEvent) else 'Stop'"): Action.TRAIN,
     ("train.py", "Download these figures"): Action.TRAIN,
     ("train.py", "Train"): Action.TRAIN,
 }

@@ -303,7 +303,8 @@ def test_what_was_searched_for_is_marked_and_nothing_in_a_caption_is_markdown(st
 
 
 def test_failed_accounts_can_be_tried_again_and_refusals_are_explained(sample: Path) -> None:
-    refusal = {"kind": "refusal", "answer": "429", "meaning": "Slow down *now*.", "advice": "Set lower limits."}
+    asked = {"kind": "refusal", "username": "anna", "route": "profile", "error": "TooManyRequests", "answer": "429"}
+    refusal = {**asked, "meaning": "Slow down *now*.", "advice": "Set lower limits."}
     add_ended_job(sample, "collect", [refusal, refusal], {"collected": 5, "failed": 3})
     app = run("collect")
     assert any(button.label == "Try 3 failed accounts again" for button in app.button)
@@ -527,7 +528,8 @@ def test_what_accounts_took_before_tells_how_long_the_others_will_take(
     sample: Path, accounts: int, posts: int, is_told: bool
 ) -> None:
     write_atomically(sample / "lists" / "people.csv", "username\n" + "\n".join(f"user_{n}" for n in range(30)))
-    events = [{"kind": "account", "username": f"user_{n}", "requests": 10} for n in range(accounts)]
+    asked = {"kind": "account", "outcome": "collected", "posts": 1, "requests": 10}
+    events = [{**asked, "username": f"user_{n}"} for n in range(accounts)]
     folder = add_ended_job(sample, "collect", events, {"collected": accounts})
     record = orjson.loads((folder / "job.json").read_bytes())
     arguments = CollectArguments(sample / "lists" / "earlier.csv", sample / "accounts", posts_per_user=posts).to_argv()

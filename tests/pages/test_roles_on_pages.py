@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
+from core.collection.events import AccountEvent
 from core.jobs.job import Job
 from core.maintenance.sample import load_sample
 from core.privacy.action_log import LOG_FILE, latest
@@ -42,7 +43,8 @@ def study(data_dir: Path) -> Path:
     load_sample(get_settings())
     add_model(data_dir / "models" / "the-model")
     add_predictions(data_dir, data_dir / "models" / "the-model")
-    add_ended_job(data_dir, "collect", [{"kind": "account", "username": "sample_dov_04"}], {"failed": 1})
+    told = AccountEvent(username="sample_dov_04", outcome="failed", posts=0, requests=1).model_dump()
+    add_ended_job(data_dir, "collect", [told], {"failed": 1})
     return data_dir
 
 

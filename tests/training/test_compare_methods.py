@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from core.errors import InputError, Stopped
+from core.jobs.events import Event
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import list_models, read_model_info
 from core.models.loading import load_predictor
@@ -16,6 +17,7 @@ from core.training import compare_methods as compare_module
 from core.training.arguments import TrainArguments
 from core.training.compare_methods import compare
 from core.training.dataset import read_labelled_accounts
+from core.training.events import MethodEvent
 from core.training.methods import Trained, fit_to_the_end
 from tests.tiny_models import captions, study
 
@@ -84,8 +86,8 @@ class StopAtMethod(Progress):
         super().__init__("accounts", terminal=False)
         self.left = number
 
-    def event(self, **record: Any) -> None:
-        self.left -= record["kind"] == "method"
+    def event(self, event: Event) -> None:
+        self.left -= isinstance(event, MethodEvent)
         if self.left == 0:
             self.request_stop()
 

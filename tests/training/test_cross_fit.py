@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import InputError, Stopped
 from core.evaluation.prevalence import labelled_probabilities
+from core.jobs.events import Event
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import UNSEEN_FILE, read_model_info
 from core.models.method_names import Method
@@ -18,6 +19,7 @@ from core.statistics.prevalence import FOLDS_NOISE
 from core.training import cross_fit as cross_fit_module
 from core.training.arguments import TrainArguments
 from core.training.cross_fit import UnseenProbabilities, Wishes, cross_fit, crossed, fold_parts, folds_of
+from core.training.events import FoldEvent
 from core.training.methods import Trained, TrainingTask, fit_to_the_end
 from core.training.prepare import prepare
 from core.training.train import train
@@ -109,8 +111,8 @@ class StopAtFold(Progress):
         super().__init__("accounts", terminal=False)
         self.number = number
 
-    def event(self, **record: Any) -> None:
-        if record["kind"] == "fold" and record["fold"] == self.number:
+    def event(self, event: Event) -> None:
+        if isinstance(event, FoldEvent) and event.fold == self.number:
             self.request_stop()
 
 

@@ -20,6 +20,7 @@ from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.encoder.tokenization import tokenize
 from core.encoder.weights import read_weights
 from core.errors import InputError, Stopped
+from core.jobs.events import Event
 from core.jobs.progress import Progress, no_progress
 from core.models.folder import is_model_folder, list_models, read_model_info
 from core.models.loading import load_predictor
@@ -35,6 +36,7 @@ from core.storage.predictions_file import read_rows
 from core.training import finetune as finetune_module
 from core.training.arguments import TrainArguments
 from core.training.dataset import labels_needed, planned_split, read_labelled_accounts
+from core.training.events import EpochEvent, StepEvent
 from core.training.finetune import Examples, Recipe, finetune
 from core.training.methods import METHODS
 from core.training.prepare import prepare
@@ -361,8 +363,8 @@ class StopAfter(Progress):
         super().__init__("accounts", terminal=False)
         self.left = reports
 
-    def event(self, **record: Any) -> None:
-        if record["kind"] in ("step", "epoch"):
+    def event(self, event: Event) -> None:
+        if isinstance(event, StepEvent | EpochEvent):
             self.left -= 1
             if self.left == 0:
                 self.request_stop()
