@@ -42,7 +42,7 @@ PURPOSES: dict[Purpose, str] = {
     "audit": "an audit sample",
     "uncertain": "the least sure",
     "random": "a random batch",
-    "chosen": "chosen on Results",
+    "chosen": "chosen from a list",
 }
 Said = tuple[str, str, str, int, int]
 """Which batch, who says it, of whom, at which place in the batch, and how often this coder had answered before."""

@@ -94,13 +94,21 @@ def offer_sample() -> None:
 
 def show_collected(counts: Counts) -> None:
     from core.reporting import charts  # Altair, which an empty study does not need
+    from core.reporting.collected_lists import day_clicked, outcome_clicked
+    from pages.parts.clicks import clickable_chart
+    from pages.parts.collected_list import show_collected_behind
 
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.markdown("**Outcomes**")
         tally = ", ".join(f"{number(found)} {name.replace('_', ' ')}" for name, found in counts.outcomes.items())
-        st.altair_chart(charts.outcomes(counts.outcomes), alt=f"Collected accounts by outcome: {tally}")
-        st.caption(plain(tally))
+        clickable_chart(
+            charts.stable_spec(charts.clickable(charts.outcomes(counts.outcomes), "outcome")),
+            f"Collected accounts by outcome: {tally}",
+            "outcomes",
+            lambda bar: outcome_clicked(str(bar["outcome"])),
+        )
+        st.caption(f"{plain(tally)}. A click lists the accounts.")
         damaged = store.damaged()
         if len(damaged) and may(Action.SEE_ACCOUNTS):
             with st.expander(f"{count(len(damaged), 'file')} could not be read"):
@@ -109,10 +117,17 @@ def show_collected(counts: Counts) -> None:
         st.markdown("**Accounts collected per day**")
         per_day = store.collected_per_day()
         if len(per_day) > 1:
-            st.altair_chart(charts.over_time(per_day, "day", "accounts", "accounts"), alt="Accounts collected per day")
+            bars = charts.over_time(per_day, "day", "accounts", "accounts")
+            clickable_chart(
+                charts.stable_spec(charts.clickable(bars, "date")),
+                "Accounts collected per day; a click on a day lists them",
+                "days",
+                lambda bar: day_clicked(str(bar["date"])),
+            )
         else:
             accounts = f"All {number(counts.collected)}" if counts.collected > 1 else "The one account"
             st.markdown(f"{accounts} on {day(per_day['day'].iloc[0].to_pydatetime())}.")
+    show_collected_behind()
 
 
 @cached(max_entries=4, show_spinner=False)

@@ -42,8 +42,9 @@ from core.storage.own_names import called
 from core.storage.predictions_file import cutoffs_file, read_cutoff
 from core.storage.run_record import RunRecord, run_record_of
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
-from pages.parts.account_lists import BEHIND, behind, clickable_chart, list_accounts, opens_here, show_behind
+from pages.parts.account_lists import behind, list_accounts, opens_here, show_behind
 from pages.parts.audit import show_audit
+from pages.parts.clicks import BEHIND, clickable_chart
 from pages.parts.components import empty_state, in_frame, table_key, tabs_in_address
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job

@@ -8,13 +8,14 @@ from core.encoder.devices import devices
 from core.encoder.pretrained import available_encoders
 from core.maintenance.arguments import NewStudyArguments
 from core.maintenance.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
+from core.maintenance.pack_study import packed_study
 from core.maintenance.studies import list_studies, new_study
 from core.models.settings import DEFAULT_CUTOFF
 from core.privacy.action_log import first_changed_line, latest
 from core.privacy.roles import LOCAL, Action
 from core.privacy.study_settings import Study, change_study, read_study
 from core.reporting.protocol import protocol, study_facts
-from core.utils.formatting import number, plain
+from core.utils.formatting import count, number, plain, size
 from pages.parts.components import in_frame
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, acting, allowed, require, sign_out, who_is_in
@@ -113,8 +114,32 @@ def show_studies() -> None:
     st.dataframe(pd.DataFrame(table, columns=columns), hide_index=True, placeholder="–", alt="All studies")
     if len(rows) > 1:
         offer_studies()
+    offer_packed()
     st.markdown("**A new study**")
     begin_study()
+
+
+def offer_packed() -> None:
+    """The study at hand in one file, for somebody who checks it."""
+    st.markdown("**For somebody who checks this study**")
+    st.caption(
+        "One file with settings, splits, predictions, figures, versions and digests: pseudonyms for names, no "
+        "captions. `python -m core unpack-study` checks that nothing in it was changed, and counts its runs again."
+    )
+    if not st.button("Pack this study", icon=":material/folder_zip:"):
+        return
+    act(Action.DOWNLOAD_ROWS, "packed the study")
+    with st.spinner("Packing …"):
+        content, files = packed_study(SETTINGS)
+    st.download_button(
+        f"Download {count(files, 'file')}, {size(len(content))}",
+        content,
+        f"{SETTINGS.study}.zip",
+        "application/zip",
+        icon=":material/download:",
+        key="packed_study",
+        on_click="ignore",
+    )
 
 
 def edit_study() -> None:

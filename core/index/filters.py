@@ -32,6 +32,7 @@ class Filter:
         cutoff: age in years, for ``label``.
         min_posts: at least so many posts are stored.
         max_posts: at most so many posts are stored.
+        collected_on: the day (UTC) on which the account was collected.
         words: all of these occur in the caption, in any letter case, also within longer words;
             words in double quotes belong together.
         since: first day (UTC) of a post.
@@ -47,6 +48,7 @@ class Filter:
     cutoff: float = 21
     min_posts: int | None = None
     max_posts: int | None = None
+    collected_on: date | None = None
 
     words: str = ""
     since: date | None = None
@@ -136,6 +138,8 @@ def _own_account_conditions(chosen: Filter) -> Conditions:
         conditions.add("a.posts >= ?", chosen.min_posts)
     if chosen.max_posts is not None:
         conditions.add("a.posts <= ?", chosen.max_posts)
+    if chosen.collected_on:
+        _add_day(conditions, chosen.collected_on)
     _add_label(conditions, chosen.label, chosen.cutoff)
     return conditions
 
@@ -149,6 +153,11 @@ def _own_post_conditions(chosen: Filter) -> Conditions:
     if chosen.until:
         conditions.add("p.taken_at < ?", datetime.combine(chosen.until + timedelta(days=1), time.min))
     return conditions
+
+
+def _add_day(conditions: Conditions, day: date) -> None:
+    begin = datetime.combine(day, time.min)
+    conditions.add("a.collected_at >= ? AND a.collected_at < ?", begin, begin + timedelta(days=1))
 
 
 def _add_label(conditions: Conditions, label: LabelState, cutoff: float) -> None:

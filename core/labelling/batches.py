@@ -30,8 +30,8 @@ GOOD_FOR: dict[Purpose, str] = {
         "like these. For a share take an audit sample."
     ),
     "chosen": (
-        "Accounts that somebody chose on Results. They may **teach a model**. They tell nothing of a share, nor "
-        "of how often the model is right: they were chosen by what it said of them."
+        "Accounts that somebody chose from a list on Results or Overview. They may **teach a model**. They tell "
+        "nothing of a share, nor of how often the model is right: they were not drawn at random."
     ),
 }
 """What the labels of a batch are good for, as Markdown."""

@@ -57,7 +57,18 @@ def pack_study(asked: PackStudyArguments, settings: Settings) -> str:
     """Write the file; returns a sentence about what is in it.
 
     Raises:
-        AgeScopeError: the study's key of pseudonyms is missing, or the file cannot be written.
+        AgeScopeError: see :func:`packed_study`, or the file cannot be written.
+    """
+    content, files = packed_study(settings)
+    write_atomically(asked.file, content)
+    return f"{asked.file} holds {count(files, 'file')}, with pseudonyms for names and no captions."
+
+
+def packed_study(settings: Settings) -> tuple[bytes, int]:
+    """A study as a ZIP, and how many files are in it.
+
+    Raises:
+        AgeScopeError: the study's key of pseudonyms is missing.
         InputError: a file of the study is damaged.
     """
     pseudonym = open_pseudonyms(settings).of
@@ -68,8 +79,7 @@ def pack_study(asked: PackStudyArguments, settings: Settings) -> str:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-    write_atomically(asked.file, buffer.getvalue())
-    return f"{asked.file} holds {count(len(files), 'file')}, with pseudonyms for names and no captions."
+    return buffer.getvalue(), len(files)
 
 
 def unpack_study(asked: UnpackStudyArguments) -> list[str]:

@@ -172,7 +172,8 @@ def _put_together(
     numbers: dict[str, None] = {}
     precisions: dict[str, None] = {}
     progress.update(message="putting the shards together")
-    with PartialPredictions(arguments.prediction_output_file, {"shards": manifest.key, "failed": [*failed]}) as written:
+    identity, cutoffs = {"shards": manifest.key, "failed": [*failed]}, located.settings.age_cutoffs
+    with PartialPredictions(arguments.prediction_output_file, identity, cutoffs) as written:
         for shard in range(manifest.shards):
             progress.check()
             if shard in failed:

@@ -39,6 +39,7 @@ _SCHEMA = pa.schema(
         ("probability", pa.float64()),
         ("prediction", pa.int8()),
         ("posts", pa.int32()),
+        ("by_cutoff", pa.list_(pa.float64())),
     ]
 )
 
@@ -130,7 +131,7 @@ class Shards:
         try:
             table = pq.read_table(path)
             notes = ShardNotes.model_validate_json(table.schema.metadata[b"agescope"])
-            rows = [Prediction(**row) for row in table.to_pylist()]
+            rows = [Prediction(**row | {"by_cutoff": tuple(row["by_cutoff"])}) for row in table.to_pylist()]
         except (OSError, pa.ArrowException, ValidationError, KeyError, TypeError) as error:
             raise InputError(f"{path} is damaged. Remove it, then run the same command again.") from error
         if notes.key != key:
@@ -190,8 +191,8 @@ def lay_down(shards: Shards, arguments: PredictArguments, files: Sequence[Path],
 
 
 def _key(arguments: PredictArguments) -> str:
-    """A hash of everything that the rows depend on, but for the accounts themselves."""
-    digest = hashlib.sha256(orjson.dumps(arguments.what_is_computed()))
+    """A hash of everything that the rows and their columns depend on, but for the accounts themselves."""
+    digest = hashlib.sha256(orjson.dumps([arguments.what_is_computed(), _SCHEMA.names]))
     located = locate_model(arguments.finetuned_model_path, arguments.model_name_or_path)
     digest.update(orjson.dumps(located.settings.as_dict()))
     with located.weights_file.open("rb") as file:

@@ -115,6 +115,14 @@ def probabilities(
     return alt.LayerChart(layer=[*([_shaded(*band)] if band else []), bars, _rule(threshold)]).properties(height=HEIGHT)
 
 
+def clickable(chart: alt.Chart, *fields: str) -> alt.Chart:
+    """A chart of one kind of mark, of which a click chooses those with the same ``fields``."""
+    clicked, chart = _click([*fields]), chart.copy()
+    chart.mark["cursor"] = "pointer"
+    seen = alt.condition(clicked, alt.value(1), alt.value(FADED))
+    return chart.encode(opacity=seen).add_params(clicked).properties(name=CLICKABLE)
+
+
 def _click(fields: list[str]) -> alt.Parameter:
     """What a click chooses: the mark under it, by these fields; another click on it chooses nothing again."""
     return alt.selection_point(name=CLICKED, fields=fields)
@@ -199,7 +207,10 @@ def outcomes(counts: dict[str, int]) -> alt.Chart:
 
 
 def over_time(table: pd.DataFrame, time: str, count: str, title: str, height: int = 140) -> alt.Chart:
-    """Bars of a count; ``time``, "day" or "month", is the column that holds the beginning of each, and their length."""
+    """Bars of a count; ``time``, "day" or "month", is the column that holds the beginning of each, and their length.
+
+    Each bar has its ``date`` as a text, which a browser in another zone of time does not move.
+    """
     unit, shown = ("yearmonth", "%b %Y") if time == "month" else ("yearmonthdate", "%-d %b %Y")
     axis = alt.Axis(
         tickCount={"interval": time, "step": 1},
@@ -209,7 +220,7 @@ def over_time(table: pd.DataFrame, time: str, count: str, title: str, height: in
         labelOverlap="parity",
     )
     return (
-        alt.Chart(table)
+        alt.Chart(table.assign(date=table[time].dt.strftime("%Y-%m-%d")))
         .mark_bar(color=ACCENT)
         .encode(
             x=alt.X(f"{unit}({time}):T", title=None, axis=axis),

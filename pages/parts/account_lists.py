@@ -1,51 +1,23 @@
 """Accounts behind a figure or a filter: listed, opened, exported, sent to be labelled. Viewers get counts."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.labelling.batches import Batch, create_batch
 from core.privacy.roles import Action
-from core.reporting import charts
 from core.reporting.account_lists import AccountList, Figure, accounts_behind
 from core.reporting.run_results import RunAtThreshold
 from core.utils.formatting import count, plain
+from pages.parts.clicks import BEHIND, label_these
 from pages.parts.components import clicked_row, close, table_key
 from pages.parts.downloads import choose_content, download_table
 from pages.parts.results_details import show_account
-from pages.parts.sign_in import act, may
-from pages.parts.study import here, the_settings
+from pages.parts.sign_in import may
 
 PAGE_ROWS = 50
 ROW_HEIGHT = 36
 TABLE_HEIGHT = 420
-BEHIND = "behind"
-"""Of the address: what was clicked; see :mod:`core.reporting.account_lists`."""
-
-
-def clickable_chart(
-    specification: dict[str, Any], alt: str, key: str, text: Callable[[Mapping[str, Any]], str]
-) -> None:
-    """A chart with a selection; a click puts what ``text`` makes of the mark into the address."""
-    place = table_key(f"chart_{key}")
-    st.vega_lite_chart(
-        specification,
-        alt=alt,
-        key=place,
-        on_select=lambda: _take_click(place, text),
-        selection_mode=charts.CLICKED,
-    )
-
-
-def _take_click(place: str, text: Callable[[Mapping[str, Any]], str]) -> None:
-    marks = st.session_state[place].selection.get(charts.CLICKED)
-    st.query_params.pop("why", None)
-    if marks:
-        st.query_params[BEHIND] = text(marks[0])
-    else:
-        st.query_params.pop(BEHIND, None)
 
 
 def behind(view: RunAtThreshold) -> AccountList | None:
@@ -108,8 +80,7 @@ def list_accounts(view: RunAtThreshold, accounts: pd.DataFrame, key: str) -> Non
             content,
             help="These accounts with all that the page knows of each.",
         )
-        if may(Action.CHANGE_STUDY) and st.button("Label these", icon=":material/edit_note:", key=f"{key}_label"):
-            _label(view, accounts)
+        label_these(lambda: accounts["username"], view.run.name, view.cutoff, key)
 
 
 def _open(place: str, rows: pd.DataFrame) -> None:
@@ -117,20 +88,6 @@ def _open(place: str, rows: pd.DataFrame) -> None:
     row = clicked_row(place)
     if row is not None:
         st.query_params["why"] = rows["username"].iloc[row]
-
-
-def _label(view: RunAtThreshold, accounts: pd.DataFrame) -> None:
-    """Make a batch of accounts to be labelled, and open it."""
-    act(Action.CHANGE_STUDY, f"made a batch to label of {count(len(accounts), 'account')} of {view.run.name}")
-    batch = Batch(
-        name=f"chosen-{view.run.name}",
-        purpose="chosen",
-        cutoff=view.cutoff,
-        usernames=tuple(accounts["username"]),
-        run=view.run.name,
-    )
-    kept = create_batch(the_settings().coding_dir, batch)
-    st.switch_page("pages/label.py", query_params=here(batch=kept.name))
 
 
 def _columns(cutoff: float) -> dict[str, Any]:

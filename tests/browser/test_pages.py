@@ -285,7 +285,7 @@ def test_a_bar_is_clicked_and_its_accounts_are_listed_kept_by_a_reload_exported_
     drawn(tab, "Results")
     tab.get_by_role("button", name="Label these").click()
     expect(tab.get_by_role("heading", name="Label", exact=True)).to_be_visible()
-    expect(tab.get_by_role("combobox", name="Batch")).to_have_value(re.compile("chosen on Results"))
+    expect(tab.get_by_role("combobox", name="Batch")).to_have_value(re.compile("chosen from a list"))
 
 
 def test_the_threshold_is_moved_and_the_run_is_downloaded(tab: Page, predicted: Dashboard) -> None:

@@ -97,6 +97,18 @@ def test_the_overview_counts_each_station(store: Store, settings: Settings) -> N
     assert counts.outcomes == {"collected": 1, "partial": 1, "private": 1}
 
 
+def test_accounts_are_found_by_the_day_on_which_they_were_collected(store: Store, settings: Settings) -> None:
+    for name, at in (
+        ("anna", "2026-11-02T00:00:00Z"),
+        ("bob", "2026-11-02T23:59:59Z"),
+        ("cleo", "2026-11-03T00:00:00Z"),
+    ):
+        collect(settings, name, "hello", collected_at=datetime.fromisoformat(at))
+    store.refresh()
+    assert names(store, collected_on=date(2026, 11, 2)) == ["anna", "bob"]
+    assert names(store, collected_on=date(2026, 11, 4)) == []
+
+
 def test_accounts_to_label_are_drawn_from_those_with_captions_and_without_a_known_age(
     store: Store, settings: Settings
 ) -> None:

@@ -9,15 +9,16 @@ from pydantic import SecretStr
 
 from core.collection.arguments import CollectArguments
 from core.collection.collector import CollectSummary, collect
-from core.errors import InputError
+from core.errors import InputError, Stopped
 from core.instagram import errors
 from core.instagram.check import RouteCheck, check_instagram
 from core.instagram.rate_limit import Limit
 from core.instagram.source_names import SourceName, unavailable_reason
 from core.jobs.progress import Progress, no_progress
-from core.settings import Settings
+from core.settings import STUDY_FILE, Settings, get_settings
 from core.storage.account_files import read_account
 from core.storage.models import Account
+from core.utils.io import write_json
 from tests.stand_in import GRAPH_TOKEN, GRAPH_USER_ID, SESSION, StandIn
 from tests.stand_in.fixtures import set_secrets
 
@@ -153,6 +154,26 @@ def test_instaloader_leaves_other_users_of_requests_alone(stand_in: StandIn, tmp
     run(tmp_path, "instaloader", "anna")
     assert requests.Session.__module__ == "requests.sessions"
     assert requests.get(f"{stand_in.url}/anna/", timeout=5).ok
+
+
+def test_another_study_waits_for_what_this_one_asked_since_instagram_counts_by_address(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, "web", "anna")
+    asked = len(stand_in.seen)
+    write_json(get_settings().studies_folder / "second" / STUDY_FILE, {})
+    set_secrets(monkeypatch, study="second")
+    assert get_settings().data_dir.name == "second"
+    reasons = []
+
+    def stop_instead(progress: Progress, seconds: float, reason: str) -> None:
+        reasons.append(reason)
+        raise Stopped(reason)
+
+    monkeypatch.setattr(Progress, "wait", stop_instead)
+    with pytest.raises(Stopped):
+        run(tmp_path, "web", "bob", limits=((1, 3600),))
+    assert len(stand_in.seen) == asked and reasons == ["the limit of 1 in 60 min"]
 
 
 def check(**more: Any) -> dict[str, RouteCheck]:

@@ -163,6 +163,25 @@ def test_an_address_lists_the_accounts_behind_a_cell_and_they_become_a_batch(pre
     assert len(batch.usernames) == number and batch.purpose == "chosen" and batch.cutoff == 21
 
 
+def test_an_outcome_and_a_day_on_the_overview_list_their_accounts(sample: Path) -> None:
+    app = run("overview", behind="outcome private")
+    [listed] = [each.value for each in app.dataframe if "outcome" in each.value]
+    assert set(listed["outcome"]) == {"private"} and f"{len(listed)} account" in words(app)
+    assert "Label these" not in [each.label for each in app.button]  # they have nothing to read
+    days = listed["collected_at"].dt.strftime("%Y-%m-%d")
+    app = run("overview", behind=f"day {days.iloc[0]}")
+    listed = next(each.value for each in app.dataframe if "outcome" in each.value)
+    assert set(listed["collected_at"].dt.strftime("%Y-%m-%d")) == {days.iloc[0]}
+    next(each for each in app.button if each.label == "Label these").click().run()
+    [batch] = list_batches(sample / "coding")
+    assert batch.purpose == "chosen" and batch.run is None and batch.usernames
+
+
+def test_an_address_that_names_no_part_of_a_chart_lists_nothing(sample: Path) -> None:
+    for address in ("outcome nonsense", "day yesterday", "weather", "outcome"):
+        assert not run("overview", behind=address).dataframe
+
+
 def test_two_runs_are_compared(predicted: Path) -> None:
     app = run("results", view="Compare")
     assert "By AUC" in words(app)

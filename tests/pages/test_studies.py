@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.maintenance.arguments import NewStudyArguments
 from core.maintenance.sample import load_sample
 from core.maintenance.studies import new_study
+from core.privacy.action_log import latest
 from core.privacy.roles import LOCAL, Person
 from core.settings import Settings, get_settings, settings_of
 from core.storage.account_files import write_account
@@ -84,6 +85,17 @@ def test_a_study_lets_in_whom_it_names_and_nobody_gets_more_by_it() -> None:
     assert allowed(ada, "bo@example.org") is None
     assert allowed(ada, "ada@example.org=viewer") == Person("Ada@example.org", "viewer")
     assert allowed(bo, "bo@example.org") == bo
+
+
+def test_the_study_at_hand_is_packed_on_the_page(second: Settings) -> None:
+    app = run("settings", study="second")
+    app.session_state["all_studies"] = True
+    app.run()
+    next(button for button in app.button if button.label == "Pack this study").click().run()
+    assert not app.exception and not app.error, app.error
+    [offered] = [it.proto for it in app.get("download_button") if it.proto.id.endswith("packed_study")]
+    assert re.fullmatch(r"Download \d files, .*B", offered.label)
+    assert "packed the study" in latest(second)[0]["about"]
 
 
 def test_a_study_is_made_on_the_page(second: Settings) -> None:

@@ -15,7 +15,7 @@ from core.prediction.predict_shards import predict_shards, predict_some_shards
 from core.prediction.shards import ShardWorker, shards_beside
 from core.storage.account_files import write_account
 from core.storage.models import Account
-from core.storage.predictions_file import read_rows
+from core.storage.predictions_file import read_cutoff, read_rows
 from tests.prediction.test_predict import make_model, run
 from tests.scale.test_engines import ENGINES
 from tests.tiny_models import study
@@ -98,6 +98,20 @@ def test_going_on_leaves_out_what_is_there_whoever_did_it(
     run_shards(accounts, model, output)
     same(output, alone)
     assert not shards_beside(output).folder.exists()
+
+
+def test_a_model_of_several_cutoffs_tells_the_probability_at_each_as_one_machine_does(
+    accounts: Path, encoder: str, tmp_path: Path
+) -> None:
+    model = make_model(encoder, tmp_path / "two", (18.0, 21.0), (0.5, 0.25))
+    output, other = tmp_path / "shards" / "p.csv", tmp_path / "alone" / "p.csv"
+    do_here(accounts, model, output, 0, 1, 2, 3)
+    run_shards(accounts, model, output)
+    run(accounts, model, other)
+    same(output, other)
+    for cutoff in (18, 21):
+        ours, theirs = read_cutoff(output, cutoff), read_cutoff(other, cutoff)
+        assert [*ours] == [*theirs] and [*ours.values()] == pytest.approx([*theirs.values()], abs=1e-4)
 
 
 def test_shards_of_another_model_or_option_are_refused_and_kept(
