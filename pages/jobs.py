@@ -10,8 +10,8 @@ from core.jobs.job import ACTIVE, RESUMABLE, Job, State, active_jobs, damaged_jo
 from core.maintenance.disk_usage import clear_caches, disk_use
 from core.privacy.roles import Action
 from core.utils.formatting import count, duration, moment, number, plain, size
-from pages.parts.components import empty_state, in_frame
-from pages.parts.job_widgets import draw_progress, go_on_button, reached, remove_job, stop_job
+from pages.parts.components import close, empty_state, in_frame
+from pages.parts.job_widgets import draw_progress, go_on_button, link_to_job, reached, remove_job, stop_job
 from pages.parts.sign_in import act
 from pages.parts.study import cached, the_settings
 
@@ -32,6 +32,8 @@ STATE_COLORS: dict[State, Literal["blue", "green", "red", "orange"]] = {
     "interrupted": "orange",
     "unresponsive": "orange",
 }
+JOB = "job"
+"""Of the address: the job that is open."""
 SETTINGS = the_settings()
 JOBS_DIR = SETTINGS.jobs_dir
 SHOWN_ENDED = 20
@@ -90,6 +92,8 @@ def details(job: Job) -> None:
         st.code(job.command, language="bash", wrap_lines=True)
     with events:
         st.dataframe(job.event_rows()[::-1][:500], height=220, alt="Events of the job, newest first")
+    if job.id != st.query_params.get(JOB):
+        link_to_job(job, "This job alone, at an address of its own")
 
 
 @st.fragment(run_every=2.0)
@@ -121,7 +125,8 @@ def active() -> None:
                     args=(job, True),
                     help="For a job that does not stop. What it has not written down yet is lost.",
                 )
-            with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
+            is_asked = job.id == st.query_params.get(JOB)
+            with st.expander("Log, command, events", is_asked, key=f"more_{job.id}", on_change="rerun") as more:
                 if more.open:
                     details(job)
 
@@ -188,7 +193,7 @@ def show_ended(jobs: list[Job], key: str) -> None:
         show_ended_job(job)
 
 
-def show_ended_job(job: Job) -> None:
+def show_ended_job(job: Job, is_open: bool = False) -> None:
     """How a job ended, and what can be done with it."""
     state, message = job.state, job.end_message
     with st.container(border=True, key=f"ended_{job.id}"):
@@ -210,9 +215,25 @@ def show_ended_job(job: Job) -> None:
             st.caption(plain(message))
         if state == "interrupted":
             st.caption(plain(why_interrupted(job)))
-        with st.expander("Log, command, events", key=f"more_{job.id}", on_change="rerun") as more:
+        with st.expander("Log, command, events", is_open, key=f"more_{job.id}", on_change="rerun") as more:
             if more.open:
                 details(job)
+
+
+def show_asked(jobs: list[Job]) -> list[Job]:
+    """The job of the address, open, above the others; returns these. One that runs stands above them anyway."""
+    asked = st.query_params.get(JOB)
+    if not asked:
+        return jobs
+    job = next((job for job in jobs if job.id == asked), None)
+    if job is None:
+        st.warning(f"There is no job {plain(asked[:100])} here. It may have been removed from this list.")
+        return jobs
+    if job.state in ACTIVE:
+        return jobs
+    show_ended_job(job, is_open=True)
+    st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=(JOB,))
+    return [other for other in jobs if other.id != job.id]
 
 
 everything = list_jobs(JOBS_DIR)
@@ -224,7 +245,7 @@ active()
 for sentence in damaged_jobs(JOBS_DIR):
     st.warning(plain(sentence))
 
-ended = [job for job in choose_jobs(everything) if job.state not in ACTIVE]
+ended = [job for job in choose_jobs(show_asked(everything)) if job.state not in ACTIVE]
 if ended:
     st.subheader("Ended")
 show_ended([job for job in ended if job.state != "done"], "unfinished")

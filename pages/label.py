@@ -26,6 +26,7 @@ from core.privacy.roles import Action
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import share_interval
 from core.storage.age_answers import UNTOLD
+from core.storage.own_names import called
 from core.utils.formatting import count, day, number, percent, plain
 from core.utils.io import write_atomically
 from pages.parts.captions import captions_of, show_captions
@@ -316,6 +317,11 @@ def offer_files(batch: Batch, found: list[Any]) -> None:
         show_share(batch, audit_csv(batch, found))
 
 
+def title_of_run(run: str) -> str:
+    """What people call a prediction run."""
+    return called(SETTINGS.predictions_dir / run)
+
+
 def show_share(batch: Batch, filled_in: str) -> None:
     """The share of the list that an audit sample was drawn from, and the command that tells it."""
     audit = CODING / batch.name / AUDIT_FILE
@@ -328,7 +334,7 @@ def show_share(batch: Batch, filled_in: str) -> None:
         st.info(plain(error) if isinstance(error, InputError) else "The predictions that it was drawn from are gone.")
         return
     st.metric(
-        f"of all {number(share['population'])} accounts of {plain(batch.run)}",
+        f"of all {number(share['population'])} accounts of {plain(title_of_run(str(batch.run)))}",
         percent(share["value"], 1),
         f"{percent(share['low'], 1)} to {percent(share['high'], 1)}",
         delta_color="off",
@@ -369,7 +375,7 @@ def new_batch() -> None:
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if purpose != "random":
-            st.selectbox("Predictions", runs["run"], key="batch_run", width=260)
+            st.selectbox("Predictions", runs["run"], format_func=title_of_run, key="batch_run", width=260)
         st.number_input(
             "Accounts", FEWEST_AUDITED if purpose == "audit" else 1, 100_000, 40, key="batch_size", width=140
         )

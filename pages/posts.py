@@ -11,18 +11,20 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import InputError
 from core.index import AccountDetail, AccountSort, Answer, Filter, LabelState, PostSort, RunningQuery
+from core.models.folder import model_name
 from core.models.settings import DEFAULT_CUTOFF
 from core.privacy.exports import Content
 from core.privacy.roles import Action
 from core.reporting import charts
 from core.storage.models import Outcome
+from core.storage.own_names import called
 from core.utils.formatting import count, day, moment, number, percent, plain
 from core.utils.tables import parquet
 from pages.parts.components import clicked_row, close, empty_state, in_frame, table_key, tabs_in_address
 from pages.parts.downloads import choose_content, download_table, left_out
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, note_account, require
-from pages.parts.study import address, cached, the_study
+from pages.parts.study import address, cached, the_settings, the_study
 
 in_frame()
 
@@ -511,11 +513,16 @@ def draw_prediction(username: str, latest: pd.Series) -> None:
         st.metric(
             f"Probability of at least {latest['cutoff']:g}",
             percent(latest["probability"]),
-            help=f"predicted by {plain(Path(latest['model']).name)}; not certainty about a person",
+            help=f"predicted by {plain(model_title(latest['model']))}; not certainty about a person",
         )
         if pd.notna(latest["probability"]):
             why = {"run": latest["run"], "why": username}
             st.page_link("pages/results.py", label="Why?", query_params=why, icon=":material/arrow_forward:")
+
+
+def model_title(path: str) -> str:
+    """What people call the model that a run names."""
+    return called(the_settings().models_dir / model_name(Path(path)))
 
 
 if not store.counts().collected:

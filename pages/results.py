@@ -1,5 +1,6 @@
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,14 @@ from core.utils.formatting import count, moment, number, percent, percent_with_i
 from pages.parts.account_lists import behind, list_accounts, opens_here, show_behind
 from pages.parts.audit import show_audit
 from pages.parts.clicks import BEHIND, clickable_chart
-from pages.parts.components import empty_state, in_frame, table_key, tabs_in_address
+from pages.parts.components import (
+    empty_state,
+    folded_on_phones,
+    in_frame,
+    table_key,
+    tabs_in_address,
+    unfold_on_phones,
+)
 from pages.parts.index_access import the_store
 from pages.parts.job_widgets import command_to_copy, draw_progress, start_job
 from pages.parts.own_names import edit_own_name, show_removed
@@ -66,11 +74,14 @@ NARROW = """<style>
 @media (max-width: 640px) {
   [data-testid=stMetricValue] { font-size: 1.15rem; }
   [data-testid=stMetricValue] div { white-space: normal; }
-  .st-key-shares tr > :nth-child(n + 4) { display: none; }
+  [data-testid=stMetric] { padding: 0.5rem 0.6rem; }
+  .st-key-shares tr { display: grid; grid-template-columns: 1fr auto auto; }
+  .st-key-shares th:nth-child(n + 4) { display: none; }
+  .st-key-shares td:nth-child(n + 4) { grid-column: 1 / -1; border: none; padding-top: 0; font-size: 0.75rem; }
   .st-key-compared table { font-size: 0.75rem; }
 }
 </style>"""
-"""On a phone two figures fit in a row, and of the shares the estimate, its value and its interval."""
+"""On a phone two figures fit in a row; of whom a share is, and what is to say of it, stands below its interval."""
 LABELS: dict[Label, str] = {
     "any": "any",
     "labelled": "known",
@@ -204,7 +215,8 @@ def show_figures(view: RunAtThreshold) -> None:
         show_corrected_share(view)
         show_uncertain(view)
         show_accuracy(view)
-    st.caption(plain(f"Shares: {decapitalize(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
+    with folded_on_phones("of_whom"):
+        st.caption(plain(f"Shares: {decapitalize(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
     for warning in [] if isinstance(found, str) else found["warnings"]:
         st.warning(plain(warning))
     if view.withheld and may(Action.SEE_ACCOUNTS):  # a viewer has no such pages
@@ -460,10 +472,11 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
     if not others:
         st.info("There is only one prediction run. Predict with another model to compare the two.")
         return
-    other = st.selectbox("Compare with", others, key="other", bind="query-params", width=480)
+    other = choose_of_runs("Compare with", others, "other", names)
+    titles = titles_of_runs(names)
     table = both_runs(view, other)
     if table is None:
-        st.info(f"{plain(other)} does not tell who is at least {view.cutoff:g}, so the two cannot be compared.")
+        st.info(f"{plain(titles[other])} does not tell who is at least {view.cutoff:g}, so the two cannot be compared.")
         return
     if table.empty:
         st.info("No account has a probability in both runs.")
@@ -476,10 +489,10 @@ def show_comparison(view: RunAtThreshold, names: list[str]) -> None:
         f"{number(table['first'].corr(table['second']), 2)}."
     )
     both = (view.run.name, view.run.model), (other, model_of(other))
-    called_both = [with_method(called(SETTINGS.predictions_dir / run), model) for run, model in both]
+    called_both = [with_method(titles[run], model) for run, model in both]
     show_which_is_better(view, table, threshold, (called_both[0], called_both[1]))
     if may(Action.SEE_ACCOUNTS):
-        show_furthest_apart(view, table, other)
+        show_furthest_apart(view, table, (titles[view.run.name], titles[other]))
 
 
 def both_runs(view: RunAtThreshold, other: str) -> pd.DataFrame | None:
@@ -531,11 +544,12 @@ def show_which_is_better(view: RunAtThreshold, table: pd.DataFrame, threshold: f
     )
 
 
-def show_furthest_apart(view: RunAtThreshold, table: pd.DataFrame, other: str) -> None:
+def show_furthest_apart(view: RunAtThreshold, table: pd.DataFrame, titles: tuple[str, str]) -> None:
+    """The accounts of which the two runs say the most different things; ``titles`` are what the runs are called."""
     shown = table if len(table) <= MOST_POINTS else table.sample(MOST_POINTS, random_state=0)
     left, right = st.columns(2)
     left.altair_chart(
-        charts.disagreement(shown, view.cutoff, (view.run.name, other)),
+        charts.disagreement(shown, view.cutoff, titles),
         alt="Accounts by the probabilities of both runs",
     )
     right.markdown("**Furthest apart**")
@@ -546,8 +560,8 @@ def show_furthest_apart(view: RunAtThreshold, table: pd.DataFrame, other: str) -
         alt="Accounts on which the two runs differ most",
         column_config={
             "username": "account",
-            "first": st.column_config.NumberColumn(view.run.name, format="%.3f"),
-            "second": st.column_config.NumberColumn(other, format="%.3f"),
+            "first": st.column_config.NumberColumn(titles[0], format="%.3f"),
+            "second": st.column_config.NumberColumn(titles[1], format="%.3f"),
             "age": "label",
         },
     )
@@ -557,8 +571,9 @@ def show_furthest_apart(view: RunAtThreshold, table: pd.DataFrame, other: str) -
 def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str], lists: tuple[str, ...]) -> None:
     """Everything that the threshold moves; in a fragment, so that only this is drawn anew."""
     own = float(about["cutoff"]) if pd.notna(about["cutoff"]) else 21.0
-    cutoff = choose_cutoff(run, model, own)
-    threshold, wanted, fewest = choose_threshold(threshold_of(about, model, own, cutoff), cutoff)
+    with folded_on_phones("threshold_chosen"), st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        cutoff = choose_cutoff(run, model, own)
+        threshold, wanted, fewest = choose_threshold(threshold_of(about, model, own, cutoff), cutoff)
     made_at = str(model.training.created_at) if model else "gone"
     record = run_record_of(about["details"])
     kept_at = audit_file(run, lists)
@@ -576,7 +591,10 @@ def results(run: str, about: pd.Series, model: ModelInfo | None, names: list[str
 def choose_cutoff(run: str, model: ModelInfo | None, own: float) -> float:
     """The age in question: any that the model knows, where the run has the probabilities of all."""
     known = model.settings.age_cutoffs if model else ()
-    if own not in known or len(known) < 2 or not cutoffs_file(predictions_of(run)).is_file():
+    if own not in known or len(known) < 2:
+        return own
+    if not cutoffs_file(predictions_of(run)).is_file():
+        st.caption("The model knows further cutoffs, of which these predictions say nothing: predict again for them.")
         return own
     if st.session_state.get("cutoff", own) not in known:  # of another run
         st.session_state.cutoff = own
@@ -587,6 +605,7 @@ def choose_cutoff(run: str, model: ModelInfo | None, own: float) -> float:
             own,
             format_func=lambda cutoff: f"{cutoff:g}",
             key="cutoff",
+            width=260,
             bind="query-params",
             on_change=lambda: st.session_state.pop("threshold", None),
             help="The model knows all of these, each with a threshold and error rates of its own.",
@@ -603,41 +622,39 @@ def threshold_of(about: pd.Series, model: ModelInfo | None, own: float, cutoff: 
 
 def choose_threshold(its_own: float, cutoff: float) -> tuple[float, float, int]:
     """The threshold, the accuracy wanted outside of the band, and the fewest captions that tell anything."""
-    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
-        threshold = st.slider(
-            "Threshold",
-            0.0,
-            1.0,
-            its_own,
+    threshold = st.slider(
+        "Threshold",
+        0.0,
+        1.0,
+        its_own,
+        0.01,
+        key="threshold",
+        bind="query-params",
+        help=f"Predicted at least {cutoff:g} from here on.",
+        width=360,
+    )
+    with st.popover("Who is uncertain", icon=":material/tune:"):
+        wanted = st.slider(
+            "Sure enough from",
+            0.5,
+            0.99,
+            0.9,
             0.01,
-            key="threshold",
+            key="wanted",
             bind="query-params",
-            help=f"Predicted at least {cutoff:g} from here on.",
+            help="The accuracy wanted: accounts too near to the threshold to be right that often are called uncertain.",
             width=360,
         )
-        with st.popover("Who is uncertain", icon=":material/tune:"):
-            wanted = st.slider(
-                "Sure enough from",
-                0.5,
-                0.99,
-                0.9,
-                0.01,
-                key="wanted",
-                bind="query-params",
-                help="The accuracy wanted: accounts too near to the threshold to be right that often are called "
-                "uncertain.",
-                width=360,
-            )
-            fewest = st.number_input(
-                "Least captions",
-                1,
-                100,
-                3,
-                key="fewest",
-                bind="query-params",
-                help="With fewer captions an account is called by neither side: one caption tells little.",
-                width=130,
-            )
+        fewest = st.number_input(
+            "Least captions",
+            1,
+            100,
+            3,
+            key="fewest",
+            bind="query-params",
+            help="With fewer captions an account is called by neither side: one caption tells little.",
+            width=130,
+        )
     return threshold, wanted, int(fewest)
 
 
@@ -683,36 +700,59 @@ def own_threshold(about: pd.Series) -> float:
     return float(about["threshold"]) if pd.notna(about["threshold"]) else 0.5
 
 
-def begin_at_its_threshold(runs: pd.DataFrame) -> None:
-    """Another run begins at the threshold of its own model, and is the one in the address."""
+def begin_at_its_threshold() -> None:
+    """Another run begins at the threshold of its own model."""
     st.session_state.pop("cutoff", None)
     st.session_state.threshold = own_threshold(runs[runs["run"] == st.session_state.run].iloc[0])
-    st.query_params["run"] = st.session_state.run
 
 
-def choose_run(runs: pd.DataFrame) -> str:
-    """The run of the address, else the latest; it stands in the address, so that a link keeps showing it."""
-    names = runs["run"].tolist()
-    asked = st.query_params.get("run")
+def choose_of_runs(
+    label: str, names: list[str], key: str, known: Sequence[str], changed: Callable[[], None] | None = None
+) -> str:
+    """The run that the address has under ``key``, else the first; it stands there, so that a link keeps showing it.
+
+    Args:
+        label: of the field.
+        names: the runs to choose from.
+        key: of the field, and in the address.
+        known: all runs; one that is none of them is said not to be there.
+        changed: called when another is chosen.
+    """
+    asked = st.query_params.get(key)
     if asked in names:
-        st.session_state.run = asked
+        st.session_state[key] = asked
     elif asked:
-        st.warning(f"There are no predictions called {plain(asked[:100])} here. Others are shown.")
-        st.query_params.pop("run")
-    if st.session_state.get("run") not in names:
-        st.session_state.run = names[0]
+        if asked not in known:
+            st.warning(f"There are no predictions called {plain(asked[:100])} here. Others are shown.")
+        st.query_params.pop(key)
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = names[0]
     run: str = st.selectbox(
-        "Predictions",
+        label,
         names,
-        format_func=lambda run: called(SETTINGS.predictions_dir / run),
-        key="run",
+        format_func=titles_of_runs(known).__getitem__,
+        key=key,
         width=480,
-        on_change=begin_at_its_threshold,
-        args=(runs,),
+        on_change=take_run,
+        args=(key, changed),
     )
-    if st.query_params.get("run") != run:
-        st.query_params["run"] = run
+    if st.query_params.get(key) != run:
+        st.query_params[key] = run
     return run
+
+
+def take_run(key: str, changed: Callable[[], None] | None) -> None:
+    """Put the run that was chosen into the address."""
+    st.query_params[key] = st.session_state[key]
+    if changed:
+        changed()
+
+
+def titles_of_runs(names: Sequence[str]) -> dict[str, str]:
+    """What people call each run, with its folder's name where two are called alike."""
+    titles = {name: called(SETTINGS.predictions_dir / name) for name in names}
+    alike = Counter(titles.values())
+    return {name: title if alike[title] == 1 else f"{title} ({name})" for name, title in titles.items()}
 
 
 st.html(NARROW)
@@ -730,8 +770,10 @@ if runs.empty:
     wait_for_predictions()
     st.stop()
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    run = choose_run(runs)
+unfold_on_phones("Choose predictions, cutoff and threshold", "run_chosen", "threshold_chosen", "of_whom")
+with folded_on_phones("run_chosen"), st.container(horizontal=True, vertical_alignment="bottom"):
+    every_run = runs["run"].tolist()
+    run = choose_of_runs("Predictions", every_run, "run", every_run, begin_at_its_threshold)
     lists = choose_lists("of")
     if models and may(Action.PREDICT):
         with st.popover("Predict again", icon=":material/insights:"):
@@ -739,12 +781,13 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 wait_for_predictions()
 about = runs[runs["run"] == run].iloc[0]
 used_model = model_name(Path(str(about["model"])))
+its_title = called(SETTINGS.models_dir / used_model)
 created = f" · {moment(about['created_at'].to_pydatetime())}" if pd.notna(about["created_at"]) else ""
 st.caption(
     f"{count(int(about['predicted']), 'account')} predicted, "
-    f"{number(int(about['accounts'] - about['predicted']))} without captions · model {plain(used_model)}{created}"
+    f"{number(int(about['accounts'] - about['predicted']))} without captions · model {plain(its_title)}{created}"
 )
-results(run, about, next((model for model in models if model.name == used_model), None), runs["run"].tolist(), lists)
+results(run, about, next((model for model in models if model.name == used_model), None), every_run, lists)
 if may(Action.CHANGE_STUDY):
     with st.expander("Name, note, removal", key="own_name"):
         edit_own_name(SETTINGS.predictions_dir / run)

@@ -132,12 +132,12 @@ def offer_packed() -> None:
     with st.spinner("Packing …"):
         content, files = packed_study(SETTINGS)
     st.download_button(
-        f"Download {count(files, 'file')}, {size(len(content))}",
+        "Download the packed study",
         content,
         f"{SETTINGS.study}.zip",
         "application/zip",
         icon=":material/download:",
-        key="packed_study",
+        help=f"{count(files, 'file')}, {size(len(content))}",
         on_click="ignore",
     )
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from core.encoder.devices import devices
 from core.encoder.names import DEFAULT_ENCODER, OFFLINE_ENCODER
 from core.encoder.pretrained import available_encoders, preferred_encoder
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
-from core.models.folder import CARD_FILE, TRAINING_FILE, ModelInfo, list_models
+from core.models.folder import CARD_FILE, TRAINING_FILE, ModelInfo, list_models, model_name
 from core.models.method_names import NAMES, method_name
 from core.reporting import charts
 from core.statistics.estimate import Estimate
@@ -23,9 +24,17 @@ from core.training.events import EpochEvent, StepEvent
 from core.training.splits import PARTS
 from core.utils.formatting import count, number, percent, plain
 from core.utils.tables import safe_csv
-from pages.parts.components import empty_state, in_frame, show_rejected
+from pages.parts.components import clicked_row, close, empty_state, in_frame, show_rejected, table_key
 from pages.parts.index_access import the_store
-from pages.parts.job_widgets import command_to_copy, draw_progress, go_on_button, read_back, start_job, stop_job
+from pages.parts.job_widgets import (
+    command_to_copy,
+    draw_progress,
+    go_on_button,
+    link_to_job,
+    read_back,
+    start_job,
+    stop_job,
+)
 from pages.parts.list_upload import upload_list, with_left_out
 from pages.parts.option_fields import number_field
 from pages.parts.own_names import STAR, edit_own_name, show_removed
@@ -34,6 +43,10 @@ from pages.parts.study import cached, the_settings, the_study
 in_frame()
 
 SETTINGS = the_settings()
+MODEL = "model"
+"""Of the address: the model whose card is open."""
+WIDEST, SUGGESTED = (10, 40), (16, 25)
+"""Ages from which further cutoffs are chosen, and those that are suggested."""
 METHODS = {
     "best": NAMES["combined"],
     "published": NAMES["finetuned"],
@@ -95,9 +108,39 @@ def choose_kept(path: Path) -> None:
     st.session_state.labels = path
 
 
-def groups(labels: UserList, cutoff: float) -> bool:
-    """Say what there is to learn from, and whether it is enough."""
-    told = labels.ages_for((cutoff,))
+def choose_cutoffs() -> tuple[float, tuple[float, ...]]:
+    """The age in question, and all ages at which the model can be asked, that one among them; rising."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        cutoff = st.number_input(
+            "Cutoff (years)",
+            6,
+            100,
+            int(the_study().cutoff or TrainArguments.options()["age_cutoff"].default),
+            key="cutoff",
+            width=160,
+            bind="query-params",
+        )
+        several = st.toggle(
+            "Further cutoffs",
+            key="several",
+            bind="query-params",
+            help="One model that can be asked at each of several ages, with a threshold and error rates of its own at "
+            "each. Results then has a slider for the cutoff. The best method learns each of them in turn.",
+        )
+    if not several:
+        return cutoff, (cutoff,)
+    first, last = st.slider("Every age from, to", *WIDEST, SUGGESTED, key="cutoffs", width=420, bind="query-params")
+    return cutoff, tuple(sorted({cutoff, *range(first, last + 1)}))
+
+
+def cutoffs_in_words(cutoffs: Sequence[float]) -> str:
+    """``21``, or ``16 to 25`` of several."""
+    return f"{cutoffs[0]:g}" if len(cutoffs) == 1 else f"{cutoffs[0]:g} to {cutoffs[-1]:g}"
+
+
+def groups(labels: UserList, cutoff: float, cutoffs: Sequence[float]) -> bool:
+    """Say what there is to learn from, and whether it is enough at every one of the cutoffs."""
+    told = labels.ages_for(cutoffs)
     known = the_store().with_captions([*told])
     ages = pd.Series({name: age for name, age in told.items() if name in known}, dtype=float)
     at_least, below = int((ages >= cutoff).sum()), int((ages < cutoff).sum())
@@ -113,12 +156,14 @@ def groups(labels: UserList, cutoff: float) -> bool:
         )
     if at_least and below:
         st.caption(plan(at_least, below))
-    if min(at_least, below) < FEWEST_PER_CLASS:
+    fewest = {years: min(int((ages >= years).sum()), int((ages < years).sum())) for years in cutoffs}
+    if poor := [f"{years:g}" for years, accounts in fewest.items() if accounts < FEWEST_PER_CLASS]:
+        of_which = f"the cutoff {', '.join(poor)}" if len(cutoffs) > 1 else "the cutoff"
         st.warning(
-            f"Fewer than {FEWEST_PER_CLASS} accounts with captions on one side of the cutoff: no model can be judged "
+            f"Fewer than {FEWEST_PER_CLASS} accounts with captions on one side of {of_which}: no model can be judged "
             "on so few. Label more accounts, or choose another cutoff."
         )
-    return min(at_least, below) > 0
+    return min(fewest.values()) > 0
 
 
 @cached(max_entries=8)
@@ -265,7 +310,7 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
             go_on_button(job)
         if made:
             st.page_link("pages/results.py", label="Predict with it on Results", icon=":material/arrow_forward:")
-        st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
+        link_to_job(job)
 
 
 def show_unused_labels(model: ModelInfo) -> None:
@@ -362,20 +407,12 @@ def prepare(is_active: bool) -> None:
     if not chosen:
         return
     labels_path, labels = chosen
-    cutoff = st.number_input(
-        "Cutoff (years)",
-        6,
-        100,
-        int(the_study().cutoff or TrainArguments.options()["age_cutoff"].default),
-        key="cutoff",
-        width=160,
-        bind="query-params",
-    )
-    can_train = groups(labels, cutoff)
+    cutoff, cutoffs = choose_cutoffs()
+    can_train = groups(labels, cutoff, cutoffs)
     st.subheader("2 · What")
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = SETTINGS.models_dir / f"{stamp}-at-least-{cutoff:g}"
-    method, asked = choose_settings(TrainArguments(SETTINGS.accounts_dir, labels_path, folder, age_cutoff=cutoff))
+    folder = SETTINGS.models_dir / f"{stamp}-at-least-{cutoffs_in_words(cutoffs).replace(' ', '-')}"
+    method, asked = choose_settings(TrainArguments(SETTINGS.accounts_dir, labels_path, folder, age_cutoff=cutoffs))
     if method != "compare":
         name = st.text_input("Name, if you like", key="model_name", max_chars=MOST_LETTERS, width=320)
         asked = replace(asked, name=" ".join(name.split()))
@@ -384,7 +421,7 @@ def prepare(is_active: bool) -> None:
     if asked.model_name_or_path == DEFAULT_ENCODER and preferred_encoder() != DEFAULT_ENCODER:
         st.caption(f"Where no model hub can be reached, choose {OFFLINE_ENCODER}.")
     if st.button("Train", type="primary", icon=":material/model_training:", disabled=not can_train or is_active):
-        title = f"Training, {METHODS[method]}, cutoff {cutoff:g}"
+        title = f"Training, {METHODS[method]}, cutoff {cutoffs_in_words(cutoffs)}"
         if start_job("train", title, asked.to_argv(), [folder]):
             st.rerun()
 
@@ -398,15 +435,16 @@ def show_models(models: list[ModelInfo]) -> None:
     st.caption(
         "Figures are of the test accounts, which took no part in training, or, where there were none, of the "
         "validation accounts, which may have chosen the model as well; with 95 % intervals. The latest is first; a "
-        "click on a column's name sorts by it. Click a model to read its card, to name it, or to remove it."
+        "click on a column's name sorts by it. Click a model to read its card, to name it, or to remove it; tick two "
+        "to compare what they say of the same accounts."
     )
-    rows = model_rows(models)
+    rows, key = model_rows(models), table_key("models")
     event = st.dataframe(
         rows,
         hide_index=True,
-        on_select="rerun",
-        selection_mode="single-cell",
-        key="models",
+        on_select=lambda: open_model(key, rows),
+        selection_mode=["multi-row", "single-cell"],
+        key=key,
         alt="Trained models with their figures",
         column_config={
             "right on": st.column_config.TextColumn("right on", width=130),
@@ -416,15 +454,54 @@ def show_models(models: list[ModelInfo]) -> None:
             "made": st.column_config.DatetimeColumn("made (UTC)", format="D MMM YYYY, HH:mm"),
         },
     )
+    offer_comparison(models, list(dict.fromkeys(rows["folder"].iloc[event.selection.rows])))
     st.page_link("pages/results.py", label="Predict with a model", icon=":material/arrow_forward:")
-    if event.selection.cells:
-        show_card(models, rows["folder"].iloc[event.selection.cells[0][0]])
+    show_card(models)
 
 
-def show_card(models: list[ModelInfo], name: str) -> None:
-    """What a model says of itself."""
-    model = next(model for model in models if model.name == name)
+def open_model(key: str, rows: pd.DataFrame) -> None:
+    """Put the model of the cell that was clicked into the address."""
+    row = clicked_row(key)
+    if row is not None:
+        st.query_params[MODEL] = rows["folder"].iloc[row]
+
+
+def offer_comparison(models: list[ModelInfo], ticked: list[str]) -> None:
+    """The way to the comparison of two models' latest predictions, once two are ticked."""
+    if len(ticked) > 2:
+        st.caption("Two can be compared at a time: take the ticks of the others away.")
+    if len(ticked) != 2:
+        return
+    titles = {model.name: model.title for model in models}
+    latest = latest_runs()
+    if lacking := [titles[name] for name in ticked if name not in latest]:
+        st.info(f"Predict with {plain(' and '.join(lacking))} on Results first: predictions are what is compared.")
+        return
+    st.page_link(
+        "pages/results.py",
+        label=f"Compare {plain(titles[ticked[0]])} with {plain(titles[ticked[1]])}",
+        icon=":material/compare_arrows:",
+        query_params={"run": latest[ticked[0]], "other": latest[ticked[1]], "view": "Compare"},
+    )
+
+
+def latest_runs() -> dict[str, str]:
+    """Model -> its latest prediction run."""
+    runs = the_store().runs()[::-1]  # they come newest first, and the last to be put in stays
+    return {model_name(Path(str(model))): run for model, run in zip(runs["model"], runs["run"], strict=True)}
+
+
+def show_card(models: list[ModelInfo]) -> None:
+    """What the model of the address says of itself."""
+    asked = st.query_params.get(MODEL)
+    if not asked:
+        return
+    model = next((model for model in models if model.name == asked), None)
+    if model is None:
+        st.warning(f"There is no model called {plain(asked[:100])} here.")
+        return
     with st.container(border=True):
+        st.button("Close", icon=":material/close:", type="tertiary", key="close_model", on_click=close, args=(MODEL,))
         try:
             st.markdown((model.folder / CARD_FILE).read_text(encoding="utf-8"))
         except OSError:

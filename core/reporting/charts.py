@@ -117,10 +117,10 @@ def probabilities(
 
 def clickable(chart: alt.Chart, *fields: str) -> alt.Chart:
     """A chart of one kind of mark, of which a click chooses those with the same ``fields``."""
-    clicked, chart = _click([*fields]), chart.copy()
-    chart.mark["cursor"] = "pointer"
+    clicked, mark = _click([*fields]), chart.mark
+    pointed_at = {**({"type": mark} if isinstance(mark, str) else mark.to_dict()), "cursor": "pointer"}
     seen = alt.condition(clicked, alt.value(1), alt.value(FADED))
-    return chart.encode(opacity=seen).add_params(clicked).properties(name=CLICKABLE)
+    return chart.properties(mark=pointed_at, name=CLICKABLE).encode(opacity=seen).add_params(clicked)
 
 
 def _click(fields: list[str]) -> alt.Parameter:

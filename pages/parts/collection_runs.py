@@ -16,7 +16,15 @@ from core.reporting import charts
 from core.settings import Settings
 from core.utils.formatting import count, moment, number, plain
 from pages.parts.downloads import choose_content, download_table
-from pages.parts.job_widgets import draw_progress, go_on, read_back, secret_environment, start_job, stop_job
+from pages.parts.job_widgets import (
+    draw_progress,
+    go_on,
+    link_to_job,
+    read_back,
+    secret_environment,
+    start_job,
+    stop_job,
+)
 from pages.parts.study import cached, the_settings
 
 SHOWN = 500
@@ -67,7 +75,7 @@ def running(asked: CollectArguments | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if is_active:
             st.button("Stop collecting", icon=":material/stop:", on_click=stop_job, args=(job,), key="stop_collection")
-        st.page_link("pages/jobs.py", label="Log and command", icon=":material/arrow_forward:")
+        link_to_job(job)
     show_refusals(job.events(RefusalEvent))
     with st.expander("Accounts of this run", key="run_accounts", on_change="rerun") as accounts:
         if accounts.open:

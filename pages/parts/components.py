@@ -1,7 +1,8 @@
 """What several pages draw or need; the pages themselves are scripts read from top to bottom."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -70,6 +71,21 @@ def empty_state(message: str, page: str, label: str) -> None:
         st.markdown(message, text_alignment="center", width="content")
         if may(Action.SEE_ACCOUNTS):  # a viewer has no such page
             st.page_link(page, label=label, icon=":material/arrow_forward:")
+
+
+@contextmanager
+def folded_on_phones(key: str) -> Iterator[None]:
+    """What a phone shows only where :func:`unfold_on_phones` is switched on; wider screens show it always."""
+    with st.container(key=f"{key}_{'shown' if st.session_state.get('unfolded') else 'folded'}"):
+        yield
+
+
+def unfold_on_phones(label: str, *keys: str) -> None:
+    """A switch, on phones alone, for what is :func:`folded_on_phones` under these keys."""
+    st.toggle(label, key="unfolded")
+    folded = ", ".join(f".st-key-{key}_folded" for key in keys)
+    on_phones = f"{folded} {{ display: none; }} .st-key-unfolded {{ display: flex; }}"
+    st.html(f"<style>.st-key-unfolded {{ display: none; }} @media (max-width: 640px) {{ {on_phones} }}</style>")
 
 
 def tabs_in_address(names: Sequence[str], key: str) -> Sequence[TabContainer]:

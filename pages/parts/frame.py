@@ -12,6 +12,21 @@ from pages.parts.sign_in import here, may, require, sign_in
 from pages.parts.study import study_title
 from pages.parts.study_menu import choose_study, keep_in_address, menu_of_studies, offer_studies
 
+GONE = """<style>
+.gone { display: none; }
+body:has([data-testid=stConnectionStatus]) .gone {
+  display: block; visibility: hidden; animation: gone 0s 3s forwards;
+  position: fixed; inset: auto 0 0 0; z-index: 2000000;
+  padding: 0.75rem 1rem; background: #7A2E0B; color: #FFFFFF; text-align: center;
+}
+@keyframes gone { to { visibility: visible; } }
+body:has([data-testid=stConnectionStatus]) [role=dialog] pre { display: none; }
+</style>
+<div class="gone" role="status">The dashboard does not answer: it was stopped, or the network is gone. What was
+collected and computed is safe, and jobs go on. Start it again as it was started (streamlit run app.py); this page then
+comes back by itself.</div>"""
+"""Shown by the browser once the server has been gone for three seconds; Streamlit alone names a script of its own."""
+
 FOR_EVERYBODY = frozenset({"Overview", "Results", "Settings"})
 """Pages that a viewer has too, and that leave out by themselves what one may not see; any other is an operator's."""
 
@@ -35,6 +50,7 @@ def draw_frame() -> None:
     st.logo(PROJECT_DIR / "docs" / "logo.svg", size="large")
     # white, which Streamlit takes, is hard to read on the accent that can be read on a dark page
     st.html("<style>[data-testid^=stBaseButton-primary]:enabled { color: light-dark(#FFFFFF, #0B1519); }</style>")
+    st.html(GONE)
     try:
         choose_study()
         shown = here() is not None

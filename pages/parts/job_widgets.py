@@ -59,7 +59,12 @@ def running_work(page_title: str) -> None:
             continue
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"strip_{job.id}"):
             draw_progress(job)
-            st.page_link("pages/jobs.py", label="Open", icon=":material/arrow_forward:")
+            link_to_job(job, "Open")
+
+
+def link_to_job(job: Job, label: str = "Log and command") -> None:
+    """A link to the page of jobs on which this one is open."""
+    st.page_link("pages/jobs.py", label=label, icon=":material/arrow_forward:", query_params={"job": job.id})
 
 
 def draw_progress(job: Job) -> None:

@@ -93,7 +93,8 @@ def _star(folder: Path, is_starred: bool) -> None:
 def _remove(folder: Path) -> None:
     act(Action.CHANGE_STUDY, f"removed {folder.name}")
     try:
-        st.query_params.pop("run", None)  # it may be the one that the address names
+        for parameter in ("run", "other", "model"):  # it may be the one that the address names
+            st.query_params.pop(parameter, None)
         st.session_state.just_removed = remove(the_settings(), folder).folder.name
         the_store().refresh()
     except AgeScopeError as error:

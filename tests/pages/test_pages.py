@@ -25,6 +25,7 @@ from core.statistics.estimate import Estimate
 from core.storage.account_files import write_account
 from core.storage.audit_file import sample_as_csv
 from core.storage.models import Account, Post
+from core.storage.own_names import say_of
 from core.storage.predictions_file import read_rows
 from core.utils.io import write_atomically, write_json
 from core.utils.records import write_record
@@ -164,9 +165,9 @@ def test_an_address_lists_the_accounts_behind_a_cell_and_they_become_a_batch(pre
 
 
 def test_an_outcome_and_a_day_on_the_overview_list_their_accounts(sample: Path) -> None:
-    app = run("overview", behind="outcome private")
+    app = run("overview", behind="outcome empty")
     [listed] = [each.value for each in app.dataframe if "outcome" in each.value]
-    assert set(listed["outcome"]) == {"private"} and f"{len(listed)} account" in words(app)
+    assert set(listed["outcome"]) == {"empty"} and f"{len(listed)} account" in words(app)
     assert "Label these" not in [each.label for each in app.button]  # they have nothing to read
     days = listed["collected_at"].dt.strftime("%Y-%m-%d")
     app = run("overview", behind=f"day {days.iloc[0]}")
@@ -187,6 +188,62 @@ def test_two_runs_are_compared(predicted: Path) -> None:
     assert "By AUC" in words(app)
     assert "fall on different sides of the threshold" in words(app)
     assert "McNemar" in words(app)
+
+
+def test_the_runs_of_a_comparison_are_called_as_people_call_them(predicted: Path) -> None:
+    say_of(predicted / "predictions" / "run-0", name="The first")
+    app = run("results", view="Compare", run="run-1", other="run-0")
+    assert app.selectbox(key="other").options == ["The first"]
+    assert "The first" in " ".join(map(str, app.table[0].value.columns))
+    say_of(predicted / "predictions" / "run-1", name="The first")
+    assert run("results", run="run-1").selectbox(key="run").options == ["The first (run-1)", "The first (run-0)"]
+
+
+def test_two_models_that_are_ticked_are_compared_by_their_latest_predictions(predicted: Path) -> None:
+    for name in ("another", "third"):
+        add_model(predicted / "models" / name)
+    record = predicted / "predictions" / "run-0" / "predictions.run.json"
+    record.write_text(record.read_text().replace("the-model", "another"))
+    app = run("train")
+    models = next(each.value["folder"] for each in app.dataframe if "folder" in each.value).tolist()
+
+    def tick(*names: str) -> None:
+        rows = [models.index(name) for name in names]
+        app.session_state["models_0"] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+        app.run()
+        assert not app.exception
+
+    tick("the-model", "third")
+    assert "Predict with third on Results first" in words(app)
+    tick("the-model", "another")
+    [link] = [it.proto for it in app.get("page_link") if it.proto.label.startswith("Compare")]
+    assert link.query_string == "run=run-1&other=run-0&view=Compare"
+
+
+def test_a_link_opens_a_model_and_one_that_is_not_there_is_said(predicted: Path) -> None:
+    app = run("train", model="the-model")
+    assert "# Who is at least 21?" in words(app)
+    app.button(key="close_model").click().run()
+    assert "# Who is at least 21?" not in words(app) and "model" not in app.query_params
+    assert "no model called nonsense" in words(run("train", model="nonsense"))
+
+
+def test_a_link_opens_a_job_above_the_others_and_one_that_is_not_there_is_said(sample: Path) -> None:
+    folders = [add_ended_job(sample, kind, [], {}, exit_status=1) for kind in ("import", "train")]
+    app = run("jobs", job=folders[0].name)
+    assert [it.value for it in app.markdown if it.value.endswith("job**")] == ["**A import job**", "**A train job**"]
+    assert app.code[0].value == "first line\nlast line"
+    assert "no job nonsense" in words(run("jobs", job="nonsense"))
+
+
+def test_one_model_is_trained_for_a_range_of_cutoffs(sample: Path) -> None:
+    app = run("train", cutoff="21")
+    app.toggle(key="several").set_value(True).run()
+    app.slider(key="cutoffs").set_value((17, 19)).run()
+    assert not app.exception
+    command = next(code.value for code in app.code if "-m core train" in code.value)
+    assert re.findall(r"--age-cutoff (\S+)", command) == ["17", "18", "19", "21"]
+    assert "at-least-17-to-21" in command
 
 
 def test_a_link_shows_the_same_run(predicted: Path) -> None:

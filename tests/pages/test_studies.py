@@ -93,8 +93,8 @@ def test_the_study_at_hand_is_packed_on_the_page(second: Settings) -> None:
     app.run()
     next(button for button in app.button if button.label == "Pack this study").click().run()
     assert not app.exception and not app.error, app.error
-    [offered] = [it.proto for it in app.get("download_button") if it.proto.id.endswith("packed_study")]
-    assert re.fullmatch(r"Download \d files, .*B", offered.label)
+    [offered] = [it.proto for it in app.get("download_button") if it.proto.label == "Download the packed study"]
+    assert re.fullmatch(r"\d files, .*B", offered.help)
     assert "packed the study" in latest(second)[0]["about"]
 
 
