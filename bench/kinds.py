@@ -23,9 +23,10 @@ import pandas as pd
 
 from bench.accuracy import spread
 from core.evaluation.prevalence import CORRECTED, PrevalenceSample
+from core.evaluation.share_records import About
 from core.models.baselines import TfidfPredictor
 from core.models.settings import ModelSettings
-from core.statistics.drift import Described, Profile, as_json, compare_described, describe, training_profile
+from core.statistics.drift import Described, Drift, Profile, compare_described, describe, training_profile
 from core.statistics.prevalence import LabelledProbabilities
 
 Bools = npt.NDArray[np.bool_]
@@ -186,8 +187,9 @@ def tally(
     """Ask about every draw; unchecked, as if nobody had compared the texts."""
     for chosen, share in draws(asked, number, sizes, rng):
         drift = compare_described(model.profile, [asked.described[at] for at in chosen], model.cutoff)
-        compared = as_json(drift) if is_checked else {"differences": []}
-        answer = PrevalenceSample(asked.probability[chosen], model.known, drift=compared).at(0.5)
+        compared = Drift.of(drift if is_checked else [])
+        about: About = {"age_cutoff": model.cutoff, "accounts": {}, "error_rates_from": "test.csv"}
+        answer = PrevalenceSample(asked.probability[chosen], model.known, about, compared).at(0.5)
         into.add(answer, next((it.psi for it in drift if it.name == "words_used"), float("nan")), share)
 
 

@@ -1,7 +1,7 @@
 from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +11,7 @@ from core.collection.estimate import Estimate, estimate
 from core.collection.events import AccountEvent
 from core.errors import AgeScopeError, InputError
 from core.instagram.rate_limit import Limit, why_hasty
-from core.instagram.source_names import unavailable_reason
+from core.instagram.source_names import SourceName, unavailable_reason
 from core.jobs.job import ACTIVE, Job
 from core.privacy.roles import Action
 from core.storage.user_lists import UserList, read_labels, read_left_out, read_user_list, remove_user_list
@@ -205,8 +205,8 @@ def choose_proxies() -> tuple[bool, Path | None]:
     return False, path
 
 
-def choose_waits() -> dict[str, float | None]:
-    """The waits after refusals, by the options' names; None where nobody sets them."""
+def choose_waits() -> tuple[float | None, float | None]:
+    """The first wait after a refusal, and by what each next one is longer; None where nobody sets them."""
     st.caption(
         "After a refusal AgeScope waits, longer each time, and never less than Instagram asks for. "
         "Unless you set it: 5 minutes first, then twice as long each time, up to 6 hours."
@@ -220,17 +220,30 @@ def choose_waits() -> dict[str, float | None]:
                 ("Each next, times", "exp", (1.0, 10.0, 2.0)),
             )
         )
-    return {"backoff_mult": mult if backoff else None, "backoff_exp": exp if backoff else None}
+    return (mult, exp) if backoff else (None, None)
 
 
-def choose_how() -> dict[str, Any]:
+class How(TypedDict):
     """What is set of a collection besides its list, by the options' names."""
-    wanted: dict[str, Any] = {}
-    wanted["posts_per_user"] = number_field(
+
+    posts_per_user: int
+    limits: list[Limit]
+    source: SourceName
+    backoff_mult: float | None
+    backoff_exp: float | None
+    jitter: float
+    refresh_days: float | None
+    useproxies: bool
+    proxy_list: Path | None
+
+
+def choose_how() -> How:
+    """What is set of a collection besides its list."""
+    posts_per_user = number_field(
         CollectArguments, "posts_per_user", "Posts per account", step=10, key="posts", width=200
     )
-    wanted["limits"] = choose_limits()
-    wanted["source"] = st.segmented_control(
+    limits = choose_limits()
+    source = st.segmented_control(
         "Source",
         SOURCES,
         format_func=SOURCES.__getitem__,
@@ -239,14 +252,12 @@ def choose_how() -> dict[str, Any]:
         persist_state="session",
         required=True,
     )
-    st.caption(SOURCE_NOTES[wanted["source"]])
+    st.caption(SOURCE_NOTES[source])
     with st.expander("More: waits, proxies, jitter, refresh"):
-        wanted |= choose_waits()
+        first_wait, each_next = choose_waits()
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            wanted["jitter"] = number_field(
-                CollectArguments, "jitter", "Jitter (s)", most=3600, key="jitter", width=130
-            )
-            wanted["refresh_days"] = number_field(
+            jitter = number_field(CollectArguments, "jitter", "Jitter (s)", most=3600, key="jitter", width=130)
+            refresh_days = number_field(
                 CollectArguments,
                 "refresh_days",
                 "Collect anew after (days)",
@@ -254,8 +265,18 @@ def choose_how() -> dict[str, Any]:
                 key="refresh",
                 width=190,
             )
-        wanted["useproxies"], wanted["proxy_list"] = choose_proxies()
-    return wanted
+        useproxies, proxy_list = choose_proxies()
+    return {
+        "posts_per_user": posts_per_user,
+        "limits": limits,
+        "source": source,
+        "backoff_mult": first_wait,
+        "backoff_exp": each_next,
+        "jitter": jitter,
+        "refresh_days": refresh_days,
+        "useproxies": useproxies,
+        "proxy_list": proxy_list,
+    }
 
 
 def offer_start(asked: CollectArguments | None, latest: Job | None, users: UserList, *, is_possible: bool) -> None:
@@ -288,7 +309,7 @@ def estimated(
     return estimate(asked, with_secrets(), _users, per_account)
 
 
-def build_arguments(path: Path, **how: Any) -> CollectArguments | None:
+def build_arguments(path: Path, how: How) -> CollectArguments | None:
     """The run that the page describes; None, with the reason on the page, where the settings cannot be used."""
     try:
         return CollectArguments(path, SETTINGS.accounts_dir, **how)
@@ -392,7 +413,7 @@ if instagram.open:
         if chosen:
             path, users = chosen
             st.subheader("3 · Start")
-            asked = build_arguments(path, **wanted)
+            asked = build_arguments(path, wanted)
             reason = unavailable_reason(wanted["source"], with_secrets(), useproxies=wanted["useproxies"])
             if reason:
                 st.warning(plain(reason))

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import InputError
+from core.evaluation.share_records import AuditRecord
 from core.index import Filter
 from core.labelling.batches import GOOD_FOR, Batch, Purpose, create_batch, list_batches
 from core.labelling.evidence import Found, find_evidence, suggested_answer
@@ -348,7 +349,7 @@ def show_share(batch: Batch, filled_in: str) -> None:
 
 
 @cached(max_entries=8, show_spinner="Estimating …")
-def audited_share(predictions: str, changed_ns: int, filled_in: str, cutoff: float) -> dict[str, Any]:
+def audited_share(predictions: str, changed_ns: int, filled_in: str, cutoff: float) -> AuditRecord:
     from core.evaluation.audit import audited  # with SciPy and its seconds, which no other view needs
     from core.evaluation.evaluate import read_predictions
 

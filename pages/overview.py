@@ -1,10 +1,10 @@
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.share_records import PrevalenceRecord, ShareRecord
 from core.index import Counts
 from core.jobs.job import active_jobs
 from core.maintenance.sample import load_sample
@@ -133,13 +133,14 @@ def show_collected(counts: Counts) -> None:
 @cached(max_entries=4, show_spinner=False)
 def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None, _details: str | None
-) -> tuple[tuple[int, int], str, dict[str, Any] | str]:
+) -> tuple[tuple[int, int], str, PrevalenceRecord | str]:
     """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
     from core.evaluation.likeness import Likeness  # these here for the reason of show_latest
     from core.evaluation.prevalence import predicted_accounts
     from core.reporting.run_results import Run, RunAtThreshold
+    from core.statistics.drift import Drift
 
-    predictions, recorded = store.all_predictions(run), run_record_of(_details).drift
+    predictions, recorded = store.all_predictions(run), Drift.recorded(run_record_of(_details).drift)
     likeness = Likeness(_model, cutoff, recorded, predicted_accounts(predictions), SETTINGS.accounts_dir)
     view = RunAtThreshold(Run(run, predictions, _model, cutoff, likeness), threshold)
     return view.counted, view.run.counted_in_words, view.prevalence
@@ -169,8 +170,9 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
                 delta_color="off",
                 delta_arrow="off",
             )
-            unknown: dict[str, Any] = {"value": None, "low": None, "high": None, "note": found}
-            corrected = unknown if isinstance(found, str) else found[found["recommended"]]
+            corrected: ShareRecord = {"value": None, "low": None, "high": None, "note": str(found)}
+            if not isinstance(found, str):
+                corrected = found[found["recommended"]]
             is_known = corrected["value"] is not None
             st.metric(
                 "Corrected for the model's errors",

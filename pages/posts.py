@@ -43,7 +43,7 @@ LIST_FIRST = (
 SHOWN_AFTER_S = 2.0
 """A query that takes longer is shown, with a way to stop it."""
 WHOLE = Content(names=True, captions=True)
-NO_FILTERS: dict[str, Any] = {
+NO_FILTERS: dict[str, object] = {
     "user": "",
     "words": "",
     "since": None,

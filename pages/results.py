@@ -16,6 +16,7 @@ from core.evaluation.groups import columns_with_groups
 from core.evaluation.holdout import HoldoutSet
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import predicted_accounts
+from core.evaluation.share_records import PrevalenceRecord
 from core.jobs.job import Job, active_jobs
 from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo, list_models, model_name
 from core.prediction.arguments import PredictArguments
@@ -36,6 +37,7 @@ from core.reporting.run_comparison import compare, with_method
 from core.reporting.run_results import CALIBRATION, Chart, Run, RunAtThreshold, baselines
 from core.reporting.study_facts import study_facts
 from core.reporting.subgroup_table import subgroup_table
+from core.statistics.drift import Drift
 from core.statistics.estimate import Estimate
 from core.statistics.metrics import accuracy_interval, metrics, share_interval
 from core.storage.listed import read_named_list
@@ -153,7 +155,9 @@ def read_run(
 ) -> Run:
     """What does not depend on the threshold: shared by all who look at the run, and changed by nobody."""
     predictions, own = store.all_predictions(name), _record.age_cutoff or cutoff
-    likeness = Likeness(_model, own, _record.drift, predicted_accounts(predictions), SETTINGS.accounts_dir)
+    likeness = Likeness(
+        _model, own, Drift.recorded(_record.drift), predicted_accounts(predictions), SETTINGS.accounts_dir
+    )
     run = Run(name, predictions, _model, own, likeness, audit)
     if cutoff != own:
         run = run.at_cutoff(cutoff, read_cutoff(predictions_of(name), cutoff))
@@ -285,7 +289,7 @@ def show_ways_out() -> None:
     st.page_link("pages/train.py", label="Train on labelled accounts of this kind", icon=":material/model_training:")
 
 
-def errors_known_from(found: dict[str, Any] | str, cutoff: float) -> str:
+def errors_known_from(found: PrevalenceRecord | str, cutoff: float) -> str:
     """On how many accounts that were kept aside the correction's error rates rest, or why there is no correction."""
     if isinstance(found, str):
         return found
@@ -299,7 +303,9 @@ def errors_known_from(found: dict[str, Any] | str, cutoff: float) -> str:
     return (
         f"The correction knows the model's errors from {count(at_least + under, 'labelled account')}, {told}: "
         f"{number(at_least)} at least {cutoff:g}, {number(under)} under."
-    ) + (f" There is no corrected share: {corrected['note'].rstrip('.')}." if corrected["value"] is None else "")
+    ) + (
+        f" There is no corrected share: {(corrected['note'] or '').rstrip('.')}." if corrected["value"] is None else ""
+    )
 
 
 def decapitalize(sentence: str) -> str:
@@ -538,8 +544,8 @@ def show_which_is_better(view: RunAtThreshold, table: pd.DataFrame, threshold: f
         st.table(found.table.map(plain).rename(columns=plain), hide_index=True)
     test = found.test
     st.caption(
-        f"Only the first is right on {number(test['only_first_right'])}, only the second on "
-        f"{number(test['only_second_right'])} (McNemar's test, {test['method']}: p = {test['p_value']:.2g}). "
+        f"Only the first is right on {number(test.only_first_right)}, only the second on "
+        f"{number(test.only_second_right)} (McNemar's test, {test.method}: p = {test.p_value:.2g}). "
         "A difference is the second less the first; intervals are 95 %."
     )
 

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import TypedDict
 
 import orjson
 import pandas as pd
@@ -37,7 +37,8 @@ def show_log() -> None:
     changed = first_changed_line(SETTINGS)
     if changed is not None:
         st.warning(f"Line {number(changed)} does not follow on the one before: something in the log was changed.")
-    entries = pd.DataFrame(latest(SETTINGS), columns=["at", "who", "role", "did", "about"])
+    columns = ["at", "who", "role", "did", "about"]
+    entries = pd.DataFrame([entry.model_dump() for entry in latest(SETTINGS)], columns=columns)
     st.dataframe(entries, hide_index=True, height=320, placeholder="", alt="Actions, the latest first")
     st.caption(
         "Lines are only ever added to it. Accounts stand there by their pseudonyms, so that it outlives their removal."
@@ -61,7 +62,14 @@ PEOPLE_HELP = (
 )
 
 
-def cutoff_and_people(study: Study) -> dict[str, Any]:
+class Said(TypedDict, total=False):
+    """What of a study only these two fields ask: the age, and who may see it."""
+
+    cutoff: float | None
+    people: str
+
+
+def cutoff_and_people(study: Study) -> Said:
     """The age that the study asks about, and who may see it; the latter only where people can be told apart."""
     cutoff = st.number_input(
         "Cutoff (years)", 6.0, 119.0, study.cutoff, 1.0, format="%g", placeholder=f"{DEFAULT_CUTOFF:g}", width=160
@@ -71,11 +79,11 @@ def cutoff_and_people(study: Study) -> dict[str, Any]:
     return {"cutoff": cutoff, "people": st.text_area("Who may see it", study.people, max_chars=2_000, help=PEOPLE_HELP)}
 
 
-def save_study(said: dict[str, Any]) -> None:
+def save_study(said: dict[str, object]) -> None:
     """Keep what is said, unless whoever says it would shut themselves out."""
     act(Action.CHANGE_STUDY, "said something else of the study")
     try:
-        left = allowed(person, said.get("people", ""))
+        left = allowed(person, str(said.get("people", "")))
     except ValueError as error:
         st.error(f"This cannot be kept: {plain(error)}.")
         return

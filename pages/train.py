@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import pandas as pd
 import streamlit as st
@@ -53,7 +53,17 @@ METHODS = {
     "frozen": NAMES["frozen"],
     "compare": "compare all",
 }
-METHOD_OPTIONS: dict[str, dict[str, Any]] = {
+
+
+class MethodOptions(TypedDict, total=False):
+    """The options of a training that tell one method from another."""
+
+    recipe: Literal["published", "best"]
+    freeze_encoder: bool
+    compare: bool
+
+
+METHOD_OPTIONS: dict[str, MethodOptions] = {
     "best": {"recipe": "best"},
     "published": {"recipe": "published"},
     "frozen": {"freeze_encoder": True},
@@ -372,7 +382,7 @@ def model_rows(models: list[ModelInfo]) -> pd.DataFrame:
     return pd.DataFrame([model_row(model, cutoff) for model in models for cutoff in model.training.figures])
 
 
-def model_row(model: ModelInfo, cutoff: str) -> dict[str, Any]:
+def model_row(model: ModelInfo, cutoff: str) -> dict[str, object]:
     """What the table of models says of one of them."""
     figures, own = model.training.figures[cutoff], own_name_of(model.folder)
     return {

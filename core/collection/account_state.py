@@ -1,6 +1,6 @@
 """One account while it is being collected: what an answer brought, what is still missing, what to keep.
 
-Whether an account is asked at all is decided in :mod:`core.collection.selection`.
+Whether an account is asked at all is decided in :mod:`core.collection.final_outcomes`.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from core.errors import InputError
-from core.instagram.pace import Pace
+from core.instagram.backoff import Pace
 from core.instagram.rate_limit import Limit, check_limit, parse_limit
 from core.instagram.source_names import SOURCES, SourceName
 from core.utils.options import CommandArguments, Option, as_text

@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from core.collection.account_state import AccountState
 from core.collection.arguments import CollectArguments
 from core.collection.events import AccountEvent
+from core.collection.final_outcomes import begins_anew, is_wanted
 from core.collection.outcome_log import Ledger
-from core.collection.selection import begins_anew, is_wanted
 from core.errors import AgeScopeError, InputError
 from core.instagram.errors import (
     AccountNotFound,

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from core.collection.arguments import CollectArguments
+from core.collection.final_outcomes import is_wanted
 from core.collection.outcome_log import Ledger
-from core.collection.selection import is_wanted
 from core.instagram.rate_limit import requests_per_second
 from core.instagram.source_names import requests_per_account
 from core.jobs.progress import no_progress

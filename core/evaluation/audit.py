@@ -7,9 +7,7 @@ those of :mod:`core.statistics.audit`.
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +15,7 @@ import pandas as pd
 from core.errors import InputError
 from core.evaluation.arguments import AuditSampleArguments
 from core.evaluation.evaluate import read_predictions
+from core.evaluation.share_records import AuditRecord
 from core.statistics.audit import STRATA, AuditPopulation, Places, allocation, bounded_share, strata_by_probability
 from core.statistics.calibration import Floats
 from core.storage.age_answers import AgeAnswer
@@ -100,7 +99,7 @@ def draw_sample(table: pd.DataFrame, size: int, seed: int, design: Design = "sim
     return draw, table["username"].iloc[_drawn(table, draw)].tolist()
 
 
-def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float, name: str = "the audit sample") -> dict[str, Any]:
+def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float, name: str = "the audit sample") -> AuditRecord:
     """The share of all accounts of ``table`` that is at least ``cutoff`` years, from a filled-in audit sample.
 
     Accounts whose age the file leaves open may be of either side: the interval reaches from where
@@ -131,7 +130,11 @@ def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float, name: str =
     found = bounded_share(told, places, AuditPopulation(probability, _strata(table, sample.draw)))
     counts = _counts(names, answers, told, sample)
     return {
-        **{key: value for key, value in asdict(found).items() if key != "worth"},
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "method": found.method,
+        "weight": found.weight,
         "sample": len(names),
         "population": len(table),
         "age_cutoff": cutoff,
@@ -142,7 +145,7 @@ def audited(table: pd.DataFrame, audit: Path | bytes, cutoff: float, name: str =
     }
 
 
-def keep_audit(table: pd.DataFrame, upload: bytes, name: str, cutoff: float, path: Path) -> dict[str, Any]:
+def keep_audit(table: pd.DataFrame, upload: bytes, name: str, cutoff: float, path: Path) -> AuditRecord:
     """Estimate from an upload, and keep it at ``path`` if that can be done.
 
     Raises:

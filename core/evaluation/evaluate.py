@@ -7,15 +7,16 @@ the specificity. A figure that cannot be had (for example an AUC where all accou
 class) is None with a note that says why.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from core.errors import InputError
+from core.evaluation.share_records import EstimateRecord, estimate_record
 from core.models.folder import read_model_info
 from core.privacy.pseudonyms import is_pseudonym
 from core.statistics.calibration import Bools, Floats, calibration_bins
@@ -72,6 +73,64 @@ def _refuse(path: Path, wrong: "pd.Series[bool]", reason: str) -> None:
         raise InputError(f"{path}, line {line}: {reason}. Make the file anew with `predict`.")
 
 
+class Rates(TypedDict):
+    """Counts and error rates of some accounts; None where a rate is undefined."""
+
+    accounts: int
+    at_least: int
+    predicted_at_least: int
+    errors: int
+    accuracy: float
+    accuracy_low: float | None
+    accuracy_high: float | None
+    recall_at_least: float | None
+    recall_under: float | None
+    auc: float | None
+
+
+class GroupRow(Rates):
+    """The same of one group."""
+
+    group: str | int | float
+
+
+class ErrorTables(TypedDict):
+    """Where the errors sit.
+
+    Attributes:
+        by_posts, by_age: by number of captions, and by year of age.
+        by: a further column of the labels file -> its groups.
+        columns_left_out: with one value or too many.
+    """
+
+    by_posts: list[GroupRow]
+    by_age: list[GroupRow]
+    by: dict[str, list[GroupRow]]
+    columns_left_out: list[str]
+
+
+class EvaluationRecord(ErrorTables):
+    """What ``evaluate`` prints.
+
+    Attributes:
+        age_cutoff: in years.
+        threshold: from which probability on "at least" was predicted.
+        warnings: sentences.
+        accounts: the counts.
+        metrics: each with its interval.
+        confusion: the counts by truth and prediction.
+        settings: how the intervals were made.
+    """
+
+    age_cutoff: float
+    threshold: float | None
+    warnings: list[str]
+    accounts: dict[str, int]
+    metrics: dict[str, EstimateRecord]
+    confusion: dict[str, int]
+    settings: dict[str, str | int]
+
+
 def evaluate(
     predictions: Path,
     labels: Path,
@@ -80,7 +139,7 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = SEED,
     include_training: bool = False,
-) -> dict[str, Any]:
+) -> EvaluationRecord:
     """Compare a predictions file with a labels file.
 
     Accounts that made the model are left out: it knows them by heart, and figures on them flatter.
@@ -95,11 +154,6 @@ def evaluate(
         seed: of those draws.
         include_training: count accounts that made the model as well.
 
-    Returns:
-        An object ready for JSON: ``warnings``, ``accounts`` (the counts), ``metrics`` (name -> value,
-        low, high, note), ``confusion``, and the tables ``by_posts``, ``by_age`` and ``by`` (a further column
-        of the labels file -> table).
-
     Raises:
         InputError: a file cannot be used, or no account stands in both with a probability.
     """
@@ -111,13 +165,14 @@ def evaluate(
     if joined.empty:
         raise InputError(_nobody_to_judge(predictions, labels, are_labelled=not labelled.empty))
     at_least, probability, predicted = arrays(joined, threshold)
+    figures = metrics(at_least, probability, predicted, resamples, seed)
     return {
         "age_cutoff": age_cutoff,
         "threshold": run.threshold if threshold is None else threshold,
         "warnings": _warnings(run, age_cutoff, int(made_the_model.sum()) if include_training else 0),
         "accounts": count_accounts(table, users, age_cutoff)
         | {"made_the_model": int(made_the_model.sum()), "evaluated": len(joined)},
-        "metrics": {n: asdict(e) for n, e in metrics(at_least, probability, predicted, resamples, seed).items()},
+        "metrics": {name: estimate_record(found) for name, found in figures.items()},
         "confusion": confusion(at_least, predicted),
         **tables(joined, threshold),
         "settings": _settings(probability, resamples, seed),
@@ -228,7 +283,7 @@ def count_accounts(predictions: pd.DataFrame, labels: UserList, age_cutoff: floa
     }
 
 
-def tables(joined: pd.DataFrame, threshold: float | None = None) -> dict[str, Any]:
+def tables(joined: pd.DataFrame, threshold: float | None = None) -> ErrorTables:
     """Where the errors sit: by number of posts, by year of age, by each further column of the labels."""
     _, _, predicted = arrays(joined, threshold)
     data = joined.assign(predicted=predicted)
@@ -242,18 +297,18 @@ def tables(joined: pd.DataFrame, threshold: float | None = None) -> dict[str, An
     }
 
 
-def by_age_group(joined: pd.DataFrame, age_cutoff: float, threshold: float | None = None) -> list[dict[str, Any]]:
+def by_age_group(joined: pd.DataFrame, age_cutoff: float, threshold: float | None = None) -> list[GroupRow]:
     """Like the table by year of age, in groups of years of which none lies on both sides of the cutoff."""
     _, _, predicted = arrays(joined, threshold)
     return by_group(joined.assign(predicted=predicted), _age_group(joined["age"], age_cutoff))
 
 
-def by_group(data: pd.DataFrame, group: "pd.Series[Any]") -> list[dict[str, Any]]:
+def by_group(data: pd.DataFrame, group: "pd.Series[Any]") -> list[GroupRow]:
     """One row of counts and error rates a group, in the groups' order; None where a rate is undefined."""
     return [{"group": _plain(key), **_rates(rows)} for key, rows in data.groupby(group, sort=True, observed=True)]
 
 
-def _rates(rows: pd.DataFrame) -> dict[str, Any]:
+def _rates(rows: pd.DataFrame) -> Rates:
     truth, predicted = rows["at_least"].to_numpy(dtype=bool), rows["predicted"].to_numpy(dtype=bool)
     right = int((truth == predicted).sum())
     low, high = share_interval(right, len(rows))

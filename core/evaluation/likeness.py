@@ -8,11 +8,10 @@ import random
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.errors import InputError
 from core.models.folder import ModelInfo
-from core.statistics.drift import as_json, compare, compared_by_words, read_profile
+from core.statistics.drift import Drift, compare, read_profile
 from core.storage.account_files import file_name, read_account
 from core.storage.predictions_file import run_file
 from core.storage.run_record import RunRecord
@@ -39,21 +38,21 @@ class Likeness:
 
     model: ModelInfo | None
     cutoff: float
-    recorded: dict[str, Any] | None = None
+    recorded: Drift | None = None
     everybody: frozenset[str] = frozenset()
     folder: Path | None = None
 
-    def of(self, usernames: Collection[str]) -> dict[str, Any] | None:
-        """How these accounts differ from the training ones, as :func:`core.statistics.drift.as_json` gives it.
+    def of(self, usernames: Collection[str]) -> Drift | None:
+        """How these accounts differ from the training ones.
 
         None where that can be told neither from the run's record nor from their files.
         """
         is_whole = self.everybody <= set(usernames)
-        if is_whole and self.recorded and compared_by_words(self.recorded):
+        if is_whole and self.recorded and self.recorded.is_by_words:
             return self.recorded
         return self._read(usernames) or (self.recorded if is_whole else None)
 
-    def _read(self, usernames: Collection[str]) -> dict[str, Any] | None:
+    def _read(self, usernames: Collection[str]) -> Drift | None:
         profile = read_profile(self.model.folder) if self.model else None
         if profile is None or self.model is None or self.folder is None:
             return None
@@ -62,7 +61,7 @@ class Likeness:
         found = [*_captions(self.folder, names)]
         if not found or len(found) < FEWEST_READ * len(names):
             return None
-        return as_json(compare(profile, found, self.cutoff))
+        return Drift.of(compare(profile, found, self.cutoff))
 
 
 def likeness_of(
@@ -84,7 +83,7 @@ def likeness_of(
     if model is not None:
         refuse_another_model(record, model)
     accounts = folder or (Path(record.input_dir) if record.input_dir else None)
-    return Likeness(model, cutoff, record.drift, frozenset(everybody), accounts)
+    return Likeness(model, cutoff, Drift.recorded(record.drift), frozenset(everybody), accounts)
 
 
 def refuse_another_model(record: RunRecord, model: ModelInfo) -> None:

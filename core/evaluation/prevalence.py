@@ -5,11 +5,10 @@ The formulas are those of :mod:`core.statistics.prevalence`.
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +16,11 @@ import pandas as pd
 from core.errors import InputError
 from core.evaluation.evaluate import read_predictions
 from core.evaluation.likeness import likeness_of
+from core.evaluation.share_records import About, CorrectedName, ErrorRates, PrevalenceRecord, ShareRecord
 from core.models.folder import TEST_FILE, UNSEEN_FILE, VALIDATION_FILE, ModelInfo, cutoff_index, read_model_info
 from core.models.method_names import ALIKE
-from core.statistics.calibration import Floats
-from core.statistics.drift import PROFILE_FILE, compared_by_words, forbidding
+from core.statistics.calibration import Bools, Floats
+from core.statistics.drift import PROFILE_FILE, Drift
 from core.statistics.metrics import share_interval
 from core.statistics.prevalence import (
     FEWEST_PER_CLASS,
@@ -33,10 +33,11 @@ from core.statistics.prevalence import (
     raw_share,
     rogan_gladen,
 )
+from core.storage.listed import Interval
 from core.training.splits import SHARES
 from core.utils.io import read_text
 
-CORRECTED = ("rogan_gladen", "expectation_maximisation")
+CORRECTED: tuple[CorrectedName, ...] = ("rogan_gladen", "expectation_maximisation")
 """The estimates that suppose that the labelled accounts tell the errors on the others."""
 
 BOTH_FILES = f"{TEST_FILE} and {VALIDATION_FILE}"
@@ -65,7 +66,7 @@ _NO_WORDS = (
 
 def prevalence(
     predictions: Path, model: Path, age_cutoff: float | None = None, threshold: float | None = None
-) -> dict[str, Any]:
+) -> PrevalenceRecord:
     """The share of the predicted accounts that is at least at the cutoff, as an object ready for JSON.
 
     Accounts that the model was trained on, or whose labels measure its errors, are left out:
@@ -98,8 +99,8 @@ def prevalence_of(
     info: ModelInfo,
     age_cutoff: float | None = None,
     threshold: float | None = None,
-    drift: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    drift: Drift | None = None,
+) -> PrevalenceRecord:
     """Like :func:`prevalence`, of predictions already read: ``username`` and ``probability``."""
     at = cutoff_index(info.settings, age_cutoff)
     threshold = info.settings.thresholds[at] if threshold is None else threshold
@@ -107,7 +108,7 @@ def prevalence_of(
 
 
 def prevalence_sample(
-    table: pd.DataFrame, info: ModelInfo, cutoff: float, drift: Mapping[str, Any] | None = None
+    table: pd.DataFrame, info: ModelInfo, cutoff: float, drift: Drift | None = None
 ) -> "PrevalenceSample":
     """The predicted accounts that the model does not know, beside labelled ones that tell its errors.
 
@@ -115,7 +116,7 @@ def prevalence_sample(
         table: ``username`` and ``probability``.
         info: what made the probabilities.
         cutoff: one of the model's, in years.
-        drift: as :func:`core.statistics.drift.as_json` gives it; None where nobody compared the accounts.
+        drift: how the accounts differ from the training ones; None where nobody compared them.
 
     Raises:
         InputError: the model's labelled accounts cannot be read, or no account is left.
@@ -136,15 +137,15 @@ def prevalence_sample(
         "left_out_known_to_the_model": int((is_predicted & is_used).sum()),
         "counted": len(probability),
     }
-    about = {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}
+    about: About = {"age_cutoff": cutoff, "accounts": accounts, "error_rates_from": source}
     return PrevalenceSample(probability, known, about, drift, own_threshold, _why_unchecked(info, drift))
 
 
-def _why_unchecked(info: ModelInfo, drift: Mapping[str, Any] | None) -> str | None:
+def _why_unchecked(info: ModelInfo, drift: Drift | None) -> str | None:
     """Why it is not known whether the accounts write like those of the training; None where it is."""
     if drift is None:
         return _NO_TEXTS if (info.folder / PROFILE_FILE).is_file() else _NO_PROFILE
-    return None if compared_by_words(drift) else _NO_WORDS
+    return None if drift.is_by_words else _NO_WORDS
 
 
 @dataclass(frozen=True)
@@ -162,13 +163,13 @@ class PrevalenceSample:
 
     probability: Floats
     known: LabelledProbabilities
-    about: dict[str, Any] = field(default_factory=dict)
-    drift: Mapping[str, Any] | None = None
+    about: About
+    drift: Drift | None = None
     own_threshold: float | None = None
     unchecked: str | None = None
 
     @property
-    def recommended(self) -> str:
+    def recommended(self) -> CorrectedName:
         """The estimate to report: with honest coverage, the narrowest in ``bench/prevalence.py``."""
         return "expectation_maximisation" if self.known.threshold is not None else "rogan_gladen"
 
@@ -192,7 +193,7 @@ class PrevalenceSample:
         """Of :func:`core.statistics.prevalence.mixture_p_value`."""
         return mixture_p_value(self.probability, self.known)
 
-    def at(self, threshold: float) -> dict[str, Any]:
+    def at(self, threshold: float) -> PrevalenceRecord:
         """All three estimates at a threshold, with the error rates behind them and warnings.
 
         Corrected shares whose assumption does not hold are withheld: without value, low and high, and
@@ -214,15 +215,19 @@ class PrevalenceSample:
             "expectation_maximisation": self.maximised,
         }
         reasons = self._reasons_to_withhold([*shares.values()])
-        warnings = _warnings(self.known, shares, self.p_value, self.about.get("error_rates_from"))
+        warnings = _warnings(self.known, shares, self.p_value, self.about["error_rates_from"])
         if reasons:
             note = f"{' '.join(reasons)} {WHAT_TO_DO}"
             shares |= {name: Share(None, None, None, shares[name].unclipped, note) for name in CORRECTED}
             warnings = [f"The corrected share is withheld. {note}", *warnings]
         return {
-            **self.about,
+            "age_cutoff": self.about["age_cutoff"],
+            "accounts": self.about["accounts"],
+            "error_rates_from": self.about["error_rates_from"],
             "threshold": threshold,
-            **{name: {**asdict(share), "impossible": share.impossible} for name, share in shares.items()},
+            "raw": _share_record(shares["raw"]),
+            "rogan_gladen": _share_record(shares["rogan_gladen"]),
+            "expectation_maximisation": _share_record(shares["expectation_maximisation"]),
             "recommended": self.recommended,
             "withheld": reasons,
             "error_rates": _error_rates(self.known_at(threshold), threshold),
@@ -232,7 +237,7 @@ class PrevalenceSample:
 
     def _reasons_to_withhold(self, shares: Sequence[Share]) -> list[str]:
         """Each a sentence; none where nothing speaks against the corrections."""
-        reasons = forbidding(self.drift or {})
+        reasons = self.drift.forbidding if self.drift else []
         if self.unchecked:
             reasons.append(_UNCHECKED.format(why=self.unchecked))
         if self.p_value is not None and self.p_value < MIXTURE_LIMIT:
@@ -302,20 +307,37 @@ def read_labelled(path: Path, cutoff: float, cutoffs: Sequence[float] = ()) -> L
     return LabelledProbabilities(ages >= cutoff, probability, FOLDS_NOISE, thresholds)
 
 
-def _error_rates(known: LabelledProbabilities, threshold: float) -> dict[str, Any]:
-    right = {"sensitivity": known.of_at_least >= threshold, "specificity": known.of_under < threshold}
-    rates: dict[str, Any] = {"labelled_at_least": len(known.of_at_least), "labelled_under": len(known.of_under)}
-    for name, hits in right.items():
-        low, high = share_interval(int(hits.sum()), len(hits))
-        rates[name] = {"value": float(hits.mean()), "low": low, "high": high}
-    return rates
+def _share_record(share: Share) -> ShareRecord:
+    return {
+        "value": share.value,
+        "low": share.low,
+        "high": share.high,
+        "unclipped": share.unclipped,
+        "note": share.note,
+        "interval_impossible": share.interval_impossible,
+        "impossible": share.impossible,
+    }
+
+
+def _error_rates(known: LabelledProbabilities, threshold: float) -> ErrorRates:
+    return {
+        "labelled_at_least": len(known.of_at_least),
+        "labelled_under": len(known.of_under),
+        "sensitivity": _rate(known.of_at_least >= threshold),
+        "specificity": _rate(known.of_under < threshold),
+    }
+
+
+def _rate(is_right: Bools) -> Interval:
+    low, high = share_interval(int(is_right.sum()), len(is_right))
+    return {"value": float(is_right.mean()), "low": low, "high": high}
 
 
 def _warnings(
     known: LabelledProbabilities,
     shares: dict[str, Share],
     p_value: float | None,
-    source: str | None,
+    source: str,
 ) -> list[str]:
     fewest = min(len(known.of_at_least), len(known.of_under))
     found = []

@@ -1,7 +1,6 @@
 """Everything that ``prevalence`` says of a share: counted, corrected for the model's errors, audited."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,17 +12,18 @@ from core.evaluation.evaluate import read_predictions, read_run
 from core.evaluation.groups import compare_groups, groups_of
 from core.evaluation.likeness import likeness_of
 from core.evaluation.prevalence import CORRECTED, predicted_accounts, prevalence_of
+from core.evaluation.share_records import PrevalenceRecord, ShareName
 from core.models.folder import ModelInfo, cutoff_index, read_model_info
 from core.statistics.metrics import share_interval
 from core.storage.listed import NamedList, flow_of, read_named_list
 
-SHARES = ("raw", *CORRECTED)
+SHARES: tuple[ShareName, ...] = ("raw", *CORRECTED)
 
 DEFAULT_CUTOFF = 21.0
 DEFAULT_THRESHOLD = 0.5
 
 
-def shares(arguments: PrevalenceArguments) -> dict[str, Any]:
+def shares(arguments: PrevalenceArguments) -> PrevalenceRecord:
     """The share at least at the cutoff by every method that the given files allow, ready for JSON.
 
     Raises:
@@ -37,7 +37,6 @@ def shares(arguments: PrevalenceArguments) -> dict[str, Any]:
     of = read_named_list(arguments.user_file) if arguments.user_file else None
     if of is not None:
         table = members_of(everybody, of)
-    found: dict[str, Any] = {}
     known: set[str] = set()
     info, likeness = None, None
     if arguments.model is not None:
@@ -53,7 +52,9 @@ def shares(arguments: PrevalenceArguments) -> dict[str, Any]:
     if of is not None and arguments.by is not None:
         groups = groups_of(arguments.user_file, arguments.by)
         found["groups"] = {"by": arguments.by, **compare_groups(groups, table, found, likeness)}
-    return found if of is None else {**found, **_of_the_list(found, of, table, known, arguments.predictions)}
+    if of is not None:
+        _add_the_list(found, of, table, known, arguments.predictions)
+    return found
 
 
 def _cutoff_of(arguments: PrevalenceArguments, info: ModelInfo) -> float:
@@ -73,21 +74,24 @@ def _cutoff_of(arguments: PrevalenceArguments, info: ModelInfo) -> float:
     return cutoff
 
 
-def _of_the_list(
-    found: dict[str, Any], of: NamedList, table: pd.DataFrame, known: set[str], predictions: Path
-) -> dict[str, Any]:
-    """The list's flow from listed to estimated, and each share with what the missing accounts may make of it."""
+def _add_the_list(
+    found: PrevalenceRecord, of: NamedList, table: pd.DataFrame, known: set[str], predictions: Path
+) -> None:
+    """Add the list's flow from listed to estimated, and to each share what the missing accounts may make of it."""
     predicted = dict(zip(table["username"], table["probability"].notna(), strict=True))
     flow = flow_of(of, predicted, known, read_run(predictions).input_dir)
-    shares = {name: found[name] for name in (*SHARES, "audited") if name in found}
-    missing = {"audited": flow.listed - len(table)}  # whoever has a row may be drawn, without captions too
-    return {
-        "of": flow.as_json(),
-        **{name: {**share, "whole_list": flow.bounds(share, missing.get(name))} for name, share in shares.items()},
-    }
+    found["of"] = flow.as_json()
+    for name in SHARES:
+        if name in found:
+            share = found[name]
+            share["whole_list"] = flow.bounds(share["value"], share["low"], share["high"])
+    if "audited" in found:
+        missing = flow.listed - len(table)  # whoever has a row may be drawn, without captions too
+        audit = found["audited"]
+        audit["whole_list"] = flow.bounds(audit["value"], audit["low"], audit["high"], missing)
 
 
-def _counted(table: pd.DataFrame, arguments: PrevalenceArguments) -> dict[str, Any]:
+def _counted(table: pd.DataFrame, arguments: PrevalenceArguments) -> PrevalenceRecord:
     """What can be said without a model: the count at the threshold, which is no estimate of the share."""
     run = read_run(arguments.predictions)
     threshold = arguments.threshold if arguments.threshold is not None else run.threshold or DEFAULT_THRESHOLD

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pandas as pd
@@ -25,6 +24,7 @@ import pyarrow as pa
 
 from core.errors import AgeScopeError, InputError
 from core.index.database import Database
+from core.index.sql_worker import Head, Opening, Question
 from core.utils.tables import parquet
 
 MAX_ROWS = 10_000
@@ -193,9 +193,9 @@ class _Worker:
         """Let it open a copy of the index."""
         self._exchange({"file": str(copy), "spill_dir": str(self._spill_dir), "bytes": MAX_GROWTH}, _START_S)
 
-    def ask(self, query: str, seconds: float, stop: Callable[[], bool]) -> tuple[dict[str, Any], bytes]:
+    def ask(self, query: str, seconds: float, stop: Callable[[], bool]) -> tuple[Head, bytes]:
         """What it says: a head, and rows as an Arrow stream."""
-        question = {"query": query, "seconds": seconds, "rows": MAX_ROWS, "answer_bytes": MAX_BYTES}
+        question: Question = {"query": query, "seconds": seconds, "rows": MAX_ROWS, "answer_bytes": MAX_BYTES}
         return self._exchange(question, seconds + _GRACE_S, stop)
 
     def kill(self) -> None:
@@ -208,8 +208,8 @@ class _Worker:
                     pipe.close()
 
     def _exchange(
-        self, question: dict[str, Any], seconds: float, stop: Callable[[], bool] = lambda: False
-    ) -> tuple[dict[str, Any], bytes]:
+        self, question: Opening | Question, seconds: float, stop: Callable[[], bool] = lambda: False
+    ) -> tuple[Head, bytes]:
         assert self._process.stdin and self._process.stdout
         with self._watched(seconds, stop) as killed_for:
             try:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypedDict
 
 import duckdb
 import orjson
@@ -38,6 +38,31 @@ _IN_OUR_WORDS = (
 _TABLE_FUNCTIONS = frozenset({"unnest", "json_each", "json_tree"})
 # they make much out of little; the limits of the process would end them too, but a refusal says more
 _GROWING_FUNCTIONS = frozenset({"repeat", "lpad", "rpad", "range", "generate_series", "list_resize", "array_resize"})
+
+
+class Opening(TypedDict):
+    """The first message: the copy of the index, a folder for what does not fit into memory, and how much more may."""
+
+    file: str
+    spill_dir: str
+    bytes: int
+
+
+class Question(TypedDict):
+    """Every later message: a query, and how long and how large its answer may be."""
+
+    query: str
+    seconds: float
+    rows: int
+    answer_bytes: int
+
+
+class Head(TypedDict, total=False):
+    """What an answer begins with: that the copy is open, why there are no rows, or why some are left out."""
+
+    ready: bool
+    refused: str
+    cut: str | None
 
 
 class Refused(Exception):
@@ -98,7 +123,7 @@ def limit_time(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, question: dict[str, Any]) -> None:
+def _answer(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
     try:
         with connection.cursor() as cursor, _explained(), _interrupted_after(cursor, question["seconds"]):
             check(cursor, question["query"])
@@ -217,7 +242,7 @@ def _as_stream(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _send(out: BinaryIO, head: dict[str, Any], rows: bytes) -> None:
+def _send(out: BinaryIO, head: Head, rows: bytes) -> None:
     for part in (orjson.dumps(head), rows):
         out.write(len(part).to_bytes(8, "little"))
         out.write(part)

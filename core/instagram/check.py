@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from core.instagram.backoff import Pace
 from core.instagram.client import RequestClient
 from core.instagram.errors import FatalError, InstagramError
 from core.instagram.graph_source import GraphSource
-from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.routes import RouteData, load_routes
 from core.instagram.source import PUBLIC_ACCOUNT, Cursor, Page, changed

@@ -16,6 +16,7 @@ import requests
 from requests_ratelimiter import LimiterSession
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
+from core.instagram.backoff import Pace
 from core.instagram.errors import (
     AccountNotFound,
     AccountPrivate,
@@ -28,7 +29,6 @@ from core.instagram.errors import (
     TransientError,
 )
 from core.instagram.events import RefusalEvent
-from core.instagram.pace import Pace
 from core.instagram.proxies import ProxyPool
 from core.instagram.rate_limit import SharedLimiter, bucket_name
 from core.instagram.state import state_dir

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from core.errors import InputError
+from core.instagram.backoff import Pace
 from core.instagram.client import RequestClient
 from core.instagram.graph_source import GraphSource
 from core.instagram.instaloader_source import InstaloaderSource
-from core.instagram.pace import Pace
 from core.instagram.proxies import ProxyPool, fetch_public_proxies, read_proxy_list
 from core.instagram.routes import load_routes
 from core.instagram.source import Source

@@ -6,7 +6,7 @@ reading of "at most N in S seconds" as the server sees it, by a clock that nobod
 request at some moment between its sending and its answer, so a request counts from its answer, and while
 it is under way it counts as not yet begun.
 
-How long to wait after Instagram refuses is not decided here but in :mod:`core.instagram.pace`.
+How long to wait after Instagram refuses is not decided here but in :mod:`core.instagram.backoff`.
 """
 
 import random

@@ -1,7 +1,7 @@
 """How long work tells where it stands, and learns that it should stop.
 
 A command makes one :class:`Progress` and passes it down. On a terminal it draws a bar; where the
-command runs as a background job (``AGESCOPE_JOB_DIR`` is set by :mod:`core.jobs.launcher`), it writes
+command runs as a background job (``AGESCOPE_JOB_DIR`` is set by :mod:`core.jobs.control`), it writes
 ``progress.json`` (the latest state, with a heartbeat) and ``events.jsonl`` (everything that should
 be kept: an epoch's figures, an account's outcome) into the job's folder.
 """

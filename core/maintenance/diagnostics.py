@@ -2,18 +2,18 @@
 
 import platform
 from collections import Counter
-from dataclasses import asdict
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TypedDict
 
 import psutil
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from core import __version__
 from core.encoder.devices import devices
 from core.index import Counts
 from core.instagram.events import RefusalEvent
-from core.jobs.job import Job, list_jobs
+from core.jobs.job import Job, Kind, State, list_jobs
 from core.maintenance.disk_usage import disk_use
 from core.models.folder import list_models
 from core.settings import Settings
@@ -47,7 +47,37 @@ def settings_in_words(settings: Settings) -> list[dict[str, str]]:
     return rows
 
 
-def diagnostics(settings: Settings, counts: Counts) -> dict[str, Any]:
+class JobDiagnostics(TypedDict):
+    """A job in numbers."""
+
+    kind: Kind
+    state: State
+    created_at: datetime
+    attempts: int
+    exit_status: int | None
+    seconds: float | None
+    progress: dict[str, JsonValue]
+    refusals: dict[str, int]
+
+
+class Diagnostics(TypedDict):
+    """Everything that a report of a problem needs."""
+
+    agescope: str
+    python: str
+    system: str
+    processors: int | None
+    memory_bytes: int
+    packages: dict[str, str | None]
+    devices: list[dict[str, str | bool]]
+    secrets_set: list[str]
+    disk_bytes: dict[str, int]
+    counts: Counts
+    models: list[dict[str, str | tuple[float, ...]]]
+    jobs: list[JobDiagnostics]
+
+
+def diagnostics(settings: Settings, counts: Counts) -> Diagnostics:
     """Everything that a report of a problem needs, ready for JSON; see the module about what is left out."""
     return {
         "agescope": __version__,
@@ -59,7 +89,7 @@ def diagnostics(settings: Settings, counts: Counts) -> dict[str, Any]:
         "devices": [{"name": device.name, "available": device.available} for device in devices()],
         "secrets_set": [row["variable"] for row in settings_in_words(settings) if row["value"] == "set"],
         "disk_bytes": disk_use(settings),
-        "counts": asdict(counts),
+        "counts": counts,
         "models": [
             {"kind": model.settings.kind, "cutoffs": model.settings.age_cutoffs}
             for model in list_models(settings.models_dir)
@@ -68,7 +98,7 @@ def diagnostics(settings: Settings, counts: Counts) -> dict[str, Any]:
     }
 
 
-def _job(job: Job) -> dict[str, Any]:
+def _job(job: Job) -> JobDiagnostics:
     record = job.record
     numbers = {"done", "total", "requests", "requests_by_route", "outcomes"}
     return {
@@ -78,6 +108,6 @@ def _job(job: Job) -> dict[str, Any]:
         "attempts": record.attempts,
         "exit_status": job.result.exit_status if job.result else None,
         "seconds": job.duration_s(),
-        **job.progress.model_dump(include=numbers, exclude_defaults=True),
+        "progress": job.progress.model_dump(include=numbers, exclude_defaults=True),
         "refusals": dict(Counter(f"{it.route}: {it.error}" for it in job.events(RefusalEvent))),
     }

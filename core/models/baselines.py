@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from core.encoder.weights import read_weights, write_weights
 from core.errors import InputError
+from core.models.captions_read import captions_used
 from core.models.folder import write_config
 from core.models.predictor import finished_probabilities
 from core.models.settings import ModelSettings
@@ -76,7 +77,7 @@ class TfidfPredictor:
 
         ``balanced`` lets both classes count alike, however many accounts each has.
         """
-        used = [settings.used(user) for user in captions]
+        used = [captions_used(settings, user) for user in captions]
         try:
             views, rows = TextViews.fit(used, _NGRAMS, _MIN_ACCOUNTS)
         except ValueError as error:  # nothing is left to learn from
@@ -88,7 +89,7 @@ class TfidfPredictor:
 
     def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
         """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
-        features = hstack(self.views.rows([self.settings.used(user) for user in captions]), format="csr")
+        features = hstack(self.views.rows([captions_used(self.settings, user) for user in captions]), format="csr")
         logits = features @ self.coefficients + self.intercepts
         return finished_probabilities(1 / (1 + np.exp(-logits)), captions, self.settings)
 

@@ -29,6 +29,7 @@ from core.encoder.weights import load_weights, read_weights, write_weights
 from core.errors import InputError
 from core.jobs.progress import Progress
 from core.models.baselines import check_shapes
+from core.models.captions_read import captions_used
 from core.models.folder import write_config
 from core.models.predictor import calibrated
 from core.models.settings import ModelSettings
@@ -155,7 +156,7 @@ class CombinedPredictor:
 
     def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
         """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
-        used = [self.settings.used(user) for user in captions]
+        used = [captions_used(self.settings, user) for user in captions]
         rows = self.views.rows(used, self.encoder.vectors(used))
         return calibrated(expit(rows @ self.coefficients + self.intercepts), self.settings)
 

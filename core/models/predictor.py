@@ -13,6 +13,7 @@ from core.encoder.age_classifier import AgeClassifier, probabilities
 from core.encoder.user_encoder import UserEncoder
 from core.encoder.vector_cache import VectorCache, Vectors
 from core.encoder.weights import write_weights
+from core.models.captions_read import captions_used
 from core.models.folder import write_config
 from core.models.settings import ModelSettings
 from core.statistics.calibration import Calibration
@@ -57,7 +58,7 @@ class EncoderPredictor:
 
     def probabilities(self, captions: Sequence[Sequence[str]]) -> Floats:
         """P(age >= cutoff) [users, cutoffs]; NaN for a user without captions."""
-        vectors = self.encoder.vectors(map(self.settings.used, captions))
+        vectors = self.encoder.vectors(captions_used(self.settings, user) for user in captions)
         return calibrated(vector_probabilities(self.model, vectors), self.settings)
 
     def save(self, folder: Path) -> None:

@@ -1,15 +1,13 @@
 """What has to be known to use a model, which loads nothing heavy."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, JsonValue
 
 from core.errors import InputError
-from core.labelling.self_reports import mask_self_reports
 from core.utils.formatting import count
 
 DEFAULT_MAX_SEQ_LEN = 18
@@ -20,7 +18,6 @@ MAX_AUC_LOSS = 0.002
 WEIGHT_SUFFIXES = (".pth", ".safetensors")
 
 Kind = Literal["encoder", "majority", "tfidf", "combined"]
-T = TypeVar("T")
 _Age = Annotated[float, Field(gt=0, le=150)]
 _Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -81,18 +78,7 @@ class ModelSettings:
             for calibration in self.calibrations:
                 Calibration.from_json(calibration)
 
-    def used(self, captions: Sequence[T]) -> list[T]:
-        """The captions that the model uses: all, or ``max_posts`` spread evenly over the account's time."""
-        if self.max_posts is None or len(captions) <= self.max_posts:
-            return [*captions]
-        step = len(captions) / self.max_posts
-        return [captions[int((number + 0.5) * step)] for number in range(self.max_posts)]
-
-    def as_read(self, captions: Sequence[str]) -> list[str]:
-        """``captions`` as the model reads them: whole, or without what tells an age."""
-        return [mask_self_reports(caption) for caption in captions] if self.mask_self_reports else [*captions]
-
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, JsonValue]:
         """Ready for JSON."""
         return asdict(self)
 

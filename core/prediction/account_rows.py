@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.encoder.vector_cache import VectorCache
 from core.errors import InputError
+from core.models.captions_read import as_read, captions_used
 from core.models.folder import cutoff_index
 from core.models.loading import load_predictor
 from core.models.predictor import Predictor
@@ -36,7 +37,7 @@ class AccountPredictor:
         if not accounts:
             return []
         settings = self.predictor.settings
-        captions = [settings.as_read(settings.used(account.captions)) for account in accounts]
+        captions = [as_read(settings, captions_used(settings, account.captions)) for account in accounts]
         probabilities = self.predictor.probabilities(captions)
         return [
             prediction(name_in_file(account.username), float(p[self.column]), self.threshold, len(its), p.tolist())

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from core.encoder.vector_cache import open_cache
 from core.errors import InputError
@@ -17,7 +16,7 @@ from core.prediction.account_rows import ACCOUNTS_AT_ONCE, AccountPredictor, Acc
 from core.prediction.arguments import PredictArguments
 from core.privacy.pseudonyms import open_pseudonyms
 from core.settings import get_settings
-from core.statistics.drift import as_json, compare, compared_by_words, forbidding, read_profile
+from core.statistics.drift import Drift, compare, read_profile
 from core.storage.account_files import account_files, file_name
 from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list
 from core.storage.predictions_file import PartialPredictions, Prediction, run_file
@@ -165,7 +164,7 @@ class PredictionRun:
         else:
             self.unreadable[path.name] = reason
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """What the rows depend on; rows of an interrupted run with another identity are not used."""
         weights = locate_model(self.arguments.finetuned_model_path).weights_file.stat()
         return {
@@ -188,8 +187,8 @@ class PredictionRun:
             at_least=sum(row.prediction or 0 for row in known),
             without_captions=len(rows) - len(known),
             unreadable=self.unreadable,
-            warnings=[] if drift is None else drift["warnings"],
-            no_estimate=bool(drift and (forbidding(drift) or not compared_by_words(drift))),
+            warnings=[] if drift is None else [*drift.warnings],
+            no_estimate=drift is not None and (bool(drift.forbidding) or not drift.is_by_words),
             age_cutoff=self.cutoff,
             threshold=self.threshold,
             flow=self._flow(rows),
@@ -203,14 +202,14 @@ class PredictionRun:
         predicted = {row.username: row.probability is not None for row in rows}
         return flow_of(self.of, predicted, folder=self.arguments.input_dir)
 
-    def _drift(self) -> dict[str, Any] | None:
+    def _drift(self) -> Drift | None:
         """A sample of the accounts against those that the model learnt from; None where nothing is known of them."""
         profile = read_profile(self.model) if self.model else None
         if profile is None or not self.sample.kept:
             return None
-        return as_json(compare(profile, self.sample.kept, self.cutoff))
+        return Drift.of(compare(profile, self.sample.kept, self.cutoff))
 
-    def _record(self, summary: PredictSummary, drift: dict[str, Any] | None) -> RunRecord:
+    def _record(self, summary: PredictSummary, drift: Drift | None) -> RunRecord:
         settings = self.settings
         return RunRecord(
             created_at=utc_now(),
@@ -232,7 +231,7 @@ class PredictionRun:
             seconds=round((datetime.now(UTC) - self.started_at).total_seconds(), 1),
             versions=versions(),
             of=None if summary.flow is None else summary.flow.as_json(),
-            drift=drift,
+            drift=drift and drift.model_dump(mode="json"),
         )
 
 

@@ -10,20 +10,40 @@ import os
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import orjson
 from filelock import FileLock
+from pydantic import ValidationError
 
 from core.errors import AgeScopeError
 from core.privacy.roles import Action, Person
 from core.settings import Settings
-from core.utils.io import parse_json_object
+from core.utils.records import Record
 
 LOG_FILE = "actions.jsonl"
 _LOCK_FILE = ".actions.lock"
 _LINE_BYTES = 4096
 _MOST_ABOUT = 200
+
+
+class ActionRecord(Record):
+    """One line.
+
+    Attributes:
+        at: when, in ISO 8601.
+        who, role: whoever did it.
+        did: what, as :class:`core.privacy.roles.Action` calls it.
+        about: what it concerned.
+        after: the digest of the line before.
+    """
+
+    at: str = ""
+    who: str = ""
+    role: str = ""
+    did: str = ""
+    about: str = ""
+    after: str | None = None
 
 
 def record(settings: Settings, person: Person, action: Action, about: str = "") -> None:
@@ -42,17 +62,15 @@ def record(settings: Settings, person: Person, action: Action, about: str = "") 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(_LOCK_FILE)):
-            line = orjson.dumps(
-                {
-                    "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "who": person.name,
-                    "role": person.role,
-                    "did": action.value,
-                    "about": about[:_MOST_ABOUT],
-                    "after": _digest(_last_line(path)),
-                }
+            line = ActionRecord(
+                at=datetime.now(UTC).isoformat(timespec="seconds"),
+                who=person.name,
+                role=person.role,
+                did=action.value,
+                about=about[:_MOST_ABOUT],
+                after=_digest(_last_line(path)),
             )
-            _append(path, b"" if _is_whole(path) else b"\n", line + b"\n")
+            _append(path, b"" if _is_whole(path) else b"\n", orjson.dumps(line.model_dump()) + b"\n")
     except OSError as error:
         raise AgeScopeError(
             f"{path} cannot be written: {error.strerror}. Nothing was done, since what is done here is written down. "
@@ -60,10 +78,10 @@ def record(settings: Settings, person: Person, action: Action, about: str = "") 
         ) from error
 
 
-def latest(settings: Settings, most: int = 500) -> list[dict[str, Any]]:
-    """The last lines, newest first."""
+def latest(settings: Settings, most: int = 500) -> list[ActionRecord]:
+    """The last lines, newest first; one that somebody made unreadable is empty."""
     with _opened(settings) as lines:
-        return [parse_json_object(line) for line in deque(lines, most)][::-1]
+        return [_read(line) for line in deque(lines, most)][::-1]
 
 
 def first_changed_line(settings: Settings) -> int | None:
@@ -71,13 +89,20 @@ def first_changed_line(settings: Settings) -> int | None:
     before = b""
     with _opened(settings) as lines:
         for number, line in enumerate(lines, 1):
-            if parse_json_object(line).get("after") != _digest(before):
+            if _read(line).after != _digest(before):
                 return number
             before = line.rstrip(b"\n")
     return None
 
 
-def _opened(settings: Settings) -> Any:
+def _read(line: bytes) -> ActionRecord:
+    try:
+        return ActionRecord.model_validate_json(line)
+    except ValidationError:
+        return ActionRecord()
+
+
+def _opened(settings: Settings) -> BinaryIO:
     path = settings.data_dir / LOG_FILE
     return path.open("rb") if path.is_file() else open(os.devnull, "rb")  # noqa: PTH123 -- an empty one
 

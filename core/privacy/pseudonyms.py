@@ -19,7 +19,7 @@ from pathlib import Path
 import platformdirs
 
 from core.errors import AgeScopeError
-from core.privacy.study_settings import change_study, identified_study
+from core.privacy.study_settings import identified_study, say_once
 from core.settings import Settings
 from core.storage.usernames import canonical_username
 
@@ -113,7 +113,7 @@ def open_pseudonyms(settings: Settings) -> Pseudonyms:
             "name another file with AGESCOPE_PSEUDONYM_KEY."
         ) from error
     if not study.key_check:
-        study = change_study(settings, where_empty=True, key_check=pseudonyms.check)
+        study = say_once(settings, key_check=pseudonyms.check)
     if study.key_check != pseudonyms.check:
         raise AgeScopeError(f"{path} is not the key that this study's pseudonyms were made with. Bring the right one.")
     return pseudonyms

@@ -1,5 +1,6 @@
 """What a study says of itself: ``study.json`` in its folder, with the date until which its data are kept."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from secrets import token_hex
@@ -63,18 +64,26 @@ def read_study(settings: Settings) -> Study:
     return read_record_if_any(Study, settings.data_dir / STUDY_FILE, _ADVICE) or Study()
 
 
-def change_study(settings: Settings, *, where_empty: bool = False, **values: object) -> Study:
+def change_study(settings: Settings, **values: object) -> Study:
     """Say something else of the study, and return all that is said.
 
     Args:
         settings: whose study.
-        where_empty: leave what is said already, so that of several who say it at once the first is right.
         values: field -> what is said.
 
     Raises:
         InputError: a value cannot be used, or the file is damaged.
         AgeScopeError: the file cannot be written.
     """
+    return _change(settings, values)
+
+
+def say_once(settings: Settings, **values: object) -> Study:
+    """Like :func:`change_study`, where nothing is said yet: of several who say it at once, the first is right."""
+    return _change(settings, values, where_empty=True)
+
+
+def _change(settings: Settings, values: Mapping[str, object], where_empty: bool = False) -> Study:
     path = settings.data_dir / STUDY_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(_lock(path)):
@@ -93,7 +102,7 @@ def change_study(settings: Settings, *, where_empty: bool = False, **values: obj
 def identified_study(settings: Settings) -> Study:
     """The study with an id, which it is given now if it has none."""
     study = read_study(settings)
-    return study if study.id else change_study(settings, where_empty=True, id=token_hex(8))
+    return study if study.id else say_once(settings, id=token_hex(8))
 
 
 def _lock(path: Path) -> Path:

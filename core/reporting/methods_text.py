@@ -1,7 +1,5 @@
 """The paragraph that a paper's methods section needs, with the figures of one run at one threshold."""
 
-from typing import Any
-
 from core import __version__
 from core.evaluation.holdout import Source
 from core.models.card import method_in_words
@@ -11,6 +9,7 @@ from core.reporting.references import references_in
 from core.reporting.run_results import RunAtThreshold, audited_in_words
 from core.reporting.study_facts import StudyFacts, ages_in_words
 from core.statistics.metrics import accuracy_interval, share_interval
+from core.storage.listed import Interval
 from core.utils.formatting import count, number, percent, percent_interval
 
 NO_ESTIMATE = (
@@ -165,5 +164,5 @@ def _with_interval(share: float | None, low: float | None, high: float | None) -
     return f"{percent(share, 1)}; {percent_interval(low, high)}"
 
 
-def _rate(rate: dict[str, Any]) -> str:
+def _rate(rate: Interval) -> str:
     return _with_interval(rate["value"], rate["low"], rate["high"])

@@ -1,14 +1,13 @@
 """Two prediction runs side by side, on accounts that made neither model, and which was better here."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from core.models.folder import ModelInfo
 from core.models.method_names import METHODS_IN_WORDS
 from core.statistics.estimate import Estimate
-from core.statistics.metrics import compare_predictions, metric_differences, metrics, share_interval
+from core.statistics.metrics import PairedTest, compare_predictions, metric_differences, metrics, share_interval
 from core.utils.formatting import number
 
 _SHOWN = {"auc": "AUC", "accuracy": "accuracy", "average_precision": "average precision", "brier": "Brier score"}
@@ -22,12 +21,12 @@ class RunComparison:
     Attributes:
         table: a row a figure: ``figure``, a column a run, and ``difference`` (the second less the first).
         verdict: which was better here by AUC, as a sentence.
-        test: McNemar's, as :func:`core.statistics.metrics.compare_predictions` gives it.
+        test: McNemar's.
     """
 
     table: pd.DataFrame
     verdict: str
-    test: dict[str, Any]
+    test: PairedTest
 
 
 def with_method(run: str, model: ModelInfo | None) -> str:

@@ -16,14 +16,16 @@ from core.evaluation.groups import compare_groups, groups_of
 from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import PrevalenceSample, predicted_accounts, prevalence_sample
+from core.evaluation.share_records import AuditRecord, PrevalenceRecord, ShareName, ShareRecord
 from core.models.comparison_record import ComparisonRecord
 from core.models.folder import COMPARISON_FILE, ModelInfo, cutoff_index
 from core.models.method_names import method_name
 from core.reporting import charts
 from core.statistics.calibration import Floats
 from core.statistics.curves import calibration_curve, precision_recall_points, rates_by_threshold, roc_curve
+from core.statistics.drift import Drift
 from core.statistics.thresholds import Band, abstention_band
-from core.storage.listed import ListFlow, NamedList, flow_of
+from core.storage.listed import Bounds, Interval, ListFlow, NamedList, flow_of
 from core.storage.predictions_file import DECIMALS
 from core.utils.formatting import count, number, percent, percent_interval
 from core.utils.records import find_record
@@ -36,17 +38,17 @@ CALIBRATION = "Calibration"
 
 AUDITED = "From the audit sample"
 
-ESTIMATES = {
+ESTIMATES: dict[ShareName, str] = {
     "raw": "Counted",
     "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
     "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
 }
-_SHORT_NAMES = {
+_SHORT_NAMES: dict[ShareName, str] = {
     "raw": "Counted",
     "rogan_gladen": "Corrected (Rogan and Gladen)",
     "expectation_maximisation": "Expectation maximisation",
 }
-_NOTES = {
+_NOTES: dict[ShareName, str] = {
     "rogan_gladen": "for comparison",
     "expectation_maximisation": "depends on no threshold; for comparison",
 }
@@ -118,12 +120,12 @@ class Run:
         return replace(self, predictions=settled, cutoff=cutoff, likeness=likeness, audit=None)
 
     @cached_property
-    def drift(self) -> dict[str, Any] | None:
+    def drift(self) -> Drift | None:
         """How the accounts differ from the training ones; None where that is not known."""
         return self.likeness.of(predicted_accounts(self.predictions)) if self.likeness else None
 
     @cached_property
-    def audited(self) -> dict[str, Any] | str | None:
+    def audited(self) -> AuditRecord | str | None:
         """The share by the run's audit sample, or why it gives none; None where the run has no sample."""
         if self.audit is None:
             return None
@@ -273,7 +275,7 @@ class RunAtThreshold:
         return int((self.run.counted >= self.threshold).sum()), len(self.run.counted)
 
     @cached_property
-    def prevalence(self) -> dict[str, Any] | str:
+    def prevalence(self) -> PrevalenceRecord | str:
         """The shares as :func:`core.evaluation.prevalence.prevalence` gives them, or why there are none."""
         sample = self.run.sample
         if isinstance(sample, str):
@@ -299,12 +301,11 @@ class RunAtThreshold:
         return [] if isinstance(self.prevalence, str) else self.prevalence["withheld"]
 
     @property
-    def corrected(self) -> dict[str, Any] | None:
+    def corrected(self) -> ShareRecord | None:
         """The corrected share to report; its value is None where it is withheld or cannot be told."""
         if isinstance(self.prevalence, str):
             return None
-        found: dict[str, Any] = self.prevalence[self.prevalence["recommended"]]
-        return found
+        return self.prevalence[self.prevalence["recommended"]]
 
     @property
     def shares(self) -> pd.DataFrame:
@@ -363,7 +364,7 @@ class RunAtThreshold:
     def shares_chart(self) -> Chart | None:
         """Every estimate of the share as a point with its interval; None where there are none."""
         found = self.prevalence
-        estimates = {}
+        estimates: dict[str, Interval | AuditRecord] = {}
         if not isinstance(found, str):
             estimates = {name: found[key] for key, name in _SHORT_NAMES.items() if found[key]["low"] is not None}
         if isinstance(self.run.audited, dict):
@@ -382,29 +383,31 @@ class RunAtThreshold:
         text = "; ".join(f"{name} {percent(share['value'], 1)}" for name, share in estimates.items())
         return Chart(title, charts.estimates(data, title.lower()), f"{title} with 95 % intervals: {text}", data)
 
-    def _whole_list_rows(self) -> Iterator[tuple[str, float, float, tuple[float, float], str]]:
+    def _whole_list_rows(
+        self,
+    ) -> Iterator[tuple[str, float | None, float | None, tuple[float | None, float | None], str]]:
         for name, (bounds, missing) in self.whole_list.items():
             note = f"from none to all of the {number(missing)} missing at least {self.cutoff:g}"
             yield name, bounds["none_at_least"], bounds["all_at_least"], (bounds["low"], bounds["high"]), note
 
     @cached_property
-    def whole_list(self) -> dict[str, tuple[dict[str, Any], int]]:
+    def whole_list(self) -> dict[str, tuple[Bounds, int]]:
         """The share of everybody on the list by estimate: its bounds, and how many accounts no estimate is about."""
         flow, table = self.run.flow, self.run.predictions
         if flow is None:
             return {}
-        found: dict[str, tuple[dict[str, Any], int]] = {}
+        found: dict[str, tuple[Bounds, int]] = {}
         if isinstance(self.run.audited, dict):
-            found["audited"] = flow.bounds(self.run.audited, missing := flow.listed - len(table)), missing
+            found["audited"] = flow.bounds(*_ends(self.run.audited), missing := flow.listed - len(table)), missing
         if self.known_and_corrected is not None:
             missing = flow.listed - int((table["age"].notna() | table["probability"].notna()).sum())
-            found["corrected"] = flow.bounds(self.known_and_corrected, missing), missing
+            found["corrected"] = flow.bounds(*_ends(self.known_and_corrected), missing), missing
         elif self.corrected is not None and self.corrected["value"] is not None:
-            found["corrected"] = flow.bounds(self.corrected), flow.missing
+            found["corrected"] = flow.bounds(*_ends(self.corrected)), flow.missing
         return found
 
     @cached_property
-    def known_and_corrected(self) -> dict[str, Any] | None:
+    def known_and_corrected(self) -> ShareRecord | None:
         """The share among all accounts with a known age or a probability; None where no age is known.
 
         A known age is counted as it is; the share of the others is corrected by the recommended method.
@@ -554,11 +557,17 @@ def baselines(model: ModelInfo, cutoff: float) -> pd.DataFrame:
     )
 
 
-def _figures(name: str, share: dict[str, Any], who: str, note: str | None) -> tuple[str, str, str, str, str | None]:
+def _ends(share: Interval | AuditRecord) -> tuple[float | None, float | None, float | None]:
+    return share["value"], share["low"], share["high"]
+
+
+def _figures(
+    name: str, share: Interval | AuditRecord, who: str, note: str | None
+) -> tuple[str, str, str, str, str | None]:
     return name, percent(share["value"], 1), percent_interval(share["low"], share["high"]), who, note
 
 
-def audited_in_words(found: dict[str, Any]) -> str:
+def audited_in_words(found: AuditRecord) -> str:
     """The audited share with what it rests on, as a sentence for a paper."""
     silent = found["accounts"]["population_without_captions"]
     without = f" ({number(silent)} of them without captions)" if silent else ""
@@ -571,11 +580,11 @@ def audited_in_words(found: dict[str, Any]) -> str:
     )
 
 
-def _audit_note(found: dict[str, Any]) -> str:
+def _audit_note(found: AuditRecord) -> str:
     told = count(found["accounts"]["told"], "account")
     return f"needs no belief in the model; {told} told of {number(found['population'])}, those without captions too"
 
 
-def drift_in_words(found: dict[str, Any]) -> list[str]:
+def drift_in_words(found: Drift) -> list[str]:
     """What :mod:`core.statistics.drift` found, as sentences."""
-    return found.get("warnings") or ["In length, number, language and vocabulary of their captions they do."]
+    return [*found.warnings] or ["In length, number, language and vocabulary of their captions they do."]

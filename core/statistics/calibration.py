@@ -5,7 +5,7 @@ Everything here works on two arrays over accounts that the model was not trained
 0 to 1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any, Literal, Self
@@ -106,7 +106,11 @@ def fit_calibration(at_least: Bools, probability: Floats, seed: int = 2021) -> C
     if rarer < 2:
         return Calibration()
     folds = RepeatedStratifiedKFold(n_splits=min(_FOLDS, rarer), n_repeats=_REPEATS, random_state=seed)
-    methods: dict[str, Any] = {"none": lambda *_: Calibration(), "platt": fit_platt, "isotonic": fit_isotonic}
+    methods: dict[str, Callable[[Bools, Floats], Calibration]] = {
+        "none": lambda *_: Calibration(),
+        "platt": fit_platt,
+        "isotonic": fit_isotonic,
+    }
     losses: dict[str, list[Floats]] = {name: [] for name in methods}
     for fitted, held_out in folds.split(probability, at_least):
         for name, fit in methods.items():

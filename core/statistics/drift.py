@@ -20,21 +20,21 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pandas as pd
+from pydantic import Field, JsonValue, ValidationError
 from scipy.stats import chi2
 
 from core.errors import InputError
-from core.statistics.word_distance import WordCloud, word_distance, word_vectors
-from core.utils.io import write_json
+from core.statistics.word_distance import CloudRecord, WordCloud, word_distance, word_vectors
 from core.utils.language import language_of
+from core.utils.records import Record, read_record_if_any, write_record
 
 PROFILE_FILE = "profile.json"
 LARGE_SHIFT = 0.25
@@ -79,6 +79,16 @@ class Measure:
     mean: float
 
 
+class ProfileRecord(Record):
+    """:class:`Profile` as its file has it; the vocabulary is in base64."""
+
+    accounts: int
+    measures: dict[str, Measure]
+    languages: dict[str, int]
+    vocabulary: str
+    words: dict[str, tuple[CloudRecord, CloudRecord]] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Profile:
     """What is kept of the training accounts.
@@ -97,43 +107,31 @@ class Profile:
     vocabulary: frozenset[int]
     words: dict[str, tuple[WordCloud, WordCloud]] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for a JSON file; :meth:`from_json` reads them back."""
+    def record(self) -> ProfileRecord:
+        """Itself, to be kept in a file; :meth:`of_record` reads it back."""
         hashes = np.array(sorted(self.vocabulary), dtype="<u4")
-        words = {cutoff: [cloud.to_json() for cloud in clouds] for cutoff, clouds in self.words.items()}
-        return {
-            "accounts": self.accounts,
-            "measures": {name: asdict(measure) for name, measure in self.measures.items()},
-            "languages": self.languages,
-            "vocabulary": base64.b64encode(hashes.tobytes()).decode(),
-            "words": words,
-        }
+        return ProfileRecord(
+            accounts=self.accounts,
+            measures=self.measures,
+            languages=self.languages,
+            vocabulary=base64.b64encode(hashes.tobytes()).decode(),
+            words={cutoff: (under.record(), at_least.record()) for cutoff, (under, at_least) in self.words.items()},
+        )
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote.
-
-        Raises:
-            InputError: it is not a profile.
-        """
-        try:
-            measures = {
-                name: Measure(tuple(it["edges"]), tuple(it["counts"]), it["mean"])
-                for name, it in value["measures"].items()
-            }
-            hashes = np.frombuffer(base64.b64decode(value["vocabulary"]), dtype="<u4")
-            words = {
-                cutoff: (WordCloud.from_json(under), WordCloud.from_json(at_least))
-                for cutoff, (under, at_least) in value.get("words", {}).items()
-            }
-            return cls(value["accounts"], measures, value["languages"], frozenset(hashes.tolist()), words)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError("The profile of the training accounts is damaged. Train the model anew.") from error
+    def of_record(cls, record: ProfileRecord) -> Self:
+        """What :meth:`record` made; ValueError where that was changed."""
+        hashes = np.frombuffer(base64.b64decode(record.vocabulary), dtype="<u4")
+        words = {
+            cutoff: (WordCloud.of_record(under), WordCloud.of_record(at_least))
+            for cutoff, (under, at_least) in record.words.items()
+        }
+        return cls(record.accounts, record.measures, record.languages, frozenset(hashes.tolist()), words)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One measure of the predicted accounts beside the training ones.
+    """One measure of the predicted accounts beside the training ones; defaults are for files of older versions.
 
     Attributes:
         name: a key of :data:`MEASURES`, "words_used" or "language".
@@ -147,13 +145,49 @@ class Difference:
     """
 
     name: str
-    training: float | dict[str, float]
-    predicted: float | dict[str, float]
-    psi: float
-    limit: float
-    differs: bool
-    sentence: str
+    training: float | dict[str, float] = 0.0
+    predicted: float | dict[str, float] = 0.0
+    psi: float = 0.0
+    limit: float = 0.0
+    differs: bool = False
+    sentence: str = ""
     forbids: bool = False
+
+
+class Drift(Record):
+    """How accounts differ from the training ones, as the file beside predictions has it.
+
+    Attributes:
+        differences: measure by measure.
+        warnings: the sentences of those that count.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, differences: Sequence[Difference]) -> Self:
+        """All differences, and which of them count."""
+        warnings = tuple(difference.sentence for difference in differences if difference.differs)
+        return cls(differences=tuple(differences), warnings=warnings)
+
+    @classmethod
+    def recorded(cls, found: Mapping[str, JsonValue] | None) -> Self | None:
+        """What a file says, of this version or an older one; None where it says nothing, or nothing of the kind."""
+        try:
+            return None if found is None else cls.model_validate(found)
+        except ValidationError:
+            return None
+
+    @property
+    def forbidding(self) -> list[str]:
+        """The sentences that forbid a corrected share."""
+        return [difference.sentence for difference in self.differences if difference.forbids]
+
+    @property
+    def is_by_words(self) -> bool:
+        """Whether the words used were held against those of both classes; an older version could not."""
+        return any(difference.name == "words_used" for difference in self.differences)
 
 
 @dataclass(frozen=True)
@@ -230,27 +264,9 @@ def compare_described(
     return [*differences, _languages(profile, Counter(account.language for account in described))]
 
 
-def as_json(differences: Sequence[Difference]) -> dict[str, Any]:
-    """The differences, and the sentences of those that count as ``warnings``, ready for JSON."""
-    return {
-        "differences": [asdict(difference) for difference in differences],
-        "warnings": [difference.sentence for difference in differences if difference.differs],
-    }
-
-
-def forbidding(found: Mapping[str, Any]) -> list[str]:
-    """What :func:`as_json` gave, of this version or an older one: the sentences that forbid a corrected share."""
-    return [difference["sentence"] for difference in found.get("differences", []) if difference.get("forbids")]
-
-
-def compared_by_words(found: Mapping[str, Any]) -> bool:
-    """Whether the words used were held against those of both classes; an older version could not."""
-    return any(difference["name"] == "words_used" for difference in found.get("differences", []))
-
-
 def write_profile(folder: Path, profile: Profile) -> None:
     """Keep a profile in the model's folder."""
-    write_json(folder / PROFILE_FILE, profile.to_json())
+    write_record(folder / PROFILE_FILE, profile.record())
 
 
 def read_profile(folder: Path) -> Profile | None:
@@ -259,12 +275,12 @@ def read_profile(folder: Path) -> Profile | None:
     Raises:
         InputError: the file is damaged.
     """
+    path = folder / PROFILE_FILE
+    record = read_record_if_any(ProfileRecord, path, "Train the model anew.")
     try:
-        return Profile.from_json(orjson.loads((folder / PROFILE_FILE).read_bytes()))
-    except FileNotFoundError:
-        return None
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise InputError(f"{folder / PROFILE_FILE} cannot be read. Train the model anew.") from error
+        return None if record is None else Profile.of_record(record)
+    except ValueError as error:
+        raise InputError(f"{path} is damaged. Train the model anew.") from error
 
 
 # --------------------------------------------------------------------------------- of one account

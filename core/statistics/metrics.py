@@ -9,7 +9,6 @@ cannot be had, such as an AUC where all accounts are of one class, is None with 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -283,7 +282,25 @@ def _why_undefined(name: str, at_least: Bools, predicted: Bools) -> str | None:
     return None
 
 
-def compare_predictions(at_least: Bools, first: Bools, second: Bools) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PairedTest:
+    """McNemar's test of two models on the same accounts.
+
+    Attributes:
+        accounts: how many.
+        only_first_right, only_second_right: of these, on how many one of the models is right and the other wrong.
+        p_value: of the hypothesis that both are right equally often.
+        method: by which it was computed.
+    """
+
+    accounts: int
+    only_first_right: int
+    only_second_right: int
+    p_value: float
+    method: str
+
+
+def compare_predictions(at_least: Bools, first: Bools, second: Bools) -> PairedTest:
     """McNemar's test of whether two models, predicting the same accounts, are right equally often.
 
     Only the accounts on which exactly one is right tell: the exact binomial test below 25 of them,
@@ -294,13 +311,8 @@ def compare_predictions(at_least: Bools, first: Bools, second: Bools) -> dict[st
     only_first, only_second = table[0][1], table[1][0]
     exact = only_first + only_second < _EXACT_BELOW
     p_value = float(mcnemar(table, exact=exact, correction=True).pvalue) if only_first + only_second else 1.0
-    return {
-        "accounts": len(at_least),
-        "only_first_right": only_first,
-        "only_second_right": only_second,
-        "p_value": p_value,
-        "method": "exact binomial" if exact else "chi-square with continuity correction",
-    }
+    method = "exact binomial" if exact else "chi-square with continuity correction"
+    return PairedTest(len(at_least), only_first, only_second, p_value, method)
 
 
 def metric_differences(

@@ -12,14 +12,24 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from core.utils.records import Record
+
 BUCKETS = 2048
 _FEWEST_WORDS = 10
 _SHARES = np.linspace(0, 1, 101)
+
+
+class CloudRecord(Record):
+    """:class:`WordCloud` as a file has it; the mean is 16-bit numbers in base64."""
+
+    accounts: float
+    mean: str
+    spread: float
 
 
 @dataclass(frozen=True)
@@ -50,18 +60,18 @@ class WordCloud:
         """What chance alone adds to the squared distance from the mean."""
         return self.spread / self.accounts
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for a JSON file; :meth:`from_json` reads them back."""
+    def record(self) -> CloudRecord:
+        """Itself, to be kept in a file; :meth:`of_record` reads it back."""
         mean = base64.b64encode(np.array(self.mean, dtype="<f2").tobytes()).decode()
-        return {"accounts": self.accounts, "mean": mean, "spread": self.spread}
+        return CloudRecord(accounts=self.accounts, mean=mean, spread=self.spread)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote; KeyError, TypeError or ValueError where it is something else."""
-        mean = np.frombuffer(base64.b64decode(value["mean"]), dtype="<f2").astype(np.float64)
+    def of_record(cls, record: CloudRecord) -> Self:
+        """What :meth:`record` made; ValueError where that was changed."""
+        mean = np.frombuffer(base64.b64decode(record.mean), dtype="<f2").astype(np.float64)
         if len(mean) != BUCKETS:
             raise ValueError(f"{len(mean)} buckets instead of {BUCKETS}")
-        return cls(float(value["accounts"]), tuple(mean.tolist()), float(value["spread"]))
+        return cls(record.accounts, tuple(mean.tolist()), record.spread)
 
 
 def word_vectors(accounts: Sequence[Counter[int]]) -> csr_array:

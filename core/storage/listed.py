@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from typing_extensions import TypedDict  # pydantic needs it before Python 3.12
 
 from core.errors import InputError
 from core.storage.account_files import file_name, read_account
@@ -63,6 +64,38 @@ def read_named_list(paths: Sequence[Path]) -> NamedList:
     return NamedList(names, tuple(usernames), unusable)
 
 
+class ListFlowRecord(TypedDict):
+    """:class:`ListFlow` as files have it: the names of the lists, and the numbers."""
+
+    lists: list[str]
+    listed: int
+    unusable_lines: int
+    flow: dict[str, int]
+    missing: int
+
+
+class Interval(TypedDict):
+    """A share with its 95 % interval."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Bounds(TypedDict):
+    """The share of a whole list if none, and if all, of the missing accounts are at least at the cutoff.
+
+    Attributes:
+        none_at_least, all_at_least: both.
+        low, high: the low end of the interval of the first, and the high end of the second's.
+    """
+
+    none_at_least: float | None
+    all_at_least: float | None
+    low: float | None
+    high: float | None
+
+
 @dataclass(frozen=True)
 class ListFlow:
     """How many accounts of a list end in which of :data:`STEPS`; the numbers add up to those listed."""
@@ -80,7 +113,7 @@ class ListFlow:
         """Accounts that no estimate is about."""
         return self.listed - self.steps["estimated"]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> "ListFlowRecord":
         """Ready for JSON."""
         return {
             "lists": [*self.of.names],
@@ -95,22 +128,24 @@ class ListFlow:
         parts = [f"{number(at)} {STEPS[step]}" for step, at in self.steps.items() if at or step == "estimated"]
         return f"The list {' and '.join(self.of.names)} names {count(self.listed, 'account')}: {', '.join(parts)}."
 
-    def bounds(self, share: Mapping[str, Any], missing: int | None = None) -> dict[str, float | None]:
+    def bounds(self, value: float | None, low: float | None, high: float | None, missing: int | None = None) -> Bounds:
         """The share of the whole list if none, and if all, of the missing accounts are at least at the cutoff.
 
         Args:
-            share: ``value``, ``low`` and ``high`` of the accounts that are not missing.
+            value: the share of the accounts that are not missing; None where it is not known.
+            low: of its interval.
+            high: of its interval.
             missing: how many are; None for :attr:`missing`.
         """
         missing = self.missing if missing is None else missing
-        if share["value"] is None or not self.listed:
-            return dict.fromkeys(("none_at_least", "all_at_least", "low", "high"))
+        if value is None or low is None or high is None or not self.listed:
+            return {"none_at_least": None, "all_at_least": None, "low": None, "high": None}
         there = self.listed - missing
         return {
-            "none_at_least": share["value"] * there / self.listed,
-            "all_at_least": (share["value"] * there + missing) / self.listed,
-            "low": share["low"] * there / self.listed,
-            "high": (share["high"] * there + missing) / self.listed,
+            "none_at_least": value * there / self.listed,
+            "all_at_least": (value * there + missing) / self.listed,
+            "low": low * there / self.listed,
+            "high": (high * there + missing) / self.listed,
         }
 
 

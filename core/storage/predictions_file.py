@@ -3,10 +3,10 @@
 import csv
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import orjson
 
@@ -84,7 +84,7 @@ class PartialPredictions:
         usernames: the accounts that have a row.
     """
 
-    def __init__(self, output: Path, identity: dict[str, Any], cutoffs: Sequence[float] = ()) -> None:
+    def __init__(self, output: Path, identity: Mapping[str, object], cutoffs: Sequence[float] = ()) -> None:
         self.output = output
         self._part = output.with_name(output.name + ".part")
         self._identity_file = output.with_name(output.name + ".part.json")

@@ -1,10 +1,10 @@
 """What the run file beside predictions holds: what made them."""
 
 from datetime import datetime
-from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
+from core.storage.listed import ListFlowRecord
 from core.utils.records import Record
 
 
@@ -29,7 +29,8 @@ class RunRecord(Record):
         seconds: that it took.
         versions: of AgeScope, Python and packages.
         of: of whom the share is meant, and what became of them; None where of everybody.
-        drift: how the accounts differ from those that the model learnt from; see :mod:`core.statistics.drift`.
+        drift: how the accounts differ from those that the model learnt from, as :class:`core.statistics.drift.Drift`
+            writes itself.
     """
 
     created_at: datetime | None = None
@@ -50,8 +51,8 @@ class RunRecord(Record):
     unreadable: dict[str, str] = Field(default_factory=dict)
     seconds: float | None = None
     versions: dict[str, str] = Field(default_factory=dict)
-    of: dict[str, Any] | None = None
-    drift: dict[str, Any] | None = None
+    of: ListFlowRecord | None = None
+    drift: dict[str, JsonValue] | None = None
 
 
 def run_record_of(details: str | None) -> RunRecord:

@@ -5,10 +5,9 @@ like any other. What is finished is not done again when an interrupted compariso
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -128,7 +127,7 @@ class _Comparison:
         probability = part_probabilities(trained.predictor, study, "test")
         predicted = probability >= np.array(trained.predictor.settings.thresholds)
         tested = TestPredictions(parts["test"], probability, predicted, trained.seconds)
-        write_json(path, tested.as_dict())
+        tested.write(path)
         forget_checkpoints(checkpoints)
         return tested
 
@@ -145,7 +144,7 @@ class _Comparison:
         forget_checkpoints(folder / CHECKPOINTS)
 
 
-def _claim(folder: Path, what: dict[str, Any]) -> None:
+def _claim(folder: Path, what: Mapping[str, object]) -> None:
     """Make ``folder`` the place of this comparison, or go on with it there."""
     path = folder / "comparison.started.json"
     if path.is_file():

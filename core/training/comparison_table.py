@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import orjson
 
 from core.models.comparison_record import ComparisonPair, ComparisonRecord, ComparisonRow
 from core.models.folder import COMPARISON_FILE, versions
@@ -17,13 +15,22 @@ from core.statistics.metrics import compare_predictions, metrics
 from core.training.arguments import TrainArguments
 from core.training.methods import TrainingTask
 from core.utils.io import write_atomically
-from core.utils.records import utc_now, write_record
+from core.utils.records import Record, read_record, utc_now, write_record
 from core.utils.spreadsheets import csv_text
 
 TABLE_FILE = "comparison.csv"
 CARD_FILE = "README.md"
 
 _SHOWN = ("auc", "accuracy", "balanced_accuracy", "average_precision", "brier", "calibration_error")
+
+
+class TestRecord(Record):
+    """:class:`TestPredictions` of one fold and method, as its file holds them."""
+
+    usernames: list[str]
+    probability: list[list[float]]
+    predicted: list[list[bool]]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -42,20 +49,23 @@ class TestPredictions:
     predicted: Bools
     seconds: float
 
-    def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {**asdict(self), "probability": self.probability.tolist(), "predicted": self.predicted.tolist()}
+    def write(self, path: Path) -> None:
+        """Keep them in a file."""
+        probability, predicted = self.probability.tolist(), self.predicted.tolist()
+        record = TestRecord(
+            usernames=self.usernames, probability=probability, predicted=predicted, seconds=self.seconds
+        )
+        write_record(path, record)
 
     @classmethod
     def read(cls, path: Path) -> "TestPredictions":
-        """Read what :meth:`as_dict` wrote."""
-        content = orjson.loads(path.read_bytes())
-        return cls(
-            content["usernames"],
-            np.array(content["probability"]),
-            np.array(content["predicted"]),
-            content["seconds"],
-        )
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        kept = read_record(TestRecord, path, "Delete it, then start again.")
+        return cls(kept.usernames, np.array(kept.probability), np.array(kept.predicted), kept.seconds)
 
 
 def write_comparison(
@@ -102,7 +112,7 @@ def _pairs(
         for other in tested:
             if other != best:
                 test = compare_predictions(truth, tested[best].predicted[:, column], tested[other].predicted[:, column])
-                yield ComparisonPair(cutoff=cutoff, first=best, second=other, **test)
+                yield ComparisonPair(cutoff=cutoff, first=best, second=other, **asdict(test))
 
 
 def _csv(rows: Sequence[ComparisonRow]) -> str:

@@ -16,6 +16,7 @@ from core.encoder.user_encoder import UserEncoder
 from core.encoder.vector_cache import VectorCache
 from core.jobs.progress import Progress
 from core.models.baselines import MajorityPredictor, TfidfPredictor
+from core.models.captions_read import as_read, captions_used
 from core.models.combined import MAX_SEQ_LEN, CombinedPredictor
 from core.models.method_names import Method
 from core.models.predictor import EncoderPredictor, Floats, Predictor
@@ -59,7 +60,7 @@ class TrainingTask:
     def captions(self, part: str) -> Iterator[list[str]]:
         """The captions used of the accounts of a part, read as they are asked for."""
         for captions in self.accounts.captions(self.parts[part]):
-            yield self.settings.as_read(self.settings.used(captions))
+            yield as_read(self.settings, captions_used(self.settings, captions))
 
     def at_least(self, part: str) -> npt.NDArray[np.bool_]:
         """The truth [accounts of the part, cutoffs]."""

@@ -11,7 +11,7 @@ the field in a form (:meth:`CommandArguments.option`), the command that a job ru
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -177,7 +177,7 @@ class CommandArguments:
         given = {name: getattr(self, name) for name in options}
         return self._argv({name: value for name, value in given.items() if value != options[name].default})
 
-    def _argv(self, values: dict[str, Any]) -> list[str]:
+    def _argv(self, values: Mapping[str, object]) -> list[str]:
         words: dict[bool, list[str]] = {True: [], False: []}
         for name, value in values.items():
             option = self.options()[name]

@@ -1,12 +1,12 @@
 """The part of the Results page that draws an audit sample and takes it back filled in."""
 
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from core.errors import AgeScopeError
 from core.evaluation.audit import FEWEST_DRAWN, draw_sample, keep_audit
+from core.evaluation.share_records import AuditRecord
 from core.privacy.roles import Action
 from core.reporting.run_results import RunAtThreshold, audited_in_words
 from core.statistics.audit import accounts_needed, variance_left
@@ -38,7 +38,7 @@ def show_audit(view: RunAtThreshold, kept_at: Path) -> None:
         take_back(view, kept_at)
 
 
-def show_audited(found: dict[str, Any]) -> None:
+def show_audited(found: AuditRecord) -> None:
     """The audited share in words, with what is unusual about the sample."""
     st.success(plain(audited_in_words(found)))
     for note in found["notes"]:

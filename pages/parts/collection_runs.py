@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from core.collection.arguments import CollectArguments
 from core.collection.events import AccountEvent
 from core.instagram.events import RefusalEvent
-from core.instagram.source_names import unavailable_reason
+from core.instagram.source_names import SourceName, unavailable_reason
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.reporting import charts
 from core.settings import Settings
@@ -28,7 +28,7 @@ from pages.parts.job_widgets import (
 from pages.parts.study import cached, the_settings
 
 SHOWN = 500
-SOURCES = {
+SOURCES: dict[SourceName, str] = {
     "web": "Instagram's own pages",
     "graph": "Graph API",
     "instaloader": "Instaloader",

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import AgeScopeError, InputError
-from core.jobs import launcher
+from core.jobs import control
 from core.jobs.job import ACTIVE, Job, Kind, active_jobs, shell_command
 from core.jobs.records import ProgressRecord
 from core.privacy.roles import Action
@@ -34,7 +34,7 @@ def start_job(kind: Kind, title: str, arguments: Sequence[str], outputs: Sequenc
     """Start a background job and say so; a refusal is shown where it happens."""
     try:
         act(ACTIONS[kind], title)
-        job = launcher.start(the_settings().jobs_dir, kind, title, arguments, outputs, secret_environment())
+        job = control.start(the_settings().jobs_dir, kind, title, arguments, outputs, secret_environment())
     except AgeScopeError as error:
         st.error(str(error))
         return None
@@ -122,7 +122,7 @@ def resume_job(job: Job) -> Job | None:
     """Start an ended run again; it goes on where it was."""
     try:
         act(ACTIONS.get(job.record.kind, Action.CONTROL_JOBS), f"again: {job.id}")
-        return launcher.resume(job, secret_environment())
+        return control.resume(job, secret_environment())
     except AgeScopeError as error:
         st.error(plain(error))
         return None
@@ -132,7 +132,7 @@ def stop_job(job: Job, at_once: bool = False) -> None:
     """Ask a job to stop, or end it at once."""
     try:
         act(Action.CONTROL_JOBS, f"{'ended' if at_once else 'stopped'}: {job.id}")
-        launcher.cancel(job, at_once)
+        control.cancel(job, at_once)
     except AgeScopeError as error:
         st.error(plain(error))
 
@@ -141,7 +141,7 @@ def remove_job(job: Job) -> None:
     """Take an ended job off the list."""
     try:
         act(Action.CONTROL_JOBS, f"removed: {job.id}")
-        launcher.remove(job)
+        control.remove(job)
     except AgeScopeError as error:
         st.error(plain(error))
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.errors import AgeScopeError
 from core.index import Counts
+from core.models.captions_read import as_read, captions_used
 from core.models.folder import TRAINING_FILE, cutoff_index
 from core.privacy.roles import Action
 from core.privacy.study_settings import read_study
@@ -44,14 +45,15 @@ def reasons(folder: Path, changed_ns: int, cutoff: float, username: str, version
 
     predictor = loaded(folder, changed_ns)
     account = read_account(the_settings().accounts_dir / file_name(username))
-    posts = predictor.settings.used([post for post in account.posts if post.caption and post.caption.strip()])
-    read = predictor.settings.as_read([post.caption for post in posts])
+    posts = captions_used(predictor.settings, [post for post in account.posts if post.caption and post.caption.strip()])
+    captions = [post.caption or "" for post in posts]
+    read = as_read(predictor.settings, captions)
     found = explain(predictor, read, cutoff_index(predictor.settings, cutoff))
     table = pd.DataFrame(
         {
             "moved": found.moved,
-            "caption": [post.caption for post in posts],
-            "taken_at": pd.to_datetime([post.taken_at for post in posts], utc=True),
+            "caption": captions,
+            "taken_at": pd.to_datetime(pd.Series([post.taken_at for post in posts]), utc=True),
         }
     )
     return found.probability, table.sort_values("moved", key=abs, ascending=False, ignore_index=True)
@@ -107,7 +109,7 @@ def show_drift(view: RunAtThreshold) -> None:
             "model moves badly between kinds of text; where they differ, its errors are not those shown here."
         )
         return
-    show = st.warning if view.run.drift.get("warnings") else st.success
+    show = st.warning if view.run.drift.warnings else st.success
     for sentence in drift_in_words(view.run.drift):
         show(plain(sentence))
 

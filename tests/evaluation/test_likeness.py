@@ -9,6 +9,7 @@ import pytest
 from bench.prevalence import one_draw
 from core.errors import InputError
 from core.evaluation.arguments import PrevalenceArguments
+from core.evaluation.share_records import PrevalenceRecord
 from core.evaluation.shares import shares
 from core.models.folder import read_model_info
 from core.statistics.drift import training_profile, write_profile
@@ -38,7 +39,7 @@ def study(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(study: Path, *lists: str, **given: object) -> dict[str, object]:
+def asked(study: Path, *lists: str, **given: object) -> PrevalenceRecord:
     files = tuple(study / name for name in lists)
     arguments = PrevalenceArguments(study / "p.csv", study / "model", user_file=files, **given)  # type: ignore[arg-type]
     return shares(arguments)
@@ -48,9 +49,9 @@ def test_a_list_is_judged_by_the_texts_of_its_own_accounts(study: Path) -> None:
     accounts_of_it = {"input_dir": study / "accounts"}
     assert asked(study, "alike.csv", **accounts_of_it)["withheld"] == []
     for lists in (("strange.csv",), ("alike.csv", "strange.csv"), ()):
-        assert any("words that these accounts use" in it for it in asked(study, *lists, **accounts_of_it)["withheld"])  # type: ignore[attr-defined]
+        assert any("words that these accounts use" in it for it in asked(study, *lists, **accounts_of_it)["withheld"])
     groups = asked(study, "alike.csv", "strange.csv", by="list", **accounts_of_it)["groups"]
-    assert [it["rogan_gladen"]["value"] is None for it in groups["shares"]] == [True, True]  # type: ignore[index]
+    assert [it["rogan_gladen"]["value"] is None for it in groups["shares"]] == [True, True]
 
 
 def test_what_is_known_of_all_accounts_of_a_run_says_nothing_of_some(study: Path) -> None:
@@ -60,14 +61,14 @@ def test_what_is_known_of_all_accounts_of_a_run_says_nothing_of_some(study: Path
     assert asked(study)["withheld"] == []
     assert asked(study, "strange.csv")["withheld"]
     (study / "p.run.json").write_bytes(orjson.dumps(record | {"input_dir": str(study / "gone")}))
-    assert "could not be checked" in asked(study, "alike.csv")["withheld"][0]  # type: ignore[index]
+    assert "could not be checked" in asked(study, "alike.csv")["withheld"][0]
 
 
 def test_too_few_of_the_files_are_no_comparison(study: Path) -> None:
     for at in range(10):
         (study / "accounts" / f"u{at}.json").unlink()
     found = asked(study, "alike.csv", input_dir=study / "accounts")
-    assert "could not be checked" in found["withheld"][0]  # type: ignore[index]
+    assert "could not be checked" in found["withheld"][0]
 
 
 def test_predictions_of_another_model_or_cutoff_are_refused(study: Path) -> None:

@@ -18,7 +18,7 @@ from core.collection.arguments import CollectArguments
 from core.collection.collector import CollectSummary, collect
 from core.errors import AgeScopeError, Stopped
 from core.instagram import client, errors
-from core.instagram.pace import Pace
+from core.instagram.backoff import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.responses import LONGEST_WAIT_S
 from core.instagram.routes import load_routes

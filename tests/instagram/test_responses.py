@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from core.instagram import errors
+from core.instagram.backoff import Pace
 from core.instagram.client import RequestClient
-from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.responses import Reader, retry_after
 from core.instagram.routes import load_routes

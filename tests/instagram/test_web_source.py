@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from core.errors import InputError, Stopped
 from core.instagram import errors
+from core.instagram.backoff import Pace
 from core.instagram.client import MOST_REFUSALS, RequestClient
-from core.instagram.pace import Pace
 from core.instagram.rate_limit import Limit
 from core.instagram.route_health import RouteHealth
 from core.instagram.routes import load_routes

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from core.errors import AgeScopeError, InputError
-from core.jobs import launcher
+from core.jobs import control
 from core.jobs.job import ACTIVE, Job, damaged_jobs, list_jobs, shell_command
 from core.jobs.records import COMMANDS, Kind, ProgressRecord
 from core.settings import PROJECT_DIR, get_settings
@@ -58,17 +58,17 @@ def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     started: list[Job] = []
 
     def start(kind: Kind = "collect") -> Job:
-        started.append(launcher.start(tmp_path / "jobs", kind, "Work", [COMMANDS[kind]]))
+        started.append(control.start(tmp_path / "jobs", kind, "Work", [COMMANDS[kind]]))
         return started[-1]
 
     yield start
     for job in started:
-        launcher.cancel(job, force=True)
+        control.cancel(job, force=True)
     wait_until(lambda: all(job.process() is None for job in started))
 
 
 def test_a_job_runs_the_command_line_and_keeps_what_it_printed(tmp_path: Path) -> None:
-    job = launcher.start(tmp_path, "train", "Show the help", ["train", "--help"])
+    job = control.start(tmp_path, "train", "Show the help", ["train", "--help"])
     wait_until(lambda: job.state not in ACTIVE)
     assert job.state == "done"
     assert "--learn-rate" in job.log()
@@ -89,7 +89,7 @@ def test_a_job_works_on_the_study_in_whose_folder_it_is(
         return real(arguments, **options)
 
     monkeypatch.setattr(subprocess, "Popen", replaced)
-    job = launcher.start(tmp_path / "study" / "jobs", "train", "Show the help", ["train", "--help"])
+    job = control.start(tmp_path / "study" / "jobs", "train", "Show the help", ["train", "--help"])
     wait_until(lambda: job.state not in ACTIVE)
     assert given["AGESCOPE_DATA_DIR"] == str(tmp_path / "study")
 
@@ -104,7 +104,7 @@ def test_a_command_to_copy_names_the_python_that_has_the_packages(monkeypatch: p
 
 
 def test_a_usage_error_is_a_failed_job(tmp_path: Path) -> None:
-    job = launcher.start(tmp_path, "train", "Nonsense", ["train", "--nonsense"])
+    job = control.start(tmp_path, "train", "Nonsense", ["train", "--nonsense"])
     wait_until(lambda: job.state not in ACTIVE)
     assert job.state == "failed" and job.result is not None and job.result.exit_status == 2
 
@@ -122,7 +122,7 @@ def test_progress_waits_and_events_are_seen_from_outside(endless: Callable[[], J
 def test_a_cancelled_job_ends_at_once_and_cleanly(endless: Callable[[], Job]) -> None:
     job = endless()
     wait_until(lambda: job.progress.waiting_reason is not None)
-    launcher.cancel(job)
+    control.cancel(job)
     wait_until(lambda: job.state not in ACTIVE)
     assert job.state == "stopped"
     assert '"Go on" takes it up' in job.end_message
@@ -136,18 +136,18 @@ def test_that_a_job_was_asked_to_stop_is_seen_until_it_has_ended(endless: Callab
     process = job.process()
     assert process is not None and not job.stopping
     process.suspend()  # busy with something that it cannot leave at once
-    launcher.cancel(job)
+    control.cancel(job)
     assert Job(job.folder).stopping
     process.resume()
     wait_until(lambda: job.state == "stopped")
     assert not job.stopping
-    assert not launcher.resume(job).stopping
+    assert not control.resume(job).stopping
 
 
 def test_who_ended_a_job_is_known(endless: Callable[..., Job]) -> None:
     by_button, by_chance = endless("import"), endless("import")
     wait_until(lambda: by_button.progress.heartbeat > 0 and by_chance.progress.heartbeat > 0)
-    launcher.cancel(by_button, force=True)
+    control.cancel(by_button, force=True)
     process = by_chance.process()
     assert process is not None
     process.kill()
@@ -173,7 +173,7 @@ def test_a_killed_job_is_interrupted_and_can_be_resumed(
         return launch(*given, **options)
 
     monkeypatch.setattr(subprocess, "Popen", watched)
-    again = launcher.resume(job)
+    again = control.resume(job)
     assert at_launch == [ProgressRecord()]  # what the last attempt had reached is not where this one stands
     assert again.state == "running"
     assert again.record.attempts == 2
@@ -189,10 +189,10 @@ def test_two_collections_do_not_run_at_once(endless: Callable[..., Job]) -> None
 def test_a_running_job_cannot_be_removed_but_an_ended_one_can(endless: Callable[[], Job]) -> None:
     job = endless()
     with pytest.raises(AgeScopeError, match="Stop it first"):
-        launcher.remove(job)
-    launcher.cancel(job, force=True)
+        control.remove(job)
+    control.cancel(job, force=True)
     wait_until(lambda: job.state == "interrupted")
-    launcher.remove(job)
+    control.remove(job)
     assert list_jobs(job.folder.parent) == []
 
 
@@ -253,7 +253,7 @@ def test_a_job_whose_record_is_damaged_is_named_and_stands_in_no_others_way(tmp_
     [sentence] = damaged_jobs(tmp_path)
     assert str(folder / "job.json") in sentence and "remove its folder" in sentence
     with pytest.raises(AgeScopeError, match="is damaged"):
-        launcher.resume(Job(folder))
+        control.resume(Job(folder))
 
 
 @pytest.mark.parametrize("damage", ["", "[]", '{"pid": "x"}', '{"done": "many"}', '{"exit_status": null}'])
@@ -288,9 +288,9 @@ def test_a_jobs_file_that_somebody_changed_runs_nothing_else(
     write_json(job.folder / "job.json", record)
     monkeypatch.setattr(subprocess, "Popen", lambda *given, **options: pytest.fail("something was started"))
     with pytest.raises(InputError, match="Somebody has changed that file"):
-        launcher.resume(job)
+        control.resume(job)
     with pytest.raises(InputError, match="nothing was started"):
-        launcher.start(tmp_path, "train", "T", arguments)
+        control.start(tmp_path, "train", "T", arguments)
 
 
 def test_a_jobs_file_that_names_another_process_ends_nobody(tmp_path: Path) -> None:
@@ -300,4 +300,4 @@ def test_a_jobs_file_that_names_another_process_ends_nobody(tmp_path: Path) -> N
     write_json(job.folder / "process.json", {**identity, "start": start_of(me.pid)})
     assert job.process() is not None
     with pytest.raises(AgeScopeError, match="left alone"):
-        launcher.cancel(job, force=True)
+        control.cancel(job, force=True)

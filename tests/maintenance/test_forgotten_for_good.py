@@ -232,7 +232,7 @@ def test_what_is_older_goes_and_what_is_younger_stays(small: Settings) -> None:
     assert done.status == 0 and "Removed" not in done.stderr
     assert [path.name for path in small.accounts_dir.glob("*.json")] == ["bob.json"]
     assert core("forget", "--older-than", "365", "--yes").stdout == "No account is that old.\n"
-    assert latest(small)[0]["about"] == "2 accounts"
+    assert latest(small)[0].about == "2 accounts"
 
 
 def test_what_would_go_is_told_before_it_goes(small: Settings) -> None:

@@ -63,7 +63,7 @@ def test_without_the_key_nothing_is_told(labels: Path) -> None:
 
 def test_that_somebody_asked_is_written_down(labels: Path) -> None:
     core("pseudonyms")
-    assert latest(get_settings())[0]["about"] == "listed all"
+    assert latest(get_settings())[0].about == "listed all"
 
 
 @pytest.mark.parametrize("content", ["a,b\n1,2\n", "username,age\nanna\n", "\x00\x01"])

@@ -7,8 +7,8 @@ import pytest
 
 from core.cli import study_first
 from core.errors import InputError
+from core.jobs.control import start
 from core.jobs.job import Job, shell_command
-from core.jobs.launcher import start
 from core.maintenance.arguments import NewStudyArguments
 from core.maintenance.studies import list_studies, new_study
 from core.privacy.study_settings import change_study, read_study

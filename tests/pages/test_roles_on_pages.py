@@ -159,7 +159,7 @@ def test_what_changes_something_is_refused_to_a_viewer_on_the_server(
 ) -> None:
     said: list[Any] = []
     for name in ("start", "resume", "cancel", "remove"):
-        monkeypatch.setattr(f"core.jobs.launcher.{name}", lambda *given, **named: pytest.fail("it was done"))
+        monkeypatch.setattr(f"core.jobs.control.{name}", lambda *given, **named: pytest.fail("it was done"))
     monkeypatch.setattr(st, "error", said.append)
     DEEDS[deed](data_dir)
     assert "may not do this" in str(said)
@@ -184,8 +184,8 @@ def test_what_is_downloaded_and_opened_is_written_down_by_pseudonym(study: Path)
     assert sign_in.acting(Action.DOWNLOAD_FIGURES, "figures", lambda: b"1")() == b"1"
     run("posts", account="sample_dov_04")
     opened, downloaded = latest(get_settings())
-    assert opened["did"] == "opened an account" and re.fullmatch(r"p-[a-z2-7]{16}", opened["about"])
-    assert downloaded["who"] == LOCAL.name
+    assert opened.did == "opened an account" and re.fullmatch(r"p-[a-z2-7]{16}", opened.about)
+    assert downloaded.who == LOCAL.name
     assert b"sample_" not in (study / LOG_FILE).read_bytes()
 
 

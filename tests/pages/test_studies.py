@@ -95,7 +95,7 @@ def test_the_study_at_hand_is_packed_on_the_page(second: Settings) -> None:
     assert not app.exception and not app.error, app.error
     [offered] = [it.proto for it in app.get("download_button") if it.proto.label == "Download the packed study"]
     assert re.fullmatch(r"\d files, .*B", offered.help)
-    assert "packed the study" in latest(second)[0]["about"]
+    assert "packed the study" in latest(second)[0].about
 
 
 def test_a_study_is_made_on_the_page(second: Settings) -> None:

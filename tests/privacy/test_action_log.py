@@ -23,8 +23,8 @@ def test_the_latest_action_comes_first_with_who_did_it(settings: Settings) -> No
     record(settings, ADA, Action.TRAIN, "Training, best")
     record(settings, ADA, Action.SEE_ACCOUNTS, "p-abc")
     newest, oldest = latest(settings)
-    assert (newest["who"], newest["did"], newest["about"]) == ("ada@example.org", "opened an account", "p-abc")
-    assert oldest["did"] == "started a training"
+    assert (newest.who, newest.did, newest.about) == ("ada@example.org", "opened an account", "p-abc")
+    assert oldest.did == "started a training"
     assert first_changed_line(settings) is None
 
 
@@ -65,7 +65,7 @@ def test_after_a_line_that_was_cut_off_the_log_goes_on(settings: Settings) -> No
     with (settings.data_dir / LOG_FILE).open("ab") as file:
         file.write(b'{"at":"2026')
     record(settings, ADA, Action.COLLECT, "two")
-    assert latest(settings)[0]["about"] == "two" and first_changed_line(settings) == 2
+    assert latest(settings)[0].about == "two" and first_changed_line(settings) == 2
 
 
 def test_what_cannot_be_written_down_is_not_done(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from core.evaluation.audit import draw_sample
 from core.evaluation.evaluate import evaluate
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import prevalence_of
+from core.evaluation.share_records import PrevalenceRecord
 from core.index import Counts
 from core.models.folder import ModelInfo
 from core.models.settings import ModelSettings
@@ -25,12 +26,14 @@ from core.reporting.run_results import Run, RunAtThreshold
 from core.reporting.study_facts import StudyFacts
 from core.reporting.study_report import report
 from core.settings import Settings
+from core.statistics.drift import Difference, Drift
 from core.storage.audit_file import sample_as_csv
 from core.storage.listed import NamedList
 from core.storage.predictions_file import as_csv, prediction
 from core.storage.run_record import RunRecord
 from core.utils.tables import safe_csv
 from tests.made_model import training_record
+from tests.narrowing import present
 
 COUNTS = Counts(300, 0, 300, 300, 900, 900, 100, 100, 300, 1, 0, {"collected": 300})
 FACTS = StudyFacts(COUNTS)
@@ -55,7 +58,7 @@ def view(tmp_path: Path) -> RunAtThreshold:
     )
     table.loc[299, ["probability", "prediction"]] = np.nan
     model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), training_record({}))
-    alike = {"differences": [{"name": "words_used", "psi": 0, "limit": 1, "sentence": "The words are alike."}]}
+    alike = Drift.of([Difference("words_used", psi=0, limit=1, sentence="The words are alike.")])
     return RunAtThreshold(Run("run", table, model, 21, Likeness(model, 21, alike)), 0.5, 0.9)
 
 
@@ -70,10 +73,13 @@ def test_shares_are_those_of_the_command_line(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     expected = prevalence_of(view.run.predictions, view.run.model, 21, 0.5, view.run.drift)
     assert view.prevalence == expected
-    assert f"{100 * expected['rogan_gladen']['value']:.1f} %" in view.shares["share"].tolist()
+    assert f"{100 * present(expected['rogan_gladen']['value']):.1f} %" in view.shares["share"].tolist()
 
 
-def estimates(view: RunAtThreshold) -> dict[str, Any]:
+EDGES: tuple[Literal["value", "low", "high"], ...] = ("value", "low", "high")
+
+
+def estimates(view: RunAtThreshold) -> PrevalenceRecord:
     """The shares, which nothing forbids here."""
     assert isinstance(view.prevalence, dict)
     return view.prevalence
@@ -81,8 +87,9 @@ def estimates(view: RunAtThreshold) -> dict[str, Any]:
 
 def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) -> None:
     sentence = "The words that these accounts use are not those of the training accounts."
-    drift = {"differences": [{"name": "words_used", "psi": 1, "limit": 0, "sentence": sentence, "forbids": True}]}
-    withheld = replace(view, run=replace(view.run, likeness=Likeness(view.run.model, 21, drift)))
+    drift = Drift.of([Difference("words_used", psi=1, limit=0, sentence=sentence, forbids=True)])
+    likeness = Likeness(view.run.model, 21, drift)
+    withheld = replace(view, run=replace(view.run, likeness=likeness))
     shares = withheld.shares.set_index("estimate").to_dict("index")
     corrected = shares["Corrected for both error rates (Rogan and Gladen)"]
     assert corrected["share"] == corrected["95 % interval"] == "–"
@@ -115,10 +122,11 @@ def test_known_ages_are_counted_as_they_are_and_the_others_corrected(view: RunAt
     corrected = estimates(rest)["rogan_gladen"]
     whole = view.known_and_corrected
     assert whole is not None
-    for edge in ("value", "low", "high"):
-        assert whole[edge] == pytest.approx((known + corrected[edge] * 199) / 299)
-    assert whole["low"] < whole["value"] < whole["high"]
-    assert whole["high"] - whole["low"] < corrected["high"] - corrected["low"]
+    value, low, high = (present(whole[edge]) for edge in EDGES)
+    of_rest = [present(corrected[edge]) for edge in EDGES]
+    assert [value, low, high] == pytest.approx([(known + share * 199) / 299 for share in of_rest])
+    assert low < value < high
+    assert high - low < of_rest[2] - of_rest[1]
     assert rest.known_and_corrected is None
 
 
@@ -126,7 +134,7 @@ def test_the_text_for_a_paper_holds_the_figures(view: RunAtThreshold) -> None:
     text = methods_section(view)
     rates = estimates(view)["error_rates"]
     assert f"{view.counted[0]} (" in text and "299 accounts that the model had not seen" in text
-    assert f"{100 * rates['sensitivity']['value']:.1f} %" in text and "Rogan and Gladen" in text
+    assert f"{100 * present(rates['sensitivity']['value']):.1f} %" in text and "Rogan and Gladen" in text
     assert "cannot" not in text and "not known well enough" in methods_section(
         replace(view, run=replace(view.run, model=None))
     )
@@ -269,8 +277,9 @@ def test_a_share_is_of_the_list_that_was_chosen_and_the_missing_are_told(view: R
     corrected = estimates(listed)["rogan_gladen"]
     bounds, missing = listed.whole_list["corrected"]
     assert missing == 6
-    assert bounds["all_at_least"] - bounds["none_at_least"] == pytest.approx(6 / 36)
-    assert bounds["none_at_least"] == pytest.approx(corrected["value"] * 30 / 36)
+    least, most = present(bounds["none_at_least"]), present(bounds["all_at_least"])
+    assert most - least == pytest.approx(6 / 36)
+    assert least == pytest.approx(present(corrected["value"]) * 30 / 36)
     assert "Of the whole list: corrected" in listed.shares["estimate"].tolist()
     assert "of the list" not in methods_section(view)
 

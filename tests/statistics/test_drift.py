@@ -10,11 +10,9 @@ from scipy.sparse import vstack
 
 from core.errors import InputError
 from core.statistics.drift import (
+    Drift,
     Profile,
-    as_json,
     compare,
-    compared_by_words,
-    forbidding,
     read_profile,
     shift_limit,
     stability_index,
@@ -124,17 +122,17 @@ def test_other_shares_of_the_classes_forbid_nothing(training: list[list[str]], s
     predicted = [
         [*captions, "lol haha " * 20] if at >= 100 * share else captions for at, captions in enumerate(predicted)
     ]
-    found = as_json(compare(by_class(training), predicted, 21))
-    assert compared_by_words(found)
-    assert forbidding(found) == []
+    found = Drift.of(compare(by_class(training), predicted, 21))
+    assert found.is_by_words
+    assert found.forbidding == []
 
 
 def test_other_words_or_a_language_never_met_forbid_a_corrected_share(training: list[list[str]]) -> None:
     profile = by_class(training)
     strange = [[caption.replace("e", "qx") for caption in account] for account in accounts(100, 4)]
-    assert "words that these accounts use are not" in forbidding(as_json(compare(profile, strange, 21)))[0]
+    assert "words that these accounts use are not" in Drift.of(compare(profile, strange, 21)).forbidding[0]
     german = [["ich liebe dich und die ganze Welt", "heute war wirklich ein schöner Tag"] * 10] * 40
-    sentences = forbidding(as_json(compare(profile, [*accounts(60, 5), *german], 21)))
+    sentences = Drift.of(compare(profile, [*accounts(60, 5), *german], 21)).forbidding
     assert any("languages that the model hardly met" in sentence for sentence in sentences)
 
 
@@ -154,14 +152,14 @@ def test_chinese_of_another_kind_is_noticed_though_it_has_no_spaces() -> None:
 
     everyday, news = "我你他的是了不在有人这中大来上国个到说们", "国家经济市场公司发展政府银行投资企业增长"
     profile = training_profile(drawn(everyday, 60), {21.0: [True, False] * 30})
-    assert forbidding(as_json(compare(profile, drawn(everyday, 50), 21))) == []
-    assert "words that these accounts use" in forbidding(as_json(compare(profile, drawn(news, 50), 21)))[0]
+    assert Drift.of(compare(profile, drawn(everyday, 50), 21)).forbidding == []
+    assert "words that these accounts use" in Drift.of(compare(profile, drawn(news, 50), 21)).forbidding[0]
 
 
 def test_a_profile_of_an_older_version_is_no_comparison_of_words(training: list[list[str]]) -> None:
     old = training_profile(training)
-    assert not compared_by_words(as_json(compare(old, [["one"]] * 50, 21)))
-    assert not compared_by_words(as_json(compare(old, accounts(150, 2), 21)))
+    assert not Drift.of(compare(old, [["one"]] * 50, 21)).is_by_words
+    assert not Drift.of(compare(old, accounts(150, 2), 21)).is_by_words
 
 
 def test_a_training_accounts_own_words_do_not_count_as_known_to_itself() -> None:
@@ -194,9 +192,9 @@ def test_a_damaged_profile_says_so(tmp_path: Path, content: str) -> None:
 def test_accounts_without_captions_do_not_count_and_without_words_do_no_harm(training: list[list[str]]) -> None:
     profile = training_profile([*training, [], []])
     assert profile.accounts == 150
-    result = as_json(compare(profile, [[], ["🎉", "..."], ["123"]]))
-    assert len(result["differences"]) == 4
-    json.dumps(result, allow_nan=False)
+    result = Drift.of(compare(profile, [[], ["🎉", "..."], ["123"]]))
+    assert len(result.differences) == 4
+    json.dumps(result.model_dump(mode="json"), allow_nan=False)
     nobody: list[list[str]] = []
     silent: list[list[str]] = [[]]
     for nothing in (nobody, silent):

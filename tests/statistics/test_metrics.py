@@ -156,20 +156,20 @@ def test_mcnemar_counts_only_disagreements() -> None:
     first[:2] = False
     second[2:12] = False
     result = compare_predictions(at_least, first, second)
-    assert (result["only_first_right"], result["only_second_right"]) == (10, 2)
-    assert result["method"] == "exact binomial"
-    assert result["p_value"] == pytest.approx(0.0386, abs=1e-4)  # 2 * P(X <= 2), X ~ Bin(12, 1/2)
+    assert (result.only_first_right, result.only_second_right) == (10, 2)
+    assert result.method == "exact binomial"
+    assert result.p_value == pytest.approx(0.0386, abs=1e-4)  # 2 * P(X <= 2), X ~ Bin(12, 1/2)
 
 
 def test_mcnemar_of_many_disagreements_is_chi_square_and_of_none_is_one() -> None:
     at_least = np.ones(400, bool)
     first, second = at_least.copy(), at_least.copy()
-    assert compare_predictions(at_least, first, second)["p_value"] == 1
+    assert compare_predictions(at_least, first, second).p_value == 1
     first[:60] = False
     second[60:100] = False
     result = compare_predictions(at_least, first, second)
-    assert result["method"].startswith("chi-square")
-    assert result["p_value"] == pytest.approx(0.0574, abs=1e-3)  # (60 - 40 - 1)^2 / 100 = 3.61
+    assert result.method.startswith("chi-square")
+    assert result.p_value == pytest.approx(0.0574, abs=1e-3)  # (60 - 40 - 1)^2 / 100 = 3.61
 
 
 def test_differences_between_models_are_taken_on_the_same_accounts() -> None:

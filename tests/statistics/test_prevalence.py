@@ -13,6 +13,7 @@ from bench.prevalence import MODELS, coverage, one_draw
 from core.errors import InputError
 from core.evaluation.arguments import PrevalenceArguments
 from core.evaluation.prevalence import CORRECTED, PrevalenceSample, prevalence, read_labelled
+from core.evaluation.share_records import About
 from core.evaluation.shares import shares
 from core.statistics.calibration import Floats
 from core.statistics.prevalence import (
@@ -28,6 +29,8 @@ from tests.made_model import finish_model
 from tests.narrowing import present
 
 STRONG = MODELS["strong, overconfident (AUC 0.94)"]
+
+ABOUT: About = {"age_cutoff": 21, "accounts": {}, "error_rates_from": "test.csv"}
 
 
 def counts(hits: int, at_least: int, rejections: int, under: int) -> LabelledProbabilities:
@@ -125,7 +128,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(share: float) -> No
 
 
 def test_an_impossible_estimate_is_clipped_and_flagged() -> None:
-    result = PrevalenceSample(positives(16, 100), counts(90, 100, 80, 100)).at(0.5)
+    result = PrevalenceSample(positives(16, 100), counts(90, 100, 80, 100), ABOUT).at(0.5)
     rogan = result["rogan_gladen"]
     assert rogan["impossible"]
     assert (rogan["value"], rogan["low"]) == (0, 0)
@@ -135,12 +138,12 @@ def test_an_impossible_estimate_is_clipped_and_flagged() -> None:
 
 
 def test_an_estimate_that_chance_cannot_explain_is_withheld_with_what_to_do_instead() -> None:
-    result = PrevalenceSample(positives(2, 100), counts(90, 100, 80, 100)).at(0.5)
+    result = PrevalenceSample(positives(2, 100), counts(90, 100, 80, 100), ABOUT).at(0.5)
     for method in CORRECTED:
         share = result[method]
         assert (share["value"], share["low"], share["high"]) == (None, None, None)
-        assert "below 0" in share["note"] and "audit sample" in share["note"]
-    assert "no estimate of the share" in result["raw"]["note"]
+        assert "below 0" in present(share["note"]) and "audit sample" in present(share["note"])
+    assert "no estimate of the share" in present(result["raw"]["note"])
     assert not any("near that end" in warning for warning in result["warnings"])
 
 
@@ -154,9 +157,9 @@ def test_a_model_that_cannot_tell_the_classes_apart_says_nothing_about_the_share
 
 def test_labels_of_one_class_or_no_predictions_are_input_errors() -> None:
     with pytest.raises(InputError, match="all of one class"):
-        PrevalenceSample(positives(1, 2), LabelledProbabilities(np.ones(5, bool), np.linspace(0, 1, 5))).at(0.5)
+        PrevalenceSample(positives(1, 2), LabelledProbabilities(np.ones(5, bool), np.linspace(0, 1, 5)), ABOUT).at(0.5)
     with pytest.raises(InputError, match="no predicted account"):
-        PrevalenceSample(np.empty(0), counts(9, 10, 9, 10)).at(0.5)
+        PrevalenceSample(np.empty(0), counts(9, 10, 9, 10), ABOUT).at(0.5)
 
 
 def test_accounts_of_another_kind_are_noticed_and_other_shares_are_not() -> None:
@@ -166,7 +169,7 @@ def test_accounts_of_another_kind_are_noticed_and_other_shares_are_not() -> None
         alike, _ = one_draw(STRONG, share, (1, 1, 2000), rng)
         assert mixture_p_value(alike, known) > 0.01  # type: ignore[operator]
     undecided = expit(rng.normal(0, 0.5, 2000))
-    assert "no mixture" in PrevalenceSample(undecided, known).at(0.5)["withheld"][0]
+    assert "no mixture" in PrevalenceSample(undecided, known, ABOUT).at(0.5)["withheld"][0]
     assert mixture_p_value(undecided, counts(5, 6, 5, 6)) is None
 
 
@@ -232,7 +235,7 @@ def test_a_share_of_accounts_that_nobody_compared_is_withheld(study: tuple[Path,
     result = prevalence(*study)
     assert "could not be checked" in result["withheld"][0]
     assert [result[method]["value"] for method in CORRECTED] == [None, None]
-    assert "audit sample" in result["rogan_gladen"]["note"] and result["raw"]["value"] is not None
+    assert "audit sample" in present(result["rogan_gladen"]["note"]) and result["raw"]["value"] is not None
 
 
 def test_accounts_the_model_knows_by_heart_are_left_out(study: tuple[Path, Path]) -> None:
@@ -272,7 +275,8 @@ def test_the_threshold_is_the_models_or_the_callers(study: tuple[Path, Path], tm
     strict = model_folder(tmp_path / "strict", {}, thresholds=[0.9])
     labelled_file(strict / "validation.csv", 80, 80)
     assert prevalence(study[0], strict)["threshold"] == 0.9
-    assert prevalence(study[0], strict)["raw"]["value"] < prevalence(study[0], strict, threshold=0.1)["raw"]["value"]
+    counted, more = (prevalence(study[0], strict, threshold=at)["raw"]["value"] for at in (None, 0.1))
+    assert present(counted) < present(more)
 
 
 def test_each_cutoff_has_its_own_column_and_none_is_taken_for_another(tmp_path: Path) -> None:

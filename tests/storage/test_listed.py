@@ -46,8 +46,7 @@ def test_every_account_ends_in_one_place_and_they_add_up(tmp_path: Path) -> None
 
 def test_the_missing_bound_the_share_of_the_whole_list() -> None:
     flow = flow_of(NamedList(("l",), ("a", "b", "c", "d")), {"a": True, "b": True, "c": True})
-    share = {"value": 0.5, "low": 0.2, "high": 0.8}
-    assert flow.bounds(share) == pytest.approx(
+    assert flow.bounds(0.5, 0.2, 0.8) == pytest.approx(
         {"none_at_least": 0.375, "all_at_least": 0.625, "low": 0.15, "high": 0.85}
     )
-    assert set(flow.bounds({"value": None, "low": None, "high": None}).values()) == {None}
+    assert set(flow.bounds(None, None, None).values()) == {None}

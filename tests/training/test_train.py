@@ -22,6 +22,7 @@ from core.encoder.weights import read_weights
 from core.errors import InputError, Stopped
 from core.jobs.events import Event
 from core.jobs.progress import Progress, no_progress
+from core.models.captions_read import captions_used
 from core.models.folder import is_model_folder, list_models, read_model_info
 from core.models.loading import load_predictor
 from core.models.method_names import NAMES
@@ -348,9 +349,9 @@ def test_how_many_labels_a_corrected_share_needs() -> None:
 
 def test_captions_are_spread_over_the_account() -> None:
     settings = ModelSettings("x", "w.pth", max_posts=4)
-    assert settings.used(range(100)) == [12, 37, 62, 87]
-    assert settings.used([1, 2, 3]) == [1, 2, 3]
-    assert ModelSettings("x", "w.pth").used(range(5)) == [0, 1, 2, 3, 4]
+    assert captions_used(settings, range(100)) == [12, 37, 62, 87]
+    assert captions_used(settings, [1, 2, 3]) == [1, 2, 3]
+    assert captions_used(ModelSettings("x", "w.pth"), range(5)) == [0, 1, 2, 3, 4]
 
 
 # -------------------------------------------------------------------------- stopping and going on
