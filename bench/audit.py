@@ -3,6 +3,8 @@
     python -m bench.audit                      # the table of bench/README.md
     python -m bench.audit --sure               # models that are hardly ever wrong
     python -m bench.audit --all                # a row for every design, model, population, size and share
+    python -m bench.audit --neyman             # what drawing more from doubtful strata would win and lose
+    python -m bench.audit --differences        # the difference of two audited shares
 
 Every draw takes accounts from a population of known ages, exactly as ``audit-sample`` does (but for
 the random numbers, which it takes from names), and asks for the 95 % interval as ``prevalence --audit``
@@ -33,6 +35,8 @@ from core.statistics.audit import (
     strata_by_probability,
 )
 from core.statistics.calibration import Bools, Floats
+from core.statistics.differences import audited_difference
+from core.statistics.estimate import Estimate
 
 SIZES = (30, 50, 100, 200)
 SHARES = (0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95)
@@ -40,6 +44,8 @@ POPULATIONS = (300, 3_000, 100_000)
 DESIGNS = ("simple", "stratified")
 HELD = (0.93, 0.97)
 MADE_ANEW = 8
+PAIRS = ((0.1, 0.1), (0.3, 0.1), (0.5, 0.5), (0.8, 0.5), (0.95, 0.9))
+DIFFERENCE_OF = 1_000
 
 Model = Callable[[Bools, np.random.Generator], Floats]
 
@@ -134,6 +140,48 @@ def coverage(cell: Cell, draws: int, seed: int = 1) -> Found:
     return Found(cell, *np.concatenate(results).mean(axis=0).tolist())
 
 
+def neyman(model: Model, share: float, accounts: int = 100_000) -> tuple[float, float, float]:
+    """Widths over that of equal numbers from every stratum, with the difference estimator in each of them.
+
+    Numbers by what the strata's errors really are, which nobody knows before; by what the model believes
+    of them, the root of ``p * (1 - p)``; and half equal, half by that.
+    """
+    rng = np.random.default_rng(1)
+    at_least = np.arange(accounts) < share * accounts
+    said = model(at_least, rng)
+    strata = strata_by_probability(said, rng.permutation(accounts))
+    groups = [strata == stratum for stratum in range(int(strata.max()) + 1)]
+    truth, help_ = (np.concatenate([each[group] - each[group].mean() for group in groups]) for each in (at_least, said))
+    left = np.split(truth - (truth @ help_) / (help_ @ help_) * help_, np.cumsum([sum(group) for group in groups])[:-1])
+    errors = np.array([each.std() for each in left])
+    believed = np.array([np.sqrt((said[group] * (1 - said[group])).mean()) for group in groups])
+    equal, by_errors, by_belief = (each / each.sum() for each in (np.ones(len(groups)), errors, believed))
+    least = float((errors**2).sum() * len(groups))
+    return tuple(  # type: ignore[return-value]
+        float(np.sqrt((errors**2 / np.maximum(parts, 1e-9)).sum() / least))
+        for parts in (by_errors, by_belief, (equal + by_belief) / 2)
+    )
+
+
+def difference_held(model: Model, shares: tuple[float, float], size: int, draws: int) -> tuple[float, float]:
+    """How often the interval of two audited shares' difference holds the truth, and its mean width."""
+    rng = np.random.default_rng([round(100 * share) for share in shares] + [size])
+    found = []
+    for _ in range(draws):
+        sides = []
+        for share in shares:
+            at_least = np.arange(DIFFERENCE_OF) < share * DIFFERENCE_OF
+            population = AuditPopulation(model(at_least, rng), np.zeros(DIFFERENCE_OF, np.intp))
+            drawn = rng.choice(DIFFERENCE_OF, size, replace=False)
+            audited = audited_share(at_least[drawn].astype(float), drawn, population)
+            sides.append(Estimate(audited.value, audited.low, audited.high))
+        gap = audited_difference(sides[0], sides[1])
+        assert gap.low is not None and gap.high is not None
+        found.append((gap.low <= shares[0] - shares[1] <= gap.high, gap.high - gap.low))
+    held, width = np.mean(found, axis=0).tolist()
+    return held, width
+
+
 def cells(models: dict[str, Model]) -> Iterator[Cell]:
     """Every row of the large table."""
     for design in DESIGNS:
@@ -151,7 +199,18 @@ def main() -> None:
     parser.add_argument("--found", type=Path, help="keeps what was measured, to go on from there after a stop")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many")
     parser.add_argument("--sure", action="store_true", help="models that are hardly ever wrong, in place of the others")
+    parser.add_argument("--neyman", action="store_true", help="other numbers from the strata, in place of the tables")
+    parser.add_argument("--differences", action="store_true", help="of two audited shares, in place of the tables")
     arguments = parser.parse_args()
+    if arguments.neyman:
+        _print_neyman()
+    elif arguments.differences:
+        _print_differences(arguments.draws)
+    else:
+        _print_coverage(arguments)
+
+
+def _print_coverage(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     models = SURE_MODELS if arguments.sure else MODELS
     known = _read(arguments.found)
@@ -168,6 +227,25 @@ def main() -> None:
     _print_summary(found, models)
     _print_outside(found)
     print(f"\n{arguments.draws} draws a cell, {time.monotonic() - started:.0f} s", file=sys.stderr)
+
+
+def _print_neyman() -> None:
+    print("| model | share | by the errors themselves | by the model's belief | half equal, half by belief |")
+    print("|---|---|---|---|---|")
+    for name, model in (MODELS | SURE_MODELS).items():
+        for share in (0.1, 0.5):
+            print(f"| {name} | {share:.0%} | {' | '.join(f'{width:.2f}' for width in neyman(model, share))} |")
+
+
+def _print_differences(draws: int) -> None:
+    print("| model | N of each | " + " | ".join(f"{one:.0%} less {other:.0%}" for one, other in PAIRS) + " |")
+    print("|---|---|" + "---|" * len(PAIRS))
+    for name in ("good (AUC 0.94)", "useless (AUC 0.50)"):
+        for size in SIZES:
+            found = [difference_held(MODELS[name], pair, size, draws) for pair in PAIRS]
+            print(
+                f"| {name} | {size} | {' | '.join(f'{held:.1%} ({width:.2f})' for held, width in found)} |", flush=True
+            )
 
 
 def _read(path: Path | None) -> dict[Cell, Found]:

@@ -12,6 +12,7 @@ alone (tweets at 21), accounts are drawn as they are.
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +21,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import csr_array
 
 from bench.accuracy import spread
 from core.evaluation.prevalence import CORRECTED, PrevalenceSample
 from core.evaluation.share_records import About
 from core.models.baselines import TfidfPredictor
 from core.models.settings import ModelSettings
-from core.statistics.drift import Described, Drift, Profile, compare_described, describe, training_profile
+from core.statistics.drift import Difference, Drift, Profile, describe, training_profile, unlikenesses
 from core.statistics.prevalence import LabelledProbabilities
+from core.statistics.word_distance import word_vectors
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -100,13 +103,32 @@ def read(folder: Path) -> dict[str, Kind]:
     return found
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a comparison needs of accounts."""
+
+    vectors: csr_array
+    languages: list[str]
+
+    @classmethod
+    def of(cls, captions: Captions) -> "Words":
+        """Read the captions of each."""
+        described = [describe(texts) for texts in captions]
+        return cls(word_vectors([it.words for it in described]), [it.language for it in described])
+
+
 @dataclass
 class Asked:
     """Accounts that a model is asked about, with all that a draw of them needs."""
 
     probability: Floats
-    described: list[Described]
+    words: Words
     at_least: Bools
+
+    def compared(self, chosen: Indices, profile: Profile, cutoff: float) -> list[Difference]:
+        """Of a draw, what may forbid a corrected share."""
+        languages = Counter(self.words.languages[at] for at in chosen)
+        return unlikenesses(profile, self.words.vectors[chosen], languages, cutoff)
 
 
 @dataclass
@@ -132,11 +154,11 @@ class Model:
         profile = training_profile(texts, {cutoff: at_least[learn].tolist()})
         return cls(predictor, LabelledProbabilities(at_least[tell], told), profile, cutoff, pool)
 
-    def ask(self, kind: Kind, chosen: Indices) -> Asked:
-        """What is known of ``chosen`` accounts."""
+    def ask(self, kind: Kind, chosen: Indices, words: Words | None = None) -> Asked:
+        """What is known of ``chosen`` accounts; ``words`` where they are known already."""
         captions = [kind.captions[at] for at in chosen]
         probability = self.predictor.probabilities(captions)[:, 0]
-        return Asked(probability, [describe(texts) for texts in captions], kind.ages[chosen] >= self.cutoff)
+        return Asked(probability, words or Words.of(captions), kind.ages[chosen] >= self.cutoff)
 
 
 @dataclass
@@ -186,7 +208,7 @@ def tally(
 ) -> None:
     """Ask about every draw; unchecked, as if nobody had compared the texts."""
     for chosen, share in draws(asked, number, sizes, rng):
-        drift = compare_described(model.profile, [asked.described[at] for at in chosen], model.cutoff)
+        drift = asked.compared(chosen, model.profile, model.cutoff)
         compared = Drift.of(drift if is_checked else [])
         about: About = {"age_cutoff": model.cutoff, "accounts": {}, "error_rates_from": "test.csv"}
         answer = PrevalenceSample(asked.probability[chosen], model.known, about, compared).at(0.5)
@@ -200,6 +222,7 @@ def ask_about_all(
     given: argparse.Namespace,
     rng: np.random.Generator,
     found: dict[tuple[str, str], Tally],
+    words: dict[str, Words],
 ) -> None:
     """Ask a model about its own kind, the others, and shorter texts of its own."""
     name = f"{' and '.join(made_of)}, {model.cutoff:g}"
@@ -208,7 +231,9 @@ def ask_about_all(
     tally(model, same, given.draws, SIZES, rng, found.setdefault((name, "the same kind"), Tally()))
     for other, its in kinds.items():
         if made_of != (other,):
-            asked = model.ask(its, np.arange(len(its.captions)))
+            if other not in words:
+                words[other] = Words.of(its.captions)
+            asked = model.ask(its, np.arange(len(its.captions)), words[other])
             how = f"{other} alone" if other in made_of else other
             tally(model, asked, given.draws // 4, SIZES[:4], rng, found.setdefault((name, how), Tally()))
     for how, cut in CUTS.items() if name == "blogs, 21" else ():
@@ -222,18 +247,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first repeat")
     parser.add_argument("--draws", type=int, default=20, help="of each size and share")
     parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--only", type=int, help="one of the models, by its place")
     parser.add_argument("--unchecked", action="store_true", help="answer about shorter texts without comparing them")
     given = parser.parse_args()
-    kinds, found = read(given.data), dict[tuple[str, str], Tally]()
-    for repeat in range(given.repeats):
+    kinds, found, words = read(given.data), dict[tuple[str, str], Tally](), dict[str, Words]()
+    for repeat in range(given.first, given.first + given.repeats):
         for place, (made_of, cutoff) in enumerate(MODELS):
             if given.only in (None, place):
                 rng = np.random.default_rng([given.seed, repeat, place])
                 own = Kind.mixed([kinds[of] for of in made_of]) if len(made_of) > 1 else kinds[made_of[0]]
-                ask_about_all(Model.of(own, cutoff, rng), made_of, kinds, given, rng, found)
+                ask_about_all(Model.of(own, cutoff, rng), made_of, kinds, given, rng, found, words)
     print("| model of | asked about | draws | distance of words | withheld | Rogan-Gladen held | EM held |")
     print("|---|---|---|---|---|---|---|")
     for (name, other), its_tally in found.items():

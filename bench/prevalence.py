@@ -36,7 +36,15 @@ Draw = Callable[[bool, int, np.random.Generator], Floats]
 """(class, accounts, generator) -> probabilities."""
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
-SIZES = ((50, 50, 300), (100, 100, 1000), (30, 70, 1000), (200, 200, 1000), (200, 200, 5000))
+SIZES = (
+    (150, 150, 20),
+    (100, 100, 50),
+    (50, 50, 300),
+    (100, 100, 1000),
+    (30, 70, 1000),
+    (200, 200, 1000),
+    (200, 200, 5000),
+)
 """Labelled at least, labelled under, predicted."""
 
 HELD = (0.93, 0.97)

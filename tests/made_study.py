@@ -11,6 +11,7 @@ import orjson
 from core.models.folder import TRAINING_FILE
 from core.models.settings import ModelSettings
 from core.settings import SAMPLE_DIR
+from core.statistics.drift import BY_WORDS
 from core.storage.predictions_file import as_csv, prediction
 from core.storage.user_lists import read_labels
 from core.utils.io import write_atomically, write_json
@@ -46,9 +47,9 @@ def add_predictions(data_dir: Path, model: Path) -> None:
             probability = _probability(rng, ages.get(name, 30)) if captions else math.nan
             rows.append(prediction(name, probability, 0.5, captions))
         write_atomically(folder / "predictions.csv", as_csv(rows))
-        alike = {"name": "words_used", "psi": 0.0, "limit": 0.02, "sentence": "The words are alike."}
+        alike = [{"name": name, "psi": 0.0, "limit": 0.02, "sentence": "The words are alike."} for name in BY_WORDS]
         about = {
-            "drift": {"differences": [alike]},
+            "drift": {"differences": alike},
             "model": str(model),
             "age_cutoff": 21,
             "threshold": 0.5,

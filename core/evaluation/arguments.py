@@ -42,7 +42,14 @@ class PrevalenceArguments(CommandArguments):
         ),
     ] = None
     by: Annotated[str | None, Option("A column of the list: its groups side by side. 'list': each list.")] = None
-    audit: Annotated[Path | None, Option("What audit-sample wrote, with ages filled in.", exists=True)] = None
+    audit: Annotated[
+        Sequence[Path],
+        Option(
+            "What audit-sample wrote, with ages filled in. With --by, also one of each group, for their difference.",
+            path="file",
+            exists=True,
+        ),
+    ] = ()
     age_cutoff: Annotated[float | None, Option("One of the model's cutoffs; any without. Default: 21.")] = None
     threshold: Annotated[float | None, Option("Count from here on. Default: the model's.")] = None
 

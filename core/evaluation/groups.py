@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from core.errors import InputError
+from core.evaluation.group_audits import audit_groups, audited_differences
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import PrevalenceSample, predicted_accounts, prevalence_sample
 from core.statistics.calibration import Floats
@@ -70,6 +72,7 @@ def compare_groups(
     table: pd.DataFrame,
     found: Mapping[str, Any],
     likeness: Likeness | None,
+    audits: Mapping[str, Path] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Each group's shares, and the difference of every two, ready for JSON.
 
@@ -79,14 +82,21 @@ def compare_groups(
         found: what :func:`core.evaluation.prevalence.prevalence_of` says of them together: threshold and cutoff, and
             where it withholds the corrected share, those of the groups and their differences are withheld as well.
         likeness: how the accounts of a group compare with the training ones; None where only counts are wanted.
+        audits: the filled-in audit sample of each group that has one.
+
+    Raises:
+        InputError: an audit sample cannot be used.
     """
     threshold, cutoff = found["threshold"], found["age_cutoff"]
-    members = {name: table[table["username"].isin(names)] for name, names in groups.items()}
+    members = members_of_groups(groups, table)
     samples = {name: _sample(rows, likeness, cutoff) for name, rows in members.items()}
     withheld = {name: _withheld(sample, threshold) or found.get("withheld", []) for name, sample in samples.items()}
+    audited = audit_groups(audits, members, cutoff)
+    audited_gaps = audited_differences(audited, groups)
     return {
         "shares": [
             {"group": name, "listed": len(groups[name]), **_shares(samples[name], threshold, withheld[name])}
+            | ({"audited": audited[name]} if name in audited else {})
             for name in groups
         ],
         "differences": [
@@ -98,9 +108,15 @@ def compare_groups(
                 threshold,
                 withheld[one] or withheld[other],
             )
+            | ({"audited": asdict(audited_gaps[one, other])} if (one, other) in audited_gaps else {})
             for one, other in combinations(groups, 2)
         ],
     }
+
+
+def members_of_groups(groups: Mapping[str, set[str]], table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of ``table`` of each group's accounts."""
+    return {name: table[table["username"].isin(names)] for name, names in groups.items()}
 
 
 def _sample(rows: pd.DataFrame, likeness: Likeness | None, cutoff: float) -> PrevalenceSample | Floats:

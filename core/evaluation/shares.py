@@ -9,7 +9,8 @@ from core.errors import InputError
 from core.evaluation.arguments import PrevalenceArguments
 from core.evaluation.audit import audited, members_of
 from core.evaluation.evaluate import read_predictions, read_run
-from core.evaluation.groups import compare_groups, groups_of
+from core.evaluation.group_audits import sort_audits
+from core.evaluation.groups import compare_groups, groups_of, members_of_groups
 from core.evaluation.likeness import likeness_of
 from core.evaluation.prevalence import CORRECTED, predicted_accounts, prevalence_of
 from core.evaluation.share_records import PrevalenceRecord, ShareName
@@ -29,7 +30,7 @@ def shares(arguments: PrevalenceArguments) -> PrevalenceRecord:
     Raises:
         InputError: a file cannot be used, or there is neither a model nor an audit sample.
     """
-    if arguments.model is None and arguments.audit is None:
+    if arguments.model is None and not arguments.audit:
         raise InputError("Give --model to correct for its errors, or --audit, a filled-in audit sample, or both.")
     if arguments.by is not None and not arguments.user_file:
         raise InputError("--by compares groups of a list: give --user-file as well.")
@@ -47,11 +48,12 @@ def shares(arguments: PrevalenceArguments) -> PrevalenceRecord:
         found = prevalence_of(table, info, cutoff, arguments.threshold, likeness.of(predicted_accounts(table)))
     else:
         found = _counted(table, arguments)
-    if arguments.audit is not None:
-        found["audited"] = audited(table, arguments.audit, found["age_cutoff"])
-    if of is not None and arguments.by is not None:
-        groups = groups_of(arguments.user_file, arguments.by)
-        found["groups"] = {"by": arguments.by, **compare_groups(groups, table, found, likeness)}
+    groups = groups_of(arguments.user_file, arguments.by) if arguments.by is not None else {}
+    audit, audits = sort_audits(arguments.audit, table, members_of_groups(groups, table))
+    if audit is not None:
+        found["audited"] = audited(table, audit, found["age_cutoff"])
+    if groups:
+        found["groups"] = {"by": arguments.by, **compare_groups(groups, table, found, likeness, audits)}
     if of is not None:
         _add_the_list(found, of, table, known, arguments.predictions)
     return found

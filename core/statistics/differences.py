@@ -5,6 +5,8 @@ difference of their corrected shares is not had from the two intervals: what is 
 moves both shares together. After Rogan and Gladen it is the difference of the counted shares over
 sensitivity + specificity - 1, whose interval comes by Fieller's theorem (1954), with one
 account added on each side of every share, as Agresti and Caffo (2000) do for the difference of two shares.
+
+Audited shares rest on samples of their own, and their difference on the two intervals (Newcombe 1998).
 """
 
 import numpy as np
@@ -55,6 +57,30 @@ def corrected_difference(first: Floats, second: Floats, known: LabelledProbabili
     value = float(np.clip(counted / (hits.mean() + rejections.mean() - 1), -1, 1))
     low, high = (float(np.clip(edge, -1, 1)) for edge in ((b - root) / a, (b + root) / a))
     return Estimate(value, min(low, value), max(high, value))
+
+
+def audited_difference(first: Estimate, second: Estimate, is_told: bool = True) -> Estimate:
+    """The share of ``first`` less that of ``second``, of two samples drawn apart from each other.
+
+    The interval is made of the two intervals (Newcombe's hybrid, of any method: Zou and Donner 2008). Where
+    ages are not told, these are bounds, which chance does not make smaller: then it reaches from the
+    least difference that they allow to the greatest.
+
+    Args:
+        first: a share with its interval.
+        second: likewise.
+        is_told: whether every drawn account's age is known.
+    """
+    if first.value is None or first.low is None or first.high is None:
+        return Estimate(None, note=first.note)
+    if second.value is None or second.low is None or second.high is None:
+        return Estimate(None, note=second.note)
+    value = first.value - second.value
+    if not is_told:
+        return Estimate(value, first.low - second.high, first.high - second.low, "bounds, since ages are not told")
+    below = float(np.hypot(first.value - first.low, second.high - second.value))
+    above = float(np.hypot(first.high - first.value, second.value - second.low))
+    return Estimate(value, max(-1.0, value - below), min(1.0, value + above))
 
 
 def _difference(first: Floats, second: Floats, threshold: float) -> tuple[float, float]:

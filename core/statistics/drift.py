@@ -10,9 +10,9 @@ The rule: a measure differs when its PSI is above 0.25, the usual mark of a larg
 what chance alone exceeds once in a hundred times, which matters for small samples.
 
 Some differences are so large that no correction of a share survives them (``forbids``): words that
-lie farther than :data:`WORDS_LIMIT` from every mixture of both classes (see
-:mod:`core.statistics.word_distance`), and languages that no training account writes in. ``bench/kinds.py``
-shows where the limits come from.
+lie farther than :data:`WORDS_LIMIT` from every mixture of both classes, accounts that are one part of the training
+accounts rather than a draw of all (both in :mod:`core.statistics.word_distance`), and languages that no
+training account writes in. ``bench/kinds.py`` shows where the limits come from.
 """
 
 import base64
@@ -29,10 +29,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, JsonValue, ValidationError
+from scipy.sparse import csr_array
 from scipy.stats import chi2
 
 from core.errors import InputError
-from core.statistics.word_distance import CloudRecord, WordCloud, word_distance, word_vectors
+from core.statistics.word_distance import (
+    ClassesRecord,
+    CloudRecord,
+    WordClasses,
+    WordCloud,
+    axes_shift,
+    word_distance,
+    word_vectors,
+)
 from core.utils.language import language_of
 from core.utils.records import Record, read_record_if_any, write_record
 
@@ -47,8 +56,14 @@ MEASURES = {
 }
 """What is measured of an account besides its language: a name, and how a sentence gives the two figures."""
 
+BY_WORDS = ("words_used", "part_of_training")
+"""The differences without which nobody knows whether a share can be corrected."""
+
 WORDS_LIMIT = 0.007
 """Of the distance of words; more forbids a corrected share."""
+
+SHIFT_LIMIT = 0.005
+"""Of the p value of a shift along the axes of the training accounts; less forbids a corrected share."""
 
 FOREIGN_LIMIT = 0.1
 """Of the share of accounts in languages that training hardly knows, beyond the share it had there."""
@@ -86,7 +101,7 @@ class ProfileRecord(Record):
     measures: dict[str, Measure]
     languages: dict[str, int]
     vocabulary: str
-    words: dict[str, tuple[CloudRecord, CloudRecord]] = Field(default_factory=dict)
+    words: dict[str, ClassesRecord | tuple[CloudRecord, CloudRecord]] = Field(default_factory=dict)  # older: no axes
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,7 @@ class Profile:
     measures: dict[str, Measure]
     languages: dict[str, int]
     vocabulary: frozenset[int]
-    words: dict[str, tuple[WordCloud, WordCloud]] = field(default_factory=dict)
+    words: dict[str, WordClasses] = field(default_factory=dict)
 
     def record(self) -> ProfileRecord:
         """Itself, to be kept in a file; :meth:`of_record` reads it back."""
@@ -115,7 +130,7 @@ class Profile:
             measures=self.measures,
             languages=self.languages,
             vocabulary=base64.b64encode(hashes.tobytes()).decode(),
-            words={cutoff: (under.record(), at_least.record()) for cutoff, (under, at_least) in self.words.items()},
+            words={cutoff: classes.record() for cutoff, classes in self.words.items()},
         )
 
     @classmethod
@@ -123,8 +138,9 @@ class Profile:
         """What :meth:`record` made; ValueError where that was changed."""
         hashes = np.frombuffer(base64.b64decode(record.vocabulary), dtype="<u4")
         words = {
-            cutoff: (WordCloud.of_record(under), WordCloud.of_record(at_least))
-            for cutoff, (under, at_least) in record.words.items()
+            cutoff: WordClasses.of_record(classes)
+            for cutoff, classes in record.words.items()
+            if isinstance(classes, ClassesRecord)
         }
         return cls(record.accounts, record.measures, record.languages, frozenset(hashes.tolist()), words)
 
@@ -134,10 +150,11 @@ class Difference:
     """One measure of the predicted accounts beside the training ones; defaults are for files of older versions.
 
     Attributes:
-        name: a key of :data:`MEASURES`, "words_used" or "language".
+        name: a key of :data:`MEASURES`, "words_used", "part_of_training" or "language".
         training: the mean, or the share of accounts by language.
         predicted: likewise.
-        psi: the population stability index; of the words used, their distance.
+        psi: the population stability index; of the words used, their distance; of a part of the training, 1 less
+            the p value.
         limit: what it must exceed to count.
         differs: whether it does.
         sentence: says so with the figures.
@@ -187,7 +204,7 @@ class Drift(Record):
     @property
     def is_by_words(self) -> bool:
         """Whether the words used were held against those of both classes; an older version could not."""
-        return any(difference.name == "words_used" for difference in self.differences)
+        return {*BY_WORDS} <= {difference.name for difference in self.differences}
 
 
 @dataclass(frozen=True)
@@ -258,10 +275,27 @@ def compare_described(
         raise InputError("No predicted account has a caption.")
     columns = _columns(described, profile.vocabulary)
     differences = [_numbers(name, profile.measures[name], values) for name, values in columns.items()]
+    vectors = word_vectors([account.words for account in described])
+    return [*differences, *unlikenesses(profile, vectors, Counter(it.language for it in described), cutoff)]
+
+
+def unlikenesses(
+    profile: Profile, vectors: csr_array, languages: Counter[str], cutoff: float | None = None
+) -> list[Difference]:
+    """Of the differences those that may forbid a corrected share.
+
+    Args:
+        profile: of the training accounts.
+        vectors: of the accounts' words, as :func:`core.statistics.word_distance.word_vectors` gives them.
+        languages: how many accounts write mostly in which.
+        cutoff: as of :func:`compare`.
+    """
+    by_language = _languages(profile, languages)
     classes = profile.words.get(f"{cutoff:g}") if cutoff is not None else None
-    if classes and len(described) > 1:
-        differences.append(_words_used(WordCloud.of(word_vectors([it.words for it in described])), *classes))
-    return [*differences, _languages(profile, Counter(account.language for account in described))]
+    if classes is None or vectors.shape[0] < 2:
+        return [by_language]
+    cloud = classes.cloud(vectors)
+    return [_words_used(cloud, classes), _part_of_training(cloud, classes), by_language]
 
 
 def write_profile(folder: Path, profile: Profile) -> None:
@@ -319,19 +353,20 @@ def _columns(described: Sequence[Described], vocabulary: frozenset[int]) -> dict
 
 def _words_by_class(
     described: Sequence[Described], at_least: Mapping[float, npt.NDArray[np.bool_]]
-) -> dict[str, tuple[WordCloud, WordCloud]]:
+) -> dict[str, WordClasses]:
     """Cutoff -> words of those under it and at least at it, of cutoffs with two accounts on each side."""
     vectors = word_vectors([account.words for account in described])
     return {
-        f"{cutoff:g}": (WordCloud.of(vectors[~truth]), WordCloud.of(vectors[truth]))
+        f"{cutoff:g}": WordClasses.of(vectors[~truth], vectors[truth])
         for cutoff, truth in at_least.items()
         if min(truth.sum(), (~truth).sum()) > 1
     }
 
 
-def _words_used(predicted: WordCloud, under: WordCloud, at_least: WordCloud) -> Difference:
-    distance = word_distance(predicted, under, at_least)
-    limit = WORDS_LIMIT + _WORDS_CHANCE / min(cloud.accounts for cloud in (predicted, under, at_least))
+def _words_used(predicted: WordCloud, classes: WordClasses) -> Difference:
+    distance = word_distance(predicted, classes)
+    fewest = min(cloud.accounts for cloud in (predicted, classes.under, classes.at_least))
+    limit = WORDS_LIMIT + _WORDS_CHANCE / fewest
     differs = distance > limit
     judgement = "are not those" if differs else "are like those"
     sentence = (
@@ -339,6 +374,19 @@ def _words_used(predicted: WordCloud, under: WordCloud, at_least: WordCloud) -> 
         f"which age (distance {distance:.2f}, limit {limit:.2f})."
     )
     return Difference("words_used", 0.0, distance, distance, limit, differs, sentence, forbids=differs)
+
+
+def _part_of_training(predicted: WordCloud, classes: WordClasses) -> Difference:
+    shift = axes_shift(predicted, classes)
+    differs = shift.p_value < SHIFT_LIMIT
+    judgement = "are no random draw of all kinds of training accounts, perhaps one part of them" if differs else ""
+    sentence = (
+        f"These accounts {judgement or 'may be a random draw of all kinds of training accounts'}: where those differ "
+        f"most among themselves, the mean is off by {shift.largest:.2f} standard deviations (p = {shift.p_value:.2g})."
+    )
+    return Difference(
+        "part_of_training", 0.0, shift.largest, 1 - shift.p_value, 1 - SHIFT_LIMIT, differs, sentence, differs
+    )
 
 
 def _measure(values: _Floats) -> Measure:

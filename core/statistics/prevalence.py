@@ -155,7 +155,9 @@ def expectation_maximisation(probability: Floats, known: LabelledProbabilities) 
     that labelled accounts of each class get takes the place of sensitivity and specificity in Rogan
     and Gladen's formula. That removes the error of a poor calibration, and gives an interval (by
     Fieller's theorem, each class extended by one account, half of it typical of either class) which
-    carries the uncertainty of both samples.
+    carries the uncertainty of both samples. How much the predicted accounts' average varies is taken at
+    each share that is tried, as Wilson does, and not from the accounts themselves: a few of one class
+    alone are all alike, which says nothing of the next few.
     """
     scores, known_scores = _logit(probability), _logit(known.probability)
     intercept, slope = platt_parameters(known.at_least, known_scores, np.ones((1, len(known_scores))))
@@ -206,28 +208,31 @@ def _most_likely_share(ratios: Floats) -> float:
 
 def _adjusted_mean(values: Floats, of_at_least: Floats, of_under: Floats, times: float) -> Share:
     """The share at which (values) averages as the classes do, with Fieller's interval; ``times`` as ``noise`` above."""
-    means = of_at_least.mean(), of_under.mean()
-    upper, upper_noise = _extended_mean(of_at_least, means)
-    lower, lower_noise = _extended_mean(of_under, means)
-    upper_noise, lower_noise = times * upper_noise, times * lower_noise
-    mean, noise = values.mean(), values.var() / len(values)
-    difference = upper - lower
-    # (mean - lower - share * difference)^2 <= z^2 * (noise + share^2 * upper_noise + (1 - share)^2 * lower_noise)
-    a = difference**2 - _Z**2 * (upper_noise + lower_noise)
-    b = (mean - lower) * difference - _Z**2 * lower_noise
-    c = (mean - lower) ** 2 - _Z**2 * (noise + lower_noise)
-    if a <= 0 or difference <= 0:
+    means, size = (of_at_least.mean(), of_under.mean()), len(values)
+    upper, upper_spread, of_upper = _extended_mean(of_at_least, means)
+    lower, lower_spread, of_lower = _extended_mean(of_under, means)
+    upper_noise, lower_noise = times * upper_spread / of_upper, times * lower_spread / of_lower
+    gap, difference = values.mean() - lower, upper - lower
+    if difference <= 0 or difference**2 <= _Z**2 * (upper_noise + lower_noise):
         return _unknown()
-    root = np.sqrt(max(b**2 - a * c, 0.0))
-    return _clipped(_ratio(mean, *means), (b - root) / a, (b + root) / a)
+    # (gap - share * difference)^2 <= z^2 * (noise + share^2 * upper_noise + (1 - share)^2 * lower_noise), where
+    # noise * size = share * upper_spread + (1 - share) * lower_spread + share * (1 - share) * difference^2
+    a = difference**2 * (1 + _Z**2 / size) - _Z**2 * (upper_noise + lower_noise)
+    b = gap * difference + _Z**2 * ((upper_spread - lower_spread + difference**2) / (2 * size) - lower_noise)
+    c = gap**2 - _Z**2 * (lower_spread / size + lower_noise)
+    value = _ratio(values.mean(), *means)
+    if b**2 < a * c:  # no share at all: the mean is too far outside of the classes'
+        return _clipped(value, value, value)
+    root = np.sqrt(b**2 - a * c)
+    return _clipped(value, (b - root) / a, (b + root) / a)
 
 
-def _extended_mean(values: Floats, class_means: tuple[float, float]) -> tuple[float, float]:
-    """Mean and its variance with half an account of each class's mean added, as Jeffreys' prior does for a share."""
+def _extended_mean(values: Floats, class_means: tuple[float, float]) -> tuple[float, float, float]:
+    """Mean, variance and number with half an account of each mean added, as Jeffreys' prior does for a share."""
     every = np.r_[values, class_means]
     weights = np.r_[np.ones(len(values)), [_PRIOR_ACCOUNTS] * 2]
     mean = np.average(every, weights=weights)
-    return float(mean), float(np.average((every - mean) ** 2, weights=weights) / weights.sum())
+    return float(mean), float(np.average((every - mean) ** 2, weights=weights)), float(weights.sum())
 
 
 def _bin_shares(values: Floats, edges: Floats) -> Floats:

@@ -6,6 +6,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from core.labelling.age_words import find_age_words
 from core.labelling.evidence import Found
 from core.labelling.self_reports import SelfReport, find_self_reports
 from core.utils.formatting import day, plain
@@ -14,6 +15,7 @@ CAPTIONS_A_PAGE = 40
 READING_HEIGHT = 460
 MOST_EVIDENCE = 5
 COLOURS = {"own": "orange", "other": "gray", "unclear": "gray"}
+HINT = "blue"
 
 
 def captions_of(posts: pd.DataFrame) -> list[tuple[str | None, datetime | None]]:
@@ -54,9 +56,15 @@ def draw_captions(
 
 
 def with_marks(caption: str, reports: list[SelfReport]) -> str:
-    """A caption as harmless Markdown with the places that tell an age marked, others' ages in grey."""
+    """A caption as harmless Markdown with the places that tell an age marked, others' ages in grey; hints in blue."""
+    told = [(report.start, report.end, COLOURS[report.whose]) for report in reports]
+    hints = [
+        (start, end, HINT)
+        for start, end in find_age_words(caption)
+        if not any(start < report.end and report.start < end for report in reports)
+    ]
     pieces, at = [], 0
-    for report in reports:
-        pieces += [plain(caption[at : report.start]), f":{COLOURS[report.whose]}-background[{plain(report.text)}]"]
-        at = report.end
+    for start, end, colour in sorted(told + hints):
+        pieces += [plain(caption[at:start]), f":{colour}-background[{plain(caption[start:end])}]"]
+        at = end
     return " ".join(piece for piece in [*pieces, plain(caption[at:])] if piece)

@@ -57,11 +57,22 @@ def label_with_keys(tab: Page, answers: tuple[str, ...], already: int = 0) -> No
         drawn(tab, "Label")
 
 
-def test_two_coders_label_ten_accounts_with_keys_and_see_how_far_they_agree(tab: Page, labelling: Dashboard) -> None:
+def kill_and_start_anew(running: Dashboard, log: Path) -> None:
+    """End the server with the signal that nothing can catch, and start it where it was."""
+    running.process.kill()
+    running.process.wait()
+    port = int(running.url.rsplit(":", 1)[1])
+    running.process = start_dashboard(running.data_dir, "http://127.0.0.1:9", log, port).process
+
+
+def test_two_coders_label_ten_accounts_with_keys_and_see_how_far_they_agree(
+    tab: Page, labelling: Dashboard, tmp_path: Path
+) -> None:
     tab.goto(f"{labelling.url}/label?batch=ten&coder=kim")
     expect(tab.get_by_role("heading", name="user0", exact=True)).to_be_visible()
     label_with_keys(tab, FIRST[:5])
-    tab.goto("about:blank")  # the browser is closed half way, and opened again
+    tab.goto("about:blank")  # the browser is closed half way, and opened again; in between the server was killed
+    kill_and_start_anew(labelling, tmp_path / "streamlit.log")
     tab.goto(f"{labelling.url}/label?batch=ten&coder=kim")
     expect(tab.get_by_role("heading", name="user5", exact=True)).to_be_visible()
     label_with_keys(tab, FIRST[5:], already=5)

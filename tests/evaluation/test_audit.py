@@ -55,7 +55,7 @@ def fill_in(sample: Path, change: Callable[[list[Row]], list[Row]] = list, delim
 
 
 def audited(predictions: Path, sample: Path, cutoff: float = 21) -> dict[str, object]:
-    found = shares(PrevalenceArguments(predictions, audit=sample, age_cutoff=cutoff))
+    found = shares(PrevalenceArguments(predictions, audit=(sample,), age_cutoff=cutoff))
     result: dict[str, object] = json.loads(json.dumps(found, allow_nan=False))["audited"]
     return result
 
@@ -87,7 +87,7 @@ def test_the_file_does_not_say_what_the_model_thinks(predictions: Path) -> None:
 
 @pytest.mark.parametrize("design", ["simple", "stratified"])
 def test_the_audited_share_stands_beside_the_count_without_a_model(predictions: Path, design: Design) -> None:
-    found = shares(PrevalenceArguments(predictions, audit=fill_in(drawn(predictions, design=design)), age_cutoff=21))
+    found = shares(PrevalenceArguments(predictions, audit=(fill_in(drawn(predictions, design=design)),), age_cutoff=21))
     audit = found["audited"]
     assert (audit["sample"], audit["population"]) == (40, 400)
     assert 0 < audit["low"] < audit["value"] < audit["high"] < 1
@@ -216,7 +216,7 @@ def test_a_share_is_of_the_named_list_with_a_flow_that_adds_up_and_bounds(predic
     cohort = a_list(predictions)
     sample = predictions.with_name("s.csv")
     audit_sample(AuditSampleArguments(predictions, 20, sample, user_file=(cohort,)))
-    arguments = PrevalenceArguments(predictions, user_file=(cohort,), audit=fill_in(sample), age_cutoff=21)
+    arguments = PrevalenceArguments(predictions, user_file=(cohort,), audit=(fill_in(sample),), age_cutoff=21)
     found = json.loads(json.dumps(shares(arguments), allow_nan=False))
     of = found["of"]
     assert (of["lists"], of["listed"], of["missing"]) == (["cohort.csv"], 36, 6)
@@ -240,11 +240,13 @@ def test_an_audit_of_a_list_is_refused_for_everybody_and_the_other_way_round(pre
     with pytest.raises(InputError, match="from another list of accounts"):
         audited(predictions, fill_in(sample))
     with pytest.raises(InputError, match="from another list of accounts"):
-        shares(PrevalenceArguments(predictions, user_file=(cohort,), audit=fill_in(drawn(predictions, name="t.csv"))))
+        shares(
+            PrevalenceArguments(predictions, user_file=(cohort,), audit=(fill_in(drawn(predictions, name="t.csv")),))
+        )
 
 
 def test_a_list_of_which_nobody_is_predicted_is_refused(predictions: Path) -> None:
     other = predictions.with_name("other.csv")
     other.write_text("username\nsomebody_else\n")
     with pytest.raises(InputError, match=r"No account of other\.csv is among the predictions"):
-        shares(PrevalenceArguments(predictions, user_file=(other,), audit=predictions))
+        shares(PrevalenceArguments(predictions, user_file=(other,), audit=(predictions,)))

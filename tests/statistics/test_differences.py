@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from bench.prevalence import MODELS, one_draw
-from core.statistics.differences import corrected_difference, counted_difference
+from core.statistics.audit import AuditPopulation, audited_share
+from core.statistics.differences import audited_difference, corrected_difference, counted_difference
+from core.statistics.estimate import Estimate
 from core.statistics.prevalence import LabelledProbabilities, rogan_gladen
 
 STRONG = MODELS["strong, overconfident (AUC 0.94)"]
@@ -42,3 +44,31 @@ def test_without_accounts_or_a_model_that_tells_there_is_no_difference_to_report
     useless = LabelledProbabilities(np.array([True, False] * 10), np.full(20, 0.9))
     assert corrected_difference(some, nobody, useless, 0.5).value is None
     assert "hardly tells" in str(corrected_difference(some, some, useless, 0.5).note)
+
+
+def audited(share: float, size: int, rng: np.random.Generator) -> Estimate:
+    """The share of 2,000 accounts from a sample of some of them."""
+    at_least = np.arange(2_000) < share * 2_000
+    population = AuditPopulation(
+        np.clip(0.3 + 0.4 * at_least + 0.2 * rng.normal(size=2_000), 0, 1), np.zeros(2_000, int)
+    )
+    drawn = rng.choice(2_000, size, replace=False)
+    found = audited_share(at_least[drawn].astype(float), drawn, population)
+    return Estimate(found.value, found.low, found.high)
+
+
+@pytest.mark.parametrize(("shares", "size"), [((0.5, 0.5), 40), ((0.8, 0.4), 100)])
+def test_intervals_of_two_audited_shares_difference_hold_the_truth(shares: tuple[float, float], size: int) -> None:
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(400):
+        found = audited_difference(audited(shares[0], size, rng), audited(shares[1], size, rng))
+        assert found.low is not None and found.high is not None
+        held += found.low <= shares[0] - shares[1] <= found.high
+    assert 0.92 <= held / 400 <= 0.985
+
+
+def test_an_audited_share_that_is_missing_leaves_no_difference_and_says_why() -> None:
+    known = Estimate(0.5, 0.4, 0.6)
+    assert audited_difference(known, Estimate(None, note="no sample")).note == "no sample"
+    assert audited_difference(Estimate(None, note="no sample"), known).value is None

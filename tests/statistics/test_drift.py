@@ -136,6 +136,44 @@ def test_other_words_or_a_language_never_met_forbid_a_corrected_share(training: 
     assert any("languages that the model hardly met" in sentence for sentence in sentences)
 
 
+def mixed(number: int, seed: int, laughing: float, at_least: float = 0.5) -> tuple[list[list[str]], list[bool]]:
+    """Accounts of two kinds, one of which laughs, and who is at least 21: they say "the kids"."""
+    rng = np.random.default_rng(seed)
+    truth = (rng.random(number) < at_least).tolist()
+    laughs = rng.random(number) < laughing
+    made = [
+        [*captions, *["the kids"] * (8 if old else 2), *["lol haha omg"] * (30 if laugh else 2)]
+        for captions, old, laugh in zip(accounts(number, seed), truth, laughs, strict=True)
+    ]
+    return made, truth
+
+
+@pytest.fixture(scope="module")
+def of_two_kinds() -> Profile:
+    made, truth = mixed(200, 11, laughing=1 / 3)
+    return training_profile(made, {21.0: truth})
+
+
+@pytest.mark.parametrize("at_least", [0.1, 0.9])
+def test_a_mixture_of_kinds_may_be_asked_about_few_accounts_of_any_age(of_two_kinds: Profile, at_least: float) -> None:
+    for seed in range(20, 28):
+        asked = mixed(20, seed, 1 / 3, at_least)[0]
+        assert Drift.of(compare(of_two_kinds, asked, 21)).forbidding == []
+
+
+@pytest.mark.parametrize("laughing", [0.0, 1.0])
+def test_one_part_of_a_mixture_forbids_a_corrected_share(of_two_kinds: Profile, laughing: float) -> None:
+    for seed in range(20, 24):
+        found = compare(of_two_kinds, mixed(30, seed, laughing)[0], 21)
+        assert any("perhaps one part of them" in sentence for sentence in Drift.of(found).forbidding)
+
+
+def test_a_profile_without_axes_is_of_an_older_version(of_two_kinds: Profile) -> None:
+    clouds = of_two_kinds.words["21"]
+    kept = of_two_kinds.record().model_copy(update={"words": {"21": (clouds.under.record(), clouds.at_least.record())}})
+    assert not Drift.of(compare(Profile.of_record(kept), accounts(20, 3), 21)).is_by_words
+
+
 def test_copies_of_an_account_count_once() -> None:
     one, other = (word_vectors([Counter(range(at, at + 20))]) for at in (1, 100))
     assert WordCloud.of(vstack([one] * 10)).accounts == 1

@@ -16,6 +16,7 @@ from core.evaluation.prevalence import CORRECTED, PrevalenceSample, prevalence, 
 from core.evaluation.share_records import About
 from core.evaluation.shares import shares
 from core.statistics.calibration import Floats
+from core.statistics.drift import BY_WORDS
 from core.statistics.prevalence import (
     LabelledProbabilities,
     Share,
@@ -127,6 +128,15 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(share: float) -> No
 # --------------------------------------------------------------------------- where it cannot be said
 
 
+@pytest.mark.parametrize("share", [0.05, 0.95])
+def test_of_few_accounts_nearly_all_of_one_class_the_interval_holds_the_truth_and_is_possible(share: float) -> None:
+    rng = np.random.default_rng(5)
+    found = [expectation_maximisation(*one_draw(STRONG, share, (150, 150, 20), rng)) for _ in range(300)]
+    held = [it.low <= share <= it.high for it in found]  # type: ignore[operator]
+    assert np.mean(held) > 0.93
+    assert not any(it.interval_impossible for it in found)
+
+
 def test_an_impossible_estimate_is_clipped_and_flagged() -> None:
     result = PrevalenceSample(positives(16, 100), counts(90, 100, 80, 100), ABOUT).at(0.5)
     rogan = result["rogan_gladen"]
@@ -206,15 +216,16 @@ def study(tmp_path: Path) -> tuple[Path, Path]:
 
 def say_alike(predictions: Path) -> None:
     """Let the record beside predictions say that the accounts write like those of the training."""
-    difference = {"name": "words_used", "psi": 0.01, "limit": 0.02, "sentence": "The words are alike."}
-    predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": [difference]}}))
+    alike = [{"name": name, "psi": 0.01, "limit": 0.02, "sentence": "The words are alike."} for name in BY_WORDS]
+    predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": alike}}))
 
 
 def test_a_share_of_accounts_that_write_unlike_the_training_accounts_is_withheld(study: tuple[Path, Path]) -> None:
     predictions, _ = study
     sentence = "The words that these accounts use are not those of the training accounts."
-    difference = {"name": "words_used", "psi": 0.3, "limit": 0.02, "sentence": sentence, "forbids": True}
-    predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": [difference]}}))
+    said = {"name": BY_WORDS[0], "psi": 0.3, "limit": 0.02, "sentence": sentence, "forbids": True}
+    unlike = [said, {"name": BY_WORDS[1], "sentence": "May be a draw."}]
+    predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": unlike}}))
     result = shares(PrevalenceArguments(*study))
     assert result == prevalence(*study)
     assert result["withheld"] == [sentence]
