@@ -192,12 +192,11 @@ def choose_proxies() -> tuple[bool, Path | None]:
         return False, None
     path = SETTINGS.data_dir / "proxies.txt"
     upload = st.file_uploader("Proxies", type=["txt"], max_upload_size=1, key="proxy_file", help="One address a line.")
-    if upload is not None:
-        if st.session_state.get("saved_proxies") != upload.file_id:
-            act(Action.CHANGE_STUDY, "set the list of proxies")
-            st.session_state.saved_proxies = upload.file_id
+    if upload is not None and st.session_state.get("saved_proxies") != upload.file_id:
+        act(Action.CHANGE_STUDY, "set the list of proxies")
         write_atomically(path, upload.getvalue())
         path.chmod(0o600)  # it may hold passwords
+        st.session_state.saved_proxies = upload.file_id
     if not path.exists():
         st.caption("One a line, for example socks5://name:password@host:1080.")
         return False, None

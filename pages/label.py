@@ -178,6 +178,7 @@ def answer_controls(batch: Batch, said: Said, answers: dict[str, Record], found:
 
 def take_typed(batch: str, coder: str, username: str, place: int, turn: int) -> None:
     """Keep the age that was typed, or say why it is none."""
+    require(Action.CHANGE_STUDY)
     try:
         answer = read_typed(st.session_state[f"age_{place}"], date.today())
     except ValueError as error:
@@ -194,9 +195,9 @@ def take(
     ``turn`` is how often this coder had answered when the account was drawn: a key that arrives twice,
     or from a page that is older than the last answer, says nothing a second time.
     """
+    require(Action.CHANGE_STUDY)  # who said what, and when, is written down by itself
     if answered_times(read_records(CODING / batch), coder) != turn:
         return
-    require(Action.CHANGE_STUDY)  # who said what, and when, is written down by itself
     note = st.session_state.get(f"note_{place}", "")
     add_record(CODING / batch, Record(username=username, coder=coder, answer=answer, evidence=evidence, note=note))
     st.session_state.pop("label_back", None)
@@ -291,12 +292,12 @@ def settle(batch: Batch, coder: str, username: str, answers: dict[str, Record]) 
 
 def take_settled(batch: str, coder: str, username: str, place: int) -> None:
     """Keep what coders settled on."""
+    require(Action.CHANGE_STUDY)
     try:
         answer = read_typed(st.session_state[f"settled_{place}"], date.today())
     except ValueError as error:
         st.session_state.label_refused = str(error)
         return
-    require(Action.CHANGE_STUDY)
     add_record(CODING / batch, Record(username=username, coder=coder, answer=answer, evidence="settled"))
 
 

@@ -32,6 +32,9 @@ _LARGEST = {
     "max_position_embeddings": 131_072,
     "type_vocab_size": 64,
 }
+_LARGEST_FILE = 40_000_000
+"""Bytes of a text beside the weights; those of known encoders have 35 MB at most."""
+_WEIGHTS = frozenset({".safetensors", ".bin", ".pth", ".pt", ".h5", ".msgpack", ".onnx", ".ot"})
 _BRINGS_CODE = (
     "The encoder {name} brings code of its own, which AgeScope never runs: it could do anything on this machine. "
     "Choose one that transformers knows by itself. {advice}"
@@ -132,6 +135,7 @@ def _from_pretrained(auto_class: str, name_or_path: str, **options: Any) -> Any:
     transformers = _transformers()
     source, local = _locate(name_or_path)
     _check_for_code(Path(source), name_or_path)
+    _check_files(Path(source), name_or_path)
     build = getattr(transformers, auto_class).from_pretrained
     try:
         return build(source, local_files_only=local, trust_remote_code=False, **options)
@@ -148,6 +152,16 @@ def _check_for_code(folder: Path, name: str) -> None:
     for file in ("config.json", "tokenizer_config.json"):
         if find_json_object(folder / file).get("auto_map"):  # from_pretrained says where it is absent or damaged
             raise InputError(_BRINGS_CODE.format(name=name, advice=_advice()))
+
+
+def _check_files(folder: Path, name: str) -> None:
+    """Raise InputError where a file of an encoder's folder would take gigabytes to be understood."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix not in _WEIGHTS and path.is_file() and path.stat().st_size > _LARGEST_FILE:
+            raise InputError(
+                f"The encoder {name} cannot be used: {path.name} is larger than any that an encoder has "
+                f"({_LARGEST_FILE // 1_000_000} MB). {_advice()}"
+            )
 
 
 @cache

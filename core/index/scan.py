@@ -1,5 +1,6 @@
 """Which files of a data folder the index holds."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -89,5 +90,6 @@ def _found(settings: Settings, kind: FileKind, entries: Iterable[os.DirEntry[str
             state = entry.stat()
             if entry.is_file():
                 yield FoundFile(entry.path[root:], kind, state.st_mtime_ns, state.st_size)
-        except FileNotFoundError:
-            continue  # gone since the folder was listed
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):  # gone since the folder was listed; a link to itself
+                raise

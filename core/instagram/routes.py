@@ -17,7 +17,8 @@ class Route(BaseModel):
 
     Attributes:
         number: its number in the documentation.
-        path: below the base address; ``{username}`` and the like are filled in.
+        path: below the base address; ``{username}`` and the like are filled in. It begins with a slash: behind a host's
+            name, anything else makes another host of it, which would get the session.
         doc_id: the query id, which Instagram retires now and then.
         connection: the key under which the answer holds the posts.
         variables: what is sent along, besides what each request adds.
@@ -27,7 +28,7 @@ class Route(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     number: int
-    path: str
+    path: str = Field(pattern=r"^/")
     doc_id: str | None = None
     connection: str = ""
     variables: dict[str, Any] = Field(default_factory=dict)
@@ -75,7 +76,7 @@ def load_routes(data_dir: Path) -> RouteData:
         return RouteData.model_validate(content)
     try:
         return RouteData.model_validate(_merged(content, tomllib.loads(override.read_text(encoding="utf-8"))))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{override} cannot be read: {error}. Correct it, or remove it.") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -18,7 +18,8 @@ class ForgetArguments(CommandArguments):
         Sequence[str], Option("The accounts to remove.", metavar="USERNAME...", is_positional=True)
     ] = ()
     older_than: Annotated[
-        float | None, Option("Remove those collected more than this many days ago instead.", metavar="DAYS", min=0)
+        float | None,
+        Option("Remove those collected more than this many days ago instead.", metavar="DAYS", min=0, max=36_500),
     ] = None
     dry_run: Annotated[bool, Option("Only say what would go.")] = False
     yes: Annotated[bool, Option("With --older-than: do not ask.")] = False

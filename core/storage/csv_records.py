@@ -15,6 +15,7 @@ from core.storage.post_fields import plain_name as plain_column
 from core.storage.text_tables import MISSING, NOT_CLOSED, Table, open_table
 from core.storage.usernames import canonical_username, instagram_username_error
 from core.storage.workbooks import SheetTable, is_workbook, open_sheet
+from core.utils.io import check_is_file
 from core.utils.spreadsheets import plain_name
 
 USER_COLUMNS = ("username", "user", "user.name", "user_name", "handle", "account")
@@ -116,6 +117,8 @@ class ListRows:
         Raises:
             InputError: the file as a whole cannot be used.
         """
+        if isinstance(self._source, Path):
+            check_is_file(self._source)
         try:
             with self._opened() as table:
                 yield from self._rows(table)

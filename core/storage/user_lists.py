@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from core.errors import InputError
 from core.storage.age_answers import AgeAnswer, age_error, age_of, read_age_answer
 from core.storage.csv_records import ListChoices, ListLayout, ListRows, NoAgeColumn, Row
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
@@ -16,6 +17,9 @@ from core.utils.spreadsheets import csv_text, safe_name
 
 MAX_LEFT_OUT = 100_000
 """Lines that are kept of those which a list leaves out."""
+
+MAX_CELLS = 2_000_000
+"""Cells of labels beside usernames and ages."""
 
 _KEPT_TEXT = 300
 
@@ -113,8 +117,9 @@ def _labels(rows: Iterable[Row], name_error: Callable[[str], str | None]) -> Use
     """The labels of ``rows``, whose names ``name_error`` judges; see :func:`read_labels`."""
     users = UserList()
     told: dict[str, AgeAnswer] = {}
-    lines: dict[str, list[Row]] = {}
+    lines: dict[str, list[Rejected]] = {}
     contradicted: set[str] = set()
+    cells = 0
     for row in rows:
         username = "" if row.fault else canonical_username(row.cells["username"])
         answer = None if row.fault else _age_or_range(row.cells["age"])
@@ -122,23 +127,35 @@ def _labels(rows: Iterable[Row], name_error: Callable[[str], str | None]) -> Use
             users.rejected.append(Rejected(row.line, _as_written(row), reason))
             continue
         assert answer is not None
-        lines.setdefault(username, []).append(row)
+        lines.setdefault(username, []).append(Rejected(row.line, _as_written(row), _CONTRADICTED))
         if username not in told:
             told[username] = answer
             users.extra[username] = {k: v for k, v in row.cells.items() if k not in ("username", "age", "")}
+            cells += len(users.extra[username])
+            _check_cells(cells)
         elif told[username] != answer or username in contradicted:
             contradicted.add(username)
         else:
             users.duplicates += 1
     for username in contradicted:
-        for row in lines[username]:
-            users.rejected.append(Rejected(row.line, _as_written(row), "this account is labelled with different ages"))
+        users.rejected += lines[username]
         del told[username], users.extra[username]
     users.ages = {username: answer.low for username, answer in told.items() if answer.low == answer.high}
     users.ranges = {username: answer for username, answer in told.items() if username not in users.ages}
     users.usernames = [*users.ages]
     users.rejected.sort(key=lambda rejected: rejected.line)
     return users
+
+
+def _check_cells(cells: int) -> None:
+    if cells > MAX_CELLS:
+        raise InputError(
+            f"The labels hold more than {MAX_CELLS:,} cells beside usernames and ages, which are all kept in memory. "
+            "Leave out the columns that you do not need."
+        )
+
+
+_CONTRADICTED = "this account is labelled with different ages"
 
 
 def _age_or_range(cell: str) -> AgeAnswer | None:

@@ -88,12 +88,23 @@ def json_form(value: object) -> Any:
     return orjson.loads(orjson.dumps(value))
 
 
+def check_is_file(path: Path) -> None:
+    """Make sure that what a person handed in has an end: a device, or a pipe that nobody writes to, has none.
+
+    Raises:
+        InputError: it is no file; what is not there is left to whoever opens it.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a file. Give a file; what comes through a pipe, write into one first.")
+
+
 def read_text(path: Path) -> str:
     """The text of a file that a person handed in: UTF-8 (with or without a mark), UTF-16 or Windows-1252.
 
     Raises:
         InputError: the file is missing, empty or not text.
     """
+    check_is_file(path)
     try:
         data = path.read_bytes()
     except OSError as error:

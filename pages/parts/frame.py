@@ -1,5 +1,7 @@
 """What stands around every page: who may see it, the navigation, the title, and what runs now."""
 
+import math
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -30,6 +32,9 @@ comes back by itself.</div>"""
 FOR_EVERYBODY = frozenset({"Overview", "Results", "Settings"})
 """Pages that a viewer has too, and that leave out by themselves what one may not see; any other is an operator's."""
 
+WHOLE_NUMBERS = ("cutoff", "least")
+"""Of the address."""
+
 PAGES = (
     ("overview", "home", "Where the study stands, what runs now, and the next step."),
     ("collect", "download", "Upload a user list and collect public posts, or import files."),
@@ -51,6 +56,7 @@ def draw_frame() -> None:
     # white, which Streamlit takes, is hard to read on the accent that can be read on a dark page
     st.html("<style>[data-testid^=stBaseButton-primary]:enabled { color: light-dark(#FFFFFF, #0B1519); }</style>")
     st.html(GONE)
+    leave_out_what_is_no_number()
     try:
         choose_study()
         shown = here() is not None
@@ -76,6 +82,15 @@ def draw_frame() -> None:
         page.run()
     except AgeScopeError as error:
         st.error(str(error), title="This did not work", icon=":material/error:")
+
+
+def leave_out_what_is_no_number() -> None:
+    """Take out of the address what Streamlit would make a whole number of, and cannot: 1e999, nan."""
+    for name in WHOLE_NUMBERS:
+        with suppress(ValueError):
+            if not math.isfinite(float(st.query_params.get(name, "0"))):
+                del st.query_params[name]
+                st.rerun()
 
 
 def draw_head(title: str) -> None:

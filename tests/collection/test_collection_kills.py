@@ -21,7 +21,7 @@ from core.settings import PROJECT_DIR
 from core.storage.account_files import read_account
 from tests.stand_in import SESSION, StandIn
 
-KILLS = int(os.environ.get("AGESCOPE_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("AGESCOPE_TEST_KILLS", "8"))
 
 # Loads everything once and starts each run as a fork, which is much quicker than a new Python.
 _NURSERY = """
@@ -110,7 +110,7 @@ def wait_for_requests(stand_in: StandIn, number: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("cookie", "accounts"), [("", 3 * KILLS // 10), (SESSION, 5 * KILLS)], ids=["logged out", "logged in"]
+    ("cookie", "accounts"), [("", KILLS // 2), (SESSION, 3 * KILLS)], ids=["logged out", "logged in"]
 )
 def test_kills_lose_nothing(
     stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cookie: str, accounts: int

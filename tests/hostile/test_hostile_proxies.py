@@ -95,7 +95,7 @@ def test_a_stop_is_heard_while_proxies_are_checked(stand_in: StandIn, tmp_path: 
     assert time.monotonic() - asked[0] < 2
 
 
-@pytest.mark.parametrize("how", ["drip", "drip_head", "stall", "endless", "bomb"])
+@pytest.mark.parametrize("how", ["drip", "drip_head", "stall", "endless", "bomb", "to_a_file", "to_itself"])
 def test_a_list_of_proxies_that_never_ends_is_left(
     stand_in: StandIn, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

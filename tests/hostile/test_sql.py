@@ -4,12 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from core.errors import InputError
-from core.index import Store
+from core.index import Store, sql_console
 from core.settings import Settings
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
@@ -64,7 +65,7 @@ def test_what_takes_too_much_ends_in_time_and_takes_nothing_along(store: Store, 
     own = psutil.Process()
     before, began = own.memory_info().rss, time.monotonic()
     try:
-        store.sql(HOSTILE[what], max_seconds=2)
+        store.sql(HOSTILE[what], max_seconds=1)
     except InputError as error:
         assert str(error)
     assert time.monotonic() - began < 15  # of which a new process is most, where the machine is busy
@@ -132,3 +133,22 @@ def test_two_who_ask_at_once_are_answered_one_after_the_other(store: Store) -> N
     for thread in threads:
         thread.join(30)
     assert sorted(found) == [0, 1, 2, 3]
+
+
+def test_where_the_system_heeds_no_limit_of_memory_the_watch_ends_what_grows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on macOS, which takes RLIMIT_AS and does not keep to it."""
+    limited = sql_console._Worker._exchange
+
+    def unlimited(worker: Any, question: Any, *given: Any) -> Any:
+        asked: Any = {**question, "bytes": 2**45} if "bytes" in question else question
+        return limited(worker, asked, *given)
+
+    monkeypatch.setattr(sql_console._Worker, "_exchange", unlimited)
+    monkeypatch.setattr(sql_console, "MAX_GROWTH", 300_000_000)
+    with Store(Settings(data_dir=tmp_path / "data")) as own:
+        with pytest.raises(InputError, match="more memory"):
+            own.sql(HOSTILE["format"])
+        assert own._console._worker and not own._console._worker.alive
+        assert own.sql("SELECT 1 AS n").frame["n"].tolist() == [1]

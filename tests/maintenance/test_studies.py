@@ -74,12 +74,16 @@ def test_forgetting_in_main_does_not_search_the_other_studies() -> None:
     assert "no name is left" in done.stdout and "second" in done.stdout  # told where else the account is
 
 
-def test_a_job_runs_in_the_study_whose_folder_it_has(data_dir: Path) -> None:
+def test_a_job_runs_in_the_study_whose_folder_it_has(data_dir: Path, tmp_path: Path) -> None:
     second = new_study(NewStudyArguments("second"))
-    job = start(second.jobs_dir, "import", "Two studies", ["studies"])
+    (tmp_path / "posts.csv").write_text("username,caption\nanna,hello\n")
+    arguments = ["import", str(tmp_path / "posts.csv"), "--output-dir", str(second.accounts_dir)]
+    job = start(second.jobs_dir, "import", "Two studies", arguments)
     assert job.study_folder == second.data_dir
-    assert job.command == shell_command(["studies"], "second") and "--study second" in job.command
+    assert job.command == shell_command(arguments, "second") and "--study second" in job.command
     process = job.process()
     if process is not None:
         process.wait(30)
-    assert str(second.data_dir) in Job(job.folder).log()
+    assert list(second.imports_dir.glob("*.csv")), Job(
+        job.folder
+    ).log()  # which only an import into its own study keeps

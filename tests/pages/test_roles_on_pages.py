@@ -1,6 +1,7 @@
 """What somebody with the role viewer gets of every page, to the last byte, and what of it they can set off: nothing."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,14 +15,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.collection.events import AccountEvent
 from core.jobs.job import Job
-from core.maintenance.sample import load_sample
 from core.privacy.action_log import LOG_FILE, latest
 from core.privacy.roles import LOCAL, Action, Person
 from core.privacy.study_settings import read_study
 from core.settings import Settings, get_settings
 from pages.parts import import_tab, job_widgets, sign_in
 from pages.parts.sign_in import person_of
-from tests.made_study import add_ended_job, add_model, add_predictions, add_running_job
+from tests.made_study import add_ended_job, add_running_job
 from tests.pages.controls import CONTROLS, FOR_VIEWERS, KINDS, controls
 from tests.pages.run_page import run
 
@@ -39,10 +39,8 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def study(data_dir: Path) -> Path:
-    load_sample(get_settings())
-    add_model(data_dir / "models" / "the-model")
-    add_predictions(data_dir, data_dir / "models" / "the-model")
+def study(data_dir: Path, sample_template: Path) -> Path:
+    shutil.copytree(sample_template, data_dir)
     told = AccountEvent(username="sample_dov_04", outcome="failed", posts=0, requests=1).model_dump()
     add_ended_job(data_dir, "collect", [told], {"failed": 1})
     return data_dir

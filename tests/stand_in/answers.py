@@ -45,6 +45,11 @@ def _bomb() -> Answer:
     return Answer(body=_PACKED * 80, headers={"Content-Encoding": "gzip"})
 
 
+def _cased(number: int) -> str:
+    """The name of the header that sets a cookie, in one of many ways of writing it."""
+    return "".join(letter.upper() if number >> at & 1 else letter for at, letter in enumerate("set-cookie"))
+
+
 FAILURES: dict[str, Callable[[], Answer]] = {
     "not_found": lambda: html("<html>not here</html>", 404),
     "no_user": lambda: json({"data": {"user": None}, "status": "ok"}),
@@ -90,6 +95,16 @@ FAILURES: dict[str, Callable[[], Answer]] = {
     "binary": lambda: Answer(body=bytes(range(256)) * 100),
     "nothing": lambda: Answer(),
     "number": lambda: Answer(body=b"1"),
+    "list": lambda: Answer(body=b"[]"),
+    "null": lambda: Answer(body=b"null"),
+    "text": lambda: Answer(body=b'"posts"'),
+    "heads_of_6_mb": lambda: Answer(headers={f"X-{number}": "x" * 65_000 for number in range(95)}),
+    "bad_chunks": lambda: Answer(body=b"zz\r\n{}\r\n", headers={"Transfer-Encoding": "chunked"}, fault="raw"),
+    "negative_chunk": lambda: Answer(body=b"-5\r\n{}\r\n", headers={"Transfer-Encoding": "chunked"}, fault="raw"),
+    "vast_chunk": lambda: Answer(body=b"F" * 16 + b"\r\n{}\r\n", headers={"Transfer-Encoding": "chunked"}, fault="raw"),
+    "cookies": lambda: Answer(302, headers={"Location": "/", **{_cased(at): "a=" + "b" * 4000 for at in range(90)}}),
+    "to_a_file": lambda: redirect("file:///etc/passwd"),
+    "to_itself": lambda: redirect("/proxies.txt"),
     "null_user": lambda: json({"data": None}),
     "wait_for_ever": lambda: Answer(429, headers={"Retry-After": "9" * 300}),
     "odd_cookie": lambda: Answer(302, headers={"Location": "/", "Set-Cookie": 'csrftoken="a\x01\xffb"; Path=/'}),

@@ -233,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
-        if answer.fault != "endless":
+        if answer.fault not in ("endless", "raw"):
             self.send_header("Content-Length", str(len(answer.body) + (1000 if answer.fault else 0)))
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -246,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
         if answer.fault == "stall":
             stand_in._closed.wait()
-        self.close_connection = self.close_connection or answer.fault == "cut_off"
+        self.close_connection = self.close_connection or answer.fault in ("cut_off", "raw")
 
     def _drip(self, content: bytes) -> None:
         """Send a byte every tenth of a second, until nobody listens."""
