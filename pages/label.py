@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -31,7 +32,7 @@ from core.storage.own_names import called
 from core.utils.formatting import count, day, number, percent, plain
 from core.utils.io import write_atomically
 from pages.parts.captions import captions_of, show_captions
-from pages.parts.components import empty_state, in_frame, tabs_in_address
+from pages.parts.components import choose_in_address, empty_state, in_frame, tabs_in_address
 from pages.parts.index_access import the_store
 from pages.parts.sign_in import act, note_account, require
 from pages.parts.study import cached, the_settings
@@ -69,18 +70,13 @@ if (!window.ageScopeKeys) {
 store = the_store()
 
 
-def choose_batch() -> tuple[Batch, str] | None:
+def choose_batch(batches: Sequence[Batch]) -> tuple[Batch, str]:
     """Which batch, and who labels; both are in the address, so that a reload goes on."""
-    batches = {batch.name: batch for batch in list_batches(CODING)}
+    by_name = {batch.name: batch for batch in batches}
+    titles = {batch.name: in_words(batch) for batch in batches}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            "Batch",
-            batches,
-            format_func=lambda name: in_words(batches[name]),
-            key="batch",
-            bind="query-params",
-            width=380,
-        )
+        missing = "There is no batch called {} here. The newest is shown."
+        name = choose_in_address("Batch", list(by_name), "batch", titles, missing, width=380)
         coder = st.text_input(
             "Your name",
             key="coder",
@@ -89,7 +85,7 @@ def choose_batch() -> tuple[Batch, str] | None:
             width=220,
             help="Each coder labels alone, under a name of his own, and does not see what the others say.",
         )
-    return (batches[name], " ".join(coder.split())) if name in batches else None
+    return by_name[name], " ".join(coder.split())
 
 
 def in_words(batch: Batch) -> str:
@@ -417,7 +413,7 @@ def make_batch(purpose: Purpose) -> None:
     except InputError as error:
         chosen.label_refused = str(error)
         return
-    chosen.batch = batch.name
+    st.query_params["batch"] = batch.name
     st.query_params.pop("show", None)  # the first tab, in which it is labelled
 
 
@@ -440,7 +436,8 @@ if not store.counts().with_posts:
     st.stop()
 
 st.html(KEYS, unsafe_allow_javascript=True)
-chosen = choose_batch() if list_batches(CODING) else None
+batches = list_batches(CODING)
+chosen = choose_batch(batches) if batches else None
 label, outcome, new = tabs_in_address(["Label", "Agreement", "New batch"], "show")
 if label.open:
     with label:

@@ -49,6 +49,7 @@ from pages.parts.account_lists import behind, list_accounts, opens_here, show_be
 from pages.parts.audit import show_audit
 from pages.parts.clicks import BEHIND, clickable_chart
 from pages.parts.components import (
+    choose_in_address,
     empty_state,
     folded_on_phones,
     in_frame,
@@ -715,43 +716,9 @@ def begin_at_its_threshold() -> None:
 def choose_of_runs(
     label: str, names: list[str], key: str, known: Sequence[str], changed: Callable[[], None] | None = None
 ) -> str:
-    """The run that the address has under ``key``, else the first; it stands there, so that a link keeps showing it.
-
-    Args:
-        label: of the field.
-        names: the runs to choose from.
-        key: of the field, and in the address.
-        known: all runs; one that is none of them is said not to be there.
-        changed: called when another is chosen.
-    """
-    asked = st.query_params.get(key)
-    if asked in names:
-        st.session_state[key] = asked
-    elif asked:
-        if asked not in known:
-            st.warning(f"There are no predictions called {plain(asked[:100])} here. Others are shown.")
-        st.query_params.pop(key)
-    if st.session_state.get(key) not in names:
-        st.session_state[key] = names[0]
-    run: str = st.selectbox(
-        label,
-        names,
-        format_func=titles_of_runs(known).__getitem__,
-        key=key,
-        width=480,
-        on_change=take_run,
-        args=(key, changed),
-    )
-    if st.query_params.get(key) != run:
-        st.query_params[key] = run
-    return run
-
-
-def take_run(key: str, changed: Callable[[], None] | None) -> None:
-    """Put the run that was chosen into the address."""
-    st.query_params[key] = st.session_state[key]
-    if changed:
-        changed()
+    """The run that the address has under ``key``, else the first of ``names``; ``known`` are all that there are."""
+    titles, missing = titles_of_runs(known), "There are no predictions called {} here. Others are shown."
+    return choose_in_address(label, names, key, titles, missing, changed=changed, width=480)
 
 
 def titles_of_runs(names: Sequence[str]) -> dict[str, str]:

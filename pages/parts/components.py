@@ -1,7 +1,7 @@
 """What several pages draw or need; the pages themselves are scripts read from top to bottom."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,6 +106,58 @@ def _tab_into_address(key: str, first: str) -> None:
         st.query_params.pop(key, None)
     else:
         st.query_params[key] = st.session_state[key]
+
+
+def choose_in_address(
+    label: str,
+    names: Sequence[str],
+    key: str,
+    titles: Mapping[str, str],
+    missing: str,
+    *,
+    changed: Callable[[], None] | None = None,
+    width: int,
+) -> str:
+    """The one of ``names`` that the address has under ``key``, else the first; it stands there, for links.
+
+    Streamlit's own binding of a field to the address writes the title there, and a link by name opens the first.
+
+    Args:
+        label: of the field.
+        names: what to choose from, at least one.
+        key: of the field, and in the address.
+        titles: how each is called, of others too that are not to be chosen now.
+        missing: said with the name in place of ``{}`` where the address asks for what has no title.
+        changed: called when another is chosen.
+        width: of the field in pixels.
+    """
+    asked = st.query_params.get(key)
+    if asked in names:
+        st.session_state[key] = asked
+    elif asked:
+        if asked not in titles:
+            st.warning(missing.format(plain(asked[:100])))
+        st.query_params.pop(key)
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = names[0]
+    name: str = st.selectbox(
+        label,
+        names,
+        format_func=titles.__getitem__,
+        key=key,
+        width=width,
+        on_change=_choice_into_address,
+        args=(key, changed),
+    )
+    if st.query_params.get(key) != name:
+        st.query_params[key] = name
+    return name
+
+
+def _choice_into_address(key: str, changed: Callable[[], None] | None) -> None:
+    st.query_params[key] = st.session_state[key]
+    if changed:
+        changed()
 
 
 def table_key(name: str) -> str:

@@ -1,6 +1,6 @@
 """The Label page: one account at a time, blind, and every answer on the disk before the next account is shown."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -163,3 +163,18 @@ def test_an_audit_sample_tells_the_share_and_the_command_that_does(predicted: Pa
 def test_nothing_is_labelled_without_a_name(batch: Batch) -> None:
     app = run("label", batch="b")
     assert "Type your name" in app.info[0].value
+
+
+def test_a_link_to_a_batch_opens_that_one_and_not_the_newest(batch: Batch) -> None:
+    newer = batch.model_copy(update={"name": "newer", "created_at": batch.created_at + timedelta(hours=1)})
+    create_batch(get_settings().coding_dir, newer)
+    app = label()
+    assert app.selectbox[0].value == "b" and app.query_params["batch"] == "b"
+    press(app, "Under 21")
+    assert [r.username for r in read_records(get_settings().coding_dir / "b")] == ["ann"]
+    assert not read_records(get_settings().coding_dir / "newer")
+
+
+def test_a_link_to_a_batch_that_is_not_there_says_so(batch: Batch) -> None:
+    app = run("label", batch="none", coder="kim")
+    assert "no batch called none" in app.warning[0].value and app.selectbox[0].value == "b"
