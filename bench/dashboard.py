@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bench import make_store
 from core.collection.outcome_log import LEDGER_NAME, Entry
 from core.settings import Settings
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, Dashboard, start_dashboard, stop_dashboard
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, Dashboard, free_port, start_dashboard, stop_dashboard
 
 NEW_ACCOUNTS = 20_000
 PEOPLE = 5
@@ -189,7 +189,7 @@ def cold_start(folder: Path, log: Path, use: Callable[[Browser, Dashboard], None
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         started = time.perf_counter()
-        dashboard = start_dashboard(folder, "http://127.0.0.1:9", log)
+        dashboard = start_dashboard(folder, "http://127.0.0.1:9", log, free_port())
         try:
             first = Person(browser.new_context().new_page())
             first.tab.goto(dashboard.url)

@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 from core.encoder.names import OFFLINE_ENCODER
 from core.maintenance.sample import load_sample
 from core.settings import PROJECT_DIR, Settings
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, start_dashboard, stop_dashboard
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, free_port, start_dashboard, stop_dashboard
 
 PAGES = {
     "overview": ("", "Study folder", "light"),
@@ -31,7 +31,7 @@ def main() -> None:
         study = Settings(data_dir=Path(folder) / "study")
         load_sample(study)
         make_predictions(study)
-        dashboard = start_dashboard(study.data_dir, "http://127.0.0.1:9", Path(folder) / "log")
+        dashboard = start_dashboard(study.data_dir, "http://127.0.0.1:9", Path(folder) / "log", free_port())
         try:
             draw(dashboard.url)
         finally:

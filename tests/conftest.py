@@ -1,22 +1,30 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import psutil
 import pytest
 
-from core.settings import get_settings
+from core.maintenance.sample import load_sample
+from core.settings import Settings, get_settings
 from tests.stand_in.fixtures import stand_in
 
 __all__ = ["stand_in"]
 
 
+WORKER_BYTES = 2**31
+"""What a worker and the processes that its tests start take at most, with torch and a dashboard loaded."""
+
+
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, since tests that drive a browser or other processes mostly wait."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores, since tests that drive a browser or other processes mostly wait."""
+    room = int(psutil.virtual_memory().total) // WORKER_BYTES
+    return max(1, min((os.cpu_count() or 1) + 2, room))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -slow[item.path])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """Nothing waits until it would outlive a crash of the machine: no test pulls the plug."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Each test has a data folder of its own."""
@@ -47,6 +63,20 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     get_settings.cache_clear()
     yield tmp_path / "data"
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder into which the sample was loaded; to be copied, not to be changed."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("sample"))
+    load_sample(settings)
+    return settings.data_dir
+
+
+@pytest.fixture
+def sample_study(sample_data: Path, data_dir: Path) -> Path:
+    """The test's data folder, with the sample in it."""
+    return Path(shutil.copytree(sample_data, data_dir, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session")

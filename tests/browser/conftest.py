@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from core.settings import PROJECT_DIR
 from tests.stand_in import StandIn
@@ -51,13 +51,13 @@ def start_dashboard(
     data_dir: Path,
     instagram_url: str,
     log: Path,
-    port: int | None = None,
+    port: int,
     further: Mapping[str, str] | None = None,
     folder: Path = PROJECT_DIR,
 ) -> Dashboard:
     """Start the one in ``folder`` and wait until it answers; ``further`` is added to its environment."""
-    port = port or free_port()
     own = {"AGESCOPE_DATA_DIR": str(data_dir), "AGESCOPE_INSTAGRAM_URL": instagram_url}
+    own["XDG_DATA_HOME"] = str(data_dir.parent / "home")  # where keys of pseudonyms lie
     environment = {**os.environ, **own, **(further or {})}
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -95,22 +95,42 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def port() -> int:
+    """Of every dashboard of one file, so that the browser keeps the program's scripts from one to the next."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(accept_downloads=True)
+    made.set_default_timeout(30_000)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def dashboard(tmp_path: Path, stand_in: StandIn) -> Iterator[Dashboard]:
-    running = start_dashboard(tmp_path / "data", stand_in.url, tmp_path / "streamlit.log")
+def tab(context: BrowserContext) -> Iterator[Page]:
+    """An empty tab of somebody who has not been here before."""
+    context.clear_cookies()
+    opened = context.new_page()
+    opened.set_viewport_size({"width": 1280, "height": 900})
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def dashboard(tmp_path: Path, stand_in: StandIn, port: int) -> Iterator[Dashboard]:
+    running = start_dashboard(tmp_path / "data", stand_in.url, tmp_path / "streamlit.log", port)
     yield running
     stop_dashboard(running)
 
 
 @pytest.fixture
-def page(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    context.set_default_timeout(20_000)
-    tab = context.new_page()
+def page(tab: Page, dashboard: Dashboard) -> Page:
+    """A tab with the dashboard."""
     tab.goto(dashboard.url)
-    yield tab
-    tab.screenshot(path=os.environ.get("AGESCOPE_LAST_SCREENSHOT", os.devnull), type="png")
-    context.close()
+    return tab
 
 
 def downloaded(page: Page, button: str, holds: bytes = b"") -> bytes:

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -43,10 +42,11 @@ def draw_frame():
 """
 
 
-@pytest.fixture
-def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Dashboard]:
     """app.py and its configuration, around a frame that breaks on demand."""
-    folder = tmp_path / "project"
+    here = tmp_path_factory.mktemp("broken")
+    folder = here / "project"
     shutil.copytree(PROJECT_DIR / ".streamlit", folder / ".streamlit")
     shutil.copy(PROJECT_DIR / "app.py", folder)
     (folder / "core").symlink_to(PROJECT_DIR / "core")
@@ -55,12 +55,12 @@ def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
         if part.name != "frame.py":
             (folder / "pages" / "parts" / part.name).symlink_to(part)
     (folder / "pages" / "parts" / "frame.py").write_text(BROKEN_FRAME)
-    running = start_dashboard(tmp_path / "data", "http://127.0.0.1:9", tmp_path / "streamlit.log", folder=folder)
+    running = start_dashboard(here / "data", "http://127.0.0.1:9", here / "streamlit.log", port, folder=folder)
     yield running
     stop_dashboard(running)
 
 
-def test_an_error_is_a_sentence_with_a_next_step_and_no_link(page: Page, dashboard: Dashboard, tmp_path: Path) -> None:
+def test_an_error_is_a_sentence_with_a_next_step_and_no_link(page: Page, dashboard: Dashboard) -> None:
     for place in ("page", "part", "callback"):
         page.reload()
         page.get_by_role("button", name=f"Break {'the' if place == 'page' else 'a'} {place}").click()
@@ -69,7 +69,7 @@ def test_an_error_is_a_sentence_with_a_next_step_and_no_link(page: Page, dashboa
         expect(page.get_by_test_id("stException")).to_have_count(0)
         expect(page.get_by_text("caption of somebody")).to_have_count(0)
         expect(page.get_by_text("Ask ")).to_have_count(0)
-    assert (tmp_path / "streamlit.log").read_text().count("caption of somebody") >= 3
+    assert (dashboard.data_dir.parent / "streamlit.log").read_text().count("caption of somebody") >= 3
 
 
 def test_a_refusal_in_a_part_of_a_page_keeps_its_words_and_control_flow_is_no_error(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.index import Store
 from core.labelling.batches import Batch, create_batch
@@ -23,28 +23,22 @@ FIRST = ("24\n", "19\n", "u", "a", "t", "1990\n", "a", "u", "a", "u")
 SECOND = ("y", "18\n", "u", "u", "t", "a", "a", "u", "a", "u")
 
 
-@pytest.fixture
-def labelling(tmp_path: Path) -> Iterator[Dashboard]:
-    """Ten accounts in a batch; the first one says its age."""
-    study = Settings(data_dir=tmp_path / "data")
+@pytest.fixture(scope="module")
+def labelling(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Dashboard]:
+    """Ten accounts, in a batch for each test; the first one says its age."""
+    folder = tmp_path_factory.mktemp("labelling")
+    study = Settings(data_dir=folder / "data")
     for at, name in enumerate(NAMES):
         caption = "I just turned 24" if at == 0 else f"coffee number {at}"
         post = Post(id="1", caption=caption, taken_at=datetime(2026, 11, 1, 10, tzinfo=UTC))
         write_account(study.accounts_dir, Account(username=name, posts=[post]))
-    create_batch(study.coding_dir, Batch(name="ten", purpose="random", cutoff=21, usernames=NAMES))
+    for batch in ("ten", "notes"):
+        create_batch(study.coding_dir, Batch(name=batch, purpose="random", cutoff=21, usernames=NAMES))
     with Store(study) as store:
         store.refresh()
-    running = start_dashboard(study.data_dir, "http://127.0.0.1:9", tmp_path / "streamlit.log")
+    running = start_dashboard(study.data_dir, "http://127.0.0.1:9", folder / "streamlit.log", port)
     yield running
     stop_dashboard(running)
-
-
-@pytest.fixture
-def tab(browser: Browser, labelling: Dashboard) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
 
 
 def label_with_keys(tab: Page, answers: tuple[str, ...], already: int = 0) -> None:
@@ -109,7 +103,7 @@ def test_two_coders_label_ten_accounts_with_keys_and_see_how_far_they_agree(
 
 
 def test_a_note_is_written_with_keys_and_one_can_go_back(tab: Page, labelling: Dashboard) -> None:
-    tab.goto(f"{labelling.url}/label?batch=ten&coder=kim")
+    tab.goto(f"{labelling.url}/label?batch=notes&coder=kim")
     expect(tab.get_by_role("heading", name="user0", exact=True)).to_be_visible()
     drawn(tab, "Label")
     tab.keyboard.press("n")
@@ -124,7 +118,7 @@ def test_a_note_is_written_with_keys_and_one_can_go_back(tab: Page, labelling: D
     drawn(tab, "Label")
     tab.keyboard.press("b")
     expect(tab.get_by_role("heading", name="user1", exact=True)).to_be_visible()
-    records = read_records(labelling.data_dir / "coding" / "ten")
+    records = read_records(labelling.data_dir / "coding" / "notes")
     assert [(r.username, r.answer, r.note) for r in records] == [
         ("user0", "under 21", "a student, u and 7"),
         ("user1", "", ""),

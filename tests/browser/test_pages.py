@@ -9,7 +9,7 @@ import orjson
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, FloatRect, Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from core.collection.events import AccountEvent
 from core.encoder.age_classifier import AgeClassifier
@@ -52,7 +52,7 @@ NOT_OURS = [["[data-testid=stDataFrame]"], ["[data-testid=stHeader]"], ["[data-t
 
 
 @pytest.fixture(scope="module")
-def predicted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def predicted(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Dashboard]:
     """A dashboard on the sample with predictions and a small model that can be asked for reasons."""
     folder = Path(tmp_path_factory.mktemp("study"))
     study = Settings(data_dir=folder / "data")
@@ -62,17 +62,9 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     EncoderPredictor(model, load_tokenizer(OFFLINE_ENCODER), settings).save(study.models_dir / "tiny")
     add_model(study.models_dir / "tiny", settings)
     add_predictions(study.data_dir, study.models_dir / "tiny")
-    running = start_dashboard(study.data_dir, "http://127.0.0.1:9", folder / "streamlit.log")
+    running = start_dashboard(study.data_dir, "http://127.0.0.1:9", folder / "streamlit.log", port)
     yield running
     stop_dashboard(running)
-
-
-@pytest.fixture
-def tab(browser: Browser, predicted: Dashboard) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
 
 
 def drawn(page: Page, heading: str) -> None:
@@ -174,13 +166,12 @@ def test_the_posts_that_were_found_are_downloaded_and_no_cell_of_them_is_a_formu
     assert "caption" not in shared and shared["username"][0].startswith("p-")
     switch_on(tab, "With names", "With captions")
     drawn(tab, "Posts")
-    table = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV", holds=b"yva,")))
+    table = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV", holds=b"yva,1")))
     assert table[["username", "caption"]].to_numpy().tolist() == [["yva", "'=1+1 qwertz"]]
     path.unlink()
 
 
 def test_an_account_is_opened_in_sight_on_a_small_screen(tab: Page, predicted: Dashboard) -> None:
-    tab.set_viewport_size({"width": 1280, "height": 900})
     tab.goto(f"{predicted.url}/posts")
     drawn(tab, "Posts")
     click_first_cell(tab)

@@ -4,17 +4,15 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Dashboard, free_port, start_dashboard, stop_dashboard
+from tests.browser.conftest import Dashboard, start_dashboard, stop_dashboard
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +26,7 @@ class Provider(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answers)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.key = RSAKey.generate_key(2048, {"kid": "one"})
-        self.claims: dict[str, object] = {"email": "ada@example.org", "email_verified": True}
+        self.claims: dict[str, object] = {}
         self.nonce = ""
 
 
@@ -68,7 +66,7 @@ class _Answers(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
     with Provider() as serving:
         threading.Thread(target=serving.serve_forever, daemon=True).start()
@@ -76,9 +74,10 @@ def provider() -> Iterator[Provider]:
         serving.shutdown()
 
 
-@contextmanager
-def dashboard_of(provider: Provider, folder: Path) -> Iterator[Dashboard]:
-    port = free_port()
+@pytest.fixture(scope="module")
+def dashboard(provider: Provider, port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """One that asks whoever comes to sign in."""
+    folder = tmp_path_factory.mktemp("signed")
     secrets = folder / "secrets.toml"
     secrets.write_text(
         f'[auth]\nredirect_uri = "http://localhost:{port}/oauth2callback"\ncookie_secret = "{"x" * 32}"\n'
@@ -94,28 +93,27 @@ def dashboard_of(provider: Provider, folder: Path) -> Iterator[Dashboard]:
 
 
 @pytest.fixture
-def tab(browser: Browser, provider: Provider, tmp_path: Path) -> Iterator[Page]:
-    with dashboard_of(provider, tmp_path) as dashboard:
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{dashboard.url}/jobs")
-        yield page
-        context.close()
+def jobs(tab: Page, dashboard: Dashboard) -> Page:
+    """A tab of somebody who has not signed in, at a page of the study."""
+    tab.goto(f"{dashboard.url}/jobs")
+    return tab
 
 
-def sign_in(tab: Page) -> None:
+def sign_in(tab: Page, provider: Provider, **claims: object) -> None:
+    """As somebody for whom the provider vouches with these claims."""
+    provider.claims = claims
     tab.get_by_role("button", name="Sign in").click()
 
 
-def test_who_is_named_signs_in_and_out(tab: Page) -> None:
-    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
-    expect(tab.get_by_role("link", name="Posts")).to_have_count(0)
-    sign_in(tab)
-    expect(tab.get_by_role("heading", name="Overview")).to_be_visible()
-    tab.get_by_role("link", name="Settings").first.click()
-    expect(tab.get_by_text("ada@example.org")).to_be_visible()
-    tab.get_by_role("button", name="Sign out").click()
-    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+def test_who_is_named_signs_in_and_out(jobs: Page, provider: Provider) -> None:
+    expect(jobs.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(jobs.get_by_role("link", name="Posts")).to_have_count(0)
+    sign_in(jobs, provider, email="ada@example.org", email_verified=True)
+    expect(jobs.get_by_role("heading", name="Overview")).to_be_visible()
+    jobs.get_by_role("link", name="Settings").first.click()
+    expect(jobs.get_by_text("ada@example.org")).to_be_visible()
+    jobs.get_by_role("button", name="Sign out").click()
+    expect(jobs.get_by_role("button", name="Sign in")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -126,28 +124,26 @@ def test_who_is_named_signs_in_and_out(tab: Page) -> None:
         {"email": "ada@example.org"},
     ],
 )
-def test_others_see_nothing(tab: Page, provider: Provider, claims: dict[str, object]) -> None:
-    provider.claims = claims
-    sign_in(tab)
-    expect(tab.get_by_text(f"{claims['email']} may not see this study")).to_be_visible()
-    expect(tab.get_by_role("link", name="Posts")).to_have_count(0)
+def test_others_see_nothing(jobs: Page, provider: Provider, claims: dict[str, object]) -> None:
+    sign_in(jobs, provider, **claims)
+    expect(jobs.get_by_text(f"{claims['email']} may not see this study")).to_be_visible()
+    expect(jobs.get_by_role("link", name="Posts")).to_have_count(0)
 
 
-def test_a_viewer_has_the_pages_of_one(tab: Page, provider: Provider) -> None:
-    provider.claims = {"email": "bo@example.org", "email_verified": True}
-    sign_in(tab)
-    expect(tab.get_by_role("heading", name="Overview")).to_be_visible()
-    expect(tab.get_by_role("link", name="Posts")).to_have_count(0)
-    tab.get_by_role("link", name="Settings").first.click()
-    expect(tab.get_by_text("bo@example.org, viewer")).to_be_visible()
-    expect(tab.get_by_text("Who did what")).to_have_count(0)
+def test_a_viewer_has_the_pages_of_one(jobs: Page, provider: Provider) -> None:
+    sign_in(jobs, provider, email="bo@example.org", email_verified=True)
+    expect(jobs.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(jobs.get_by_role("link", name="Posts")).to_have_count(0)
+    jobs.get_by_role("link", name="Settings").first.click()
+    expect(jobs.get_by_text("bo@example.org, viewer")).to_be_visible()
+    expect(jobs.get_by_text("Who did what")).to_have_count(0)
 
 
-def test_the_server_tells_of_itself_only_to_those_who_signed_in(tab: Page) -> None:
-    root = tab.url.removesuffix("/jobs")
-    assert tab.request.get(f"{root}/_stcore/metrics").status == 403
-    assert tab.request.put(f"{root}/_stcore/upload_file/a/b").status == 403
-    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
-    sign_in(tab)
-    expect(tab.get_by_role("heading", name="Overview")).to_be_visible()
-    assert tab.request.get(f"{root}/_stcore/metrics").status == 200
+def test_the_server_tells_of_itself_only_to_those_who_signed_in(jobs: Page, provider: Provider) -> None:
+    root = jobs.url.removesuffix("/jobs")
+    assert jobs.request.get(f"{root}/_stcore/metrics").status == 403
+    assert jobs.request.put(f"{root}/_stcore/upload_file/a/b").status == 403
+    expect(jobs.get_by_role("button", name="Sign in")).to_be_visible()
+    sign_in(jobs, provider, email="ada@example.org", email_verified=True)
+    expect(jobs.get_by_role("heading", name="Overview")).to_be_visible()
+    assert jobs.request.get(f"{root}/_stcore/metrics").status == 200

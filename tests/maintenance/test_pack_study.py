@@ -9,7 +9,6 @@ import pytest
 from core.errors import AgeScopeError, InputError
 from core.maintenance.arguments import PackStudyArguments, UnpackStudyArguments
 from core.maintenance.pack_study import pack_study, unpack_study
-from core.maintenance.sample import load_sample
 from core.privacy.names_of_study import names_of_study
 from core.privacy.study_settings import change_study
 from core.settings import get_settings
@@ -17,8 +16,7 @@ from tests.made_study import add_model, add_predictions
 
 
 @pytest.fixture
-def packed(data_dir: Path, tmp_path: Path) -> Path:
-    load_sample(get_settings())
+def packed(data_dir: Path, sample_study: Path, tmp_path: Path) -> Path:
     add_model(data_dir / "models" / "the-model")
     add_predictions(data_dir, data_dir / "models" / "the-model")
     change_study(get_settings(), title="Title", contact="ada@example.org", people="ada@example.org")

@@ -18,7 +18,6 @@ from core.evaluation.audit import draw_sample
 from core.evaluation.evaluate import read_predictions
 from core.importers.arguments import ImportArguments
 from core.labelling.batches import list_batches
-from core.maintenance.sample import load_sample
 from core.models.settings import ModelSettings
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
@@ -51,9 +50,8 @@ def study(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def sample(study: Path) -> Path:
-    load_sample(get_settings())
-    return study
+def sample(study: Path, sample_study: Path) -> Path:
+    return sample_study
 
 
 @pytest.fixture

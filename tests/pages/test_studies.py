@@ -10,7 +10,6 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core.maintenance.arguments import NewStudyArguments
-from core.maintenance.sample import load_sample
 from core.maintenance.studies import new_study
 from core.privacy.action_log import latest
 from core.privacy.roles import LOCAL, Person
@@ -23,11 +22,10 @@ from tests.pages.run_page import run
 
 
 @pytest.fixture
-def second(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def second(data_dir: Path, sample_study: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """A second study with one account, beside the sample with predictions."""
     monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("PagesManager", (PagesManager,), {}))
-    load_sample(get_settings())
     add_model(data_dir / "models" / "the-model")
     add_predictions(data_dir, data_dir / "models" / "the-model")
     made = new_study(NewStudyArguments("second", title="Second study"))

@@ -1,10 +1,10 @@
 """The drafts say what the study's files say, and ask for everything else."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from core.maintenance.sample import load_sample
 from core.privacy.study_settings import change_study
 from core.reporting.protocol import OPEN, protocol, study_facts
 from core.settings import get_settings
@@ -16,9 +16,8 @@ def test_an_empty_study_is_all_questions() -> None:
     assert said.count(OPEN) > 20 and "0 accounts" in said and "nothing is collected yet" in said
 
 
-def test_what_the_study_knows_is_filled_in() -> None:
+def test_what_the_study_knows_is_filled_in(sample_study: Path) -> None:
     settings = get_settings()
-    load_sample(settings)
     before = protocol(study_facts(settings)).count(OPEN)
     change_study(settings, title="Captions and age", purpose="Shares under age", keep_until=date(2027, 1, 31))
     said = protocol(study_facts(settings))

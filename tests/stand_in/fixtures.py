@@ -1,6 +1,5 @@
 """Fixtures: import them into a test module."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +18,6 @@ def stand_in(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         for name in ("AGESCOPE_INSTAGRAM_SESSION", "AGESCOPE_GRAPH_TOKEN", "AGESCOPE_GRAPH_USER_ID"):
             monkeypatch.delenv(name, raising=False)
-        # the tests pull no plug, and waiting for the disk is most of their time
-        monkeypatch.setattr(os, "fsync", lambda handle: None)
         get_settings.cache_clear()
         yield server
 
