@@ -147,7 +147,10 @@ def import_(arguments: ImportArguments) -> None:
         print(preview(arguments.source_path, arguments.username, choices))
         return
     with Progress("accounts") as progress:
-        _say(import_files(arguments.source_path, arguments.output_dir, arguments.username, progress, choices))
+        summary = import_files(arguments.source_path, arguments.output_dir, arguments.username, progress, choices)
+        _say(summary)
+    if not summary.is_whole:
+        raise AgeScopeError("Not everything could be read, as said above; what could be is kept.")
 
 
 @app.command()

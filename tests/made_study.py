@@ -21,7 +21,7 @@ from tests.made_model import training_record
 RUNS = 2
 
 
-def add_model(folder: Path, settings: ModelSettings | None = None) -> None:
+def add_model(folder: Path, settings: ModelSettings | None = None, **record: Any) -> None:
     """The record of a model that learnt from ten accounts of the sample, beside its weights where these are there."""
     settings = settings or ModelSettings("encoder", "weights.pth")
     seen = sorted(read_labels(SAMPLE_DIR / "labels.csv").ages)[:10]
@@ -31,7 +31,9 @@ def add_model(folder: Path, settings: ModelSettings | None = None) -> None:
     if not (folder / "config.json").is_file():
         write_json(folder / "config.json", {"agescope": settings.as_dict()})
     write_atomically(folder / "README.md", "# Who is at least 21?\n")
-    write_record(folder / TRAINING_FILE, training_record({"train": seen[:8], "validation": seen[8:]}, settings))
+    write_record(
+        folder / TRAINING_FILE, training_record({"train": seen[:8], "validation": seen[8:]}, settings, **record)
+    )
 
 
 def add_predictions(data_dir: Path, model: Path) -> None:

@@ -15,6 +15,18 @@ from core.utils.options import CommandArguments, Option, as_text
 DEFAULT_LIMITS = (Limit(1, 30), Limit(60, 3600))
 
 
+def user_column(text: str) -> str:
+    """The column that ``username=NAME`` names.
+
+    Raises:
+        InputError: it is of another form.
+    """
+    said, _, name = text.partition("=")
+    if said.strip().lower() not in ("username", "user") or not name.strip():
+        raise InputError(f"{text[:60]!r} does not say which column holds the usernames. Write it as username=NAME.")
+    return name.strip()
+
+
 @dataclass(frozen=True)
 class CollectArguments(CommandArguments):
     """What to collect, from where, and how fast: the options of ``scrape-users``.
@@ -49,6 +61,15 @@ class CollectArguments(CommandArguments):
     jitter: Annotated[float, Option("Up to so many seconds at random before a request.", min=0)] = 0
     refresh_days: Annotated[
         float | None, Option("Collect anew what is older than this.", name="refresh", metavar="DAYS", min=0)
+    ] = None
+    column: Annotated[
+        str | None,
+        Option(
+            "The column of the user list that holds the usernames, where another is taken.",
+            metavar="username=NAME",
+            read=user_column,
+            write="username={}".format,
+        ),
     ] = None
 
     def __post_init__(self) -> None:

@@ -36,6 +36,7 @@ from core.instagram.source import PUBLIC_ACCOUNT, Page, Source
 from core.jobs.progress import Progress
 from core.settings import Settings, get_settings
 from core.storage.account_files import file_name, read_account, write_account
+from core.storage.csv_records import ListChoices
 from core.storage.models import Account, Outcome
 from core.storage.user_lists import read_user_list, why_rejected
 from core.utils.formatting import count
@@ -95,7 +96,7 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
     settings = settings or get_settings()
     if hasty := why_hasty(arguments.pace.limits):
         logger.warning(hasty)
-    users = read_user_list(arguments.user_file)
+    users = read_user_list(arguments.user_file, choices=ListChoices(arguments.column))
     if not users.usernames:
         reasons = "; ".join(why_rejected(users)) or "it holds no names"
         raise InputError(f"{arguments.user_file} holds no usable username: {reasons}.")

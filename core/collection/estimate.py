@@ -10,6 +10,7 @@ from core.instagram.rate_limit import requests_per_second
 from core.instagram.source_names import requests_per_account
 from core.jobs.progress import no_progress
 from core.settings import Settings, get_settings
+from core.storage.csv_records import ListChoices
 from core.storage.user_lists import UserList, read_user_list
 from core.utils.formatting import count, duration
 
@@ -65,7 +66,7 @@ def estimate(
         InputError: the list cannot be used.
     """
     settings = settings or get_settings()
-    users = users or read_user_list(arguments.user_file)
+    users = users or read_user_list(arguments.user_file, choices=ListChoices(arguments.column))
     with no_progress() as progress:
         ledger = Ledger(arguments.output_dir, progress)
     entries = [ledger.get(name) for name in users.usernames]

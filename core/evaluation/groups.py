@@ -19,7 +19,7 @@ from core.statistics.estimate import Estimate
 from core.statistics.metrics import share_interval
 from core.statistics.prevalence import LabelledProbabilities
 from core.storage.csv_records import ListRows
-from core.storage.post_fields import plain_name as plain_column
+from core.storage.field_names import plain_name as plain_column
 from core.storage.usernames import canonical_username, username_error
 from core.utils.formatting import count
 

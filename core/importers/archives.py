@@ -1,11 +1,13 @@
-"""Opening what people hand in: files, folders, zip archives, gz and xz, by content and within bounds.
+"""Opening what people hand in: files, folders, zip and tar archives, gz, bz2 and xz, within bounds.
 
 A name inside an archive is only a name: what has to be unpacked goes to a temporary file without one.
 """
 
+import bz2
 import gzip
 import io
 import lzma
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -33,8 +35,9 @@ _FREE = 10_000_000
 _IN_MEMORY = 20_000_000
 _LEADS_OUT = "it is a link that leads out of the folder, and was left alone; copy the file itself into the folder"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_GZ, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
-_ENDINGS = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet", ".gz", ".xz"}
+_GZ, _BZ, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
+_ENDINGS = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".parquet", ".gz", ".bz2", ".xz"}
+_TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
 def never_stop() -> None:
@@ -113,8 +116,10 @@ class Piece:
             return self.path.open("rb")
         try:
             return self.archive.open(self.member)
-        except (NotImplementedError, RuntimeError) as error:  # an unknown method; a password
-            raise InputError(f"it cannot be unpacked ({error}); unpack it yourself and give the folder") from error
+        except RuntimeError as error:
+            if isinstance(error, NotImplementedError):  # of a method of packing
+                raise InputError(f"it cannot be unpacked ({error}); unpack it yourself and give the folder") from error
+            raise InputError("it is locked with a password; unpack it yourself and give the folder") from error
 
     def _packed_size(self) -> int:
         return self.archive.getinfo(self.member).compress_size if self.archive else self.path.stat().st_size
@@ -147,6 +152,9 @@ def _unpacked(packed: IO[bytes]) -> Iterator[IO[bytes]]:
     if magic.startswith(_GZ):
         with gzip.open(packed) as content:
             yield content  # type: ignore[misc]
+    elif magic.startswith(_BZ):
+        with bz2.open(packed) as content:
+            yield content
     elif magic == _XZ:
         with lzma.open(packed) as content:
             yield content
@@ -182,7 +190,8 @@ def opened(source: Path, check: Callable[[], None] = never_stop) -> Iterator[lis
         yield loose
     budget = _Budget()
     for path in sorted(archives):
-        yield from _of_archive(path, Piece(path, parts[path], check=check), budget)
+        piece = Piece(path, parts[path], check=check)
+        yield from _of_archive(path, piece, budget) if _is_zip(path) else _of_inner_archive(piece, budget, 1)
 
 
 def _leads_out(path: Path, source: Path) -> bool:
@@ -215,11 +224,13 @@ def _of_archive(
     try:
         with zipfile.ZipFile(file) as archive:
             members = _members(at, archive)
-            inner = [piece for piece in members if piece.parts[-1].lower().endswith(".zip")]
+            inner = [piece for piece in members if piece.parts[-1].lower().endswith((".zip", *_TAR))]
             yield [piece for piece in members if piece not in inner]
             for piece in inner:
                 yield from _of_inner_archive(piece, budget, depth + 1)
-    except (OSError, zipfile.BadZipFile, InputError) as error:
+    except zipfile.BadZipFile as error:
+        yield NotUnderstood(at.name, f"it is a zip archive that is cut or damaged ({error}); fetch it again")
+    except (OSError, InputError) as error:
         yield NotUnderstood(at.name, str(error))
 
 
@@ -230,12 +241,37 @@ def _of_inner_archive(piece: Piece, budget: _Budget, depth: int) -> Iterator[lis
             raise InputError("it is an archive in an archive in an archive; unpack it and give the folder")
         with tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="agescope-") as copy, piece.open() as content:
             budget.archives -= 1
-            while chunk := content.read(_HEAD):
-                budget.take(len(chunk))
-                copy.write(chunk)
+            if piece.parts[-1].lower().endswith(_TAR):
+                _pack_anew(content, copy, budget)
+            else:
+                _copy(content, copy, budget)
             yield from _of_archive(copy, piece, budget, depth)
+    except tarfile.TarError as error:
+        yield NotUnderstood(piece.name, f"it is a tar archive that is cut or damaged ({error}); fetch it again")
     except InputError as error:
         yield NotUnderstood(piece.name, str(error))
+
+
+def _copy(content: IO[bytes], to: IO[bytes], budget: _Budget) -> None:
+    while chunk := content.read(_HEAD):
+        budget.take(len(chunk))
+        to.write(chunk)
+
+
+def _pack_anew(content: IO[bytes], to: IO[bytes], budget: _Budget) -> None:
+    """Write the files of a tar archive, which has no order to look them up in, as a zip archive.
+
+    Raises:
+        InputError: it holds too much.
+        tarfile.TarError: it is damaged.
+    """
+    with tarfile.open(fileobj=content, mode="r|") as tar, zipfile.ZipFile(to, "w") as archive:
+        for number, member in enumerate(tar):
+            if number > MAX_MEMBERS:
+                raise InputError(f"it holds more than {MAX_MEMBERS:,} files; unpack it and give the folder")
+            if member.isfile() and (file := tar.extractfile(member)):
+                with archive.open(member.name, "w", force_zip64=True) as copy:
+                    _copy(file, copy, budget)
 
 
 def _members(at: Piece, archive: zipfile.ZipFile) -> list[Piece]:
@@ -244,9 +280,9 @@ def _members(at: Piece, archive: zipfile.ZipFile) -> list[Piece]:
         raise InputError(f"it holds more than {MAX_MEMBERS:,} files; unpack it and give the folder")
     if "[Content_Types].xml" in names:
         raise InputError("it is an Office document, but no workbook of Excel; save the table as CSV")
-    names = [name for name in names if PurePosixPath(name).parts]
     depth = len(at.parts)
-    return [Piece(at.path, at.parts + PurePosixPath(name).parts, archive, name, depth, at.check) for name in names]
+    placed = [(name, PurePosixPath(name.replace("\\", "/")).parts) for name in names]  # as Windows wrote them once
+    return [Piece(at.path, at.parts + parts, archive, name, depth, at.check) for name, parts in placed if parts]
 
 
 def is_zip(head: bytes) -> bool:
@@ -255,6 +291,10 @@ def is_zip(head: bytes) -> bool:
 
 
 def _is_archive(path: Path) -> bool:
+    return path.name.lower().endswith(_TAR) or _is_zip(path)
+
+
+def _is_zip(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return is_zip(file.read(4)) and not is_workbook(path)

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar
 
 from core.errors import InputError
-from core.storage.moments import DateOrder
+from core.storage.date_order import DateOrder
+from core.storage.field_names import FIELDS, Field
 from core.utils.encodings import codec_of
 from core.utils.options import CommandArguments, Option
 
-Field = Literal["username", "caption", "taken_at", "id", "shortcode", "likes", "comments", "kind", "age"]
-"""What a column may be; the same as in :mod:`core.storage.post_fields`, which loads too much for a start."""
-
-FIELDS: tuple[Field, ...] = get_args(Field)
 _OTHER_NAMES = {"user": "username", "text": "caption", "time": "taken_at", "date": "taken_at"}
 
 ColumnChoice = tuple[Field, str]

@@ -9,8 +9,8 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
+from core.storage.date_order import DateEvidence
 from core.storage.models import Post
-from core.storage.moments import DateEvidence, parse_date
 
 _IN_HAND = 20_000
 _SORT_MEMORY = "200MB"
@@ -62,8 +62,7 @@ class PostsByAccount:
             yield username, [self._dated(Post.model_validate_json(text), date) for _, text, date in group]
 
     def _dated(self, post: Post, date: str | None) -> Post:
-        order = self.dates.order
-        return post.model_copy(update={"taken_at": parse_date(date, order)}) if date and order else post
+        return post.model_copy(update={"taken_at": self.dates.read(date)}) if date else post
 
     def _lay_down(self) -> None:
         if self._folder is None:

@@ -20,6 +20,15 @@ _MARK = b"\xef\xbb\xbf"
 _TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".html", ".htm", ".gz", ".xz")
 """Of a file so named, people are told why it is not read, rather than that it is no text."""
 _BLANK = b" \t\r\n"
+_UNPACK = "unpack it and give the folder"
+_FOREIGN = {
+    b"7z\xbc\xaf'\x1c": f"a 7z archive; {_UNPACK}",
+    b"Rar!\x1a\x07": f"a rar archive; {_UNPACK}",
+    b"\x28\xb5\x2f\xfd": f"packed with zstd; {_UNPACK}",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a file of Office before 2007; save it as .xlsx or as CSV",
+    b"SQLite format 3": "a database; export its table of posts as CSV",
+}
+"""How files begin that may hold posts and are not read, and what they are."""
 
 
 def read(source: Path, username: str | None = None, choices: ReadingChoices | None = None) -> Iterator[Account]:
@@ -71,6 +80,8 @@ def find(
         yield from (Ignored(piece.name) for piece in shadows)  # what a Mac keeps of a file beside it
         in_exports, others = instagram_export.split_off([each for each in together if each not in shadows], username)
         yield from in_exports
+        ignored, others = files.split_off(others, username)
+        yield from ignored
         for piece in others:
             context = Context(piece.name, username, piece.folder, piece.stem, choices or ReadingChoices())
             try:
@@ -91,6 +102,10 @@ def _of_piece(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterat
         return table.read_parquet(piece, context)
     if head[257:262] == b"ustar":
         raise InputError("it is a tar archive; unpack it and give the folder")
+    if named := next((name for start, name in _FOREIGN.items() if head.startswith(start)), None):
+        raise InputError(f"it is {named}")
+    if is_zip(head) and piece.parts[-1].lower().endswith((".gz", ".xz", ".bz2")):
+        raise InputError(f"it is an archive that was packed again; {_UNPACK}")
     if is_zip(head):
         return table.read_sheet(piece, context)
     if start.startswith(b"<"):

@@ -23,7 +23,8 @@ class NotUnderstoodEvent(Event):
 
 
 class ImportedEvent(Event):
-    """The import has ended: what it brought, a sentence each."""
+    """The import has ended: what it brought, a sentence each, and of how many files the columns were chosen."""
 
     kind: Literal["imported"] = "imported"
     summary: tuple[str, ...]
+    files: int = 0

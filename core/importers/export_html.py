@@ -2,7 +2,7 @@
 
 A post is a block with its caption before its pictures and its date after them. The names of its classes change
 with every age of the export and are not looked at. Dates are read in English and in the languages of
-:data:`MONTHS`; they bear no zone and count as UTC.
+:mod:`core.storage.month_names`; they bear no zone and count as UTC.
 """
 
 import re
@@ -16,25 +16,11 @@ from core.storage.moments import parse_time
 from core.storage.post_fields import PostReading
 
 LOOKED_FOR = "the posts of an export in HTML (a caption, pictures under media/, a date)"
-MONTHS: dict[str, tuple[str, ...]] = {
-    "de": ("jan", "feb", "mär", "apr", "mai", "jun", "jul", "aug", "sep", "okt", "nov", "dez"),
-    "fr": ("janv", "févr", "mars", "avr", "mai", "juin", "juil", "août", "sept", "oct", "nov", "déc"),
-    "es": ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"),
-    "it": ("gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic"),
-    "pt": ("jan", "fev", "mar", "abr", "mai", "jun", "jul", "ago", "set", "out", "nov", "dez"),
-    "nl": ("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"),
-}
-"""How the names of the months begin, January first."""
-
 _MEDIA = re.compile(r"(^|/)(media|photos|videos)/", re.IGNORECASE)
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _HIDDEN = {"script", "style", "head", "title"}
 _MOST_NODES = 2_000_000
 _DEEPEST = 200
-_DATE = re.compile(
-    r"(?:\w+,\s*)?(?P<day>\d{1,2})\.?\s+(?:de\s+)?(?P<name>[^\W\d_]{3,12})\.?,?\s+(?:de\s+)?(?P<year>\d{4})"
-    r"(?:,?\s*(?:um|à|a las|alle ore|às|om)?\s*(?P<clock>\d{1,2}[:.h]\d\d(?::\d\d)?(?:\s*[ap]\.?\s?m\.?)?))?"
-)
 
 
 @dataclass
@@ -89,21 +75,6 @@ def stated_username(html: str, labels: set[str]) -> str | None:
     return next((after for label, after in pairwise(texts) if label.lower() in labels), None)
 
 
-def parse_local_date(text: str) -> object:
-    """A moment in the language of an export; the text as it is where no language of it is known."""
-    found = _DATE.fullmatch(text.replace("\u202f", " ").replace("\xa0", " ").strip())
-    if found is None:
-        return text
-    name = found["name"].lower()
-    numbers = {
-        number for names in MONTHS.values() for number, month in enumerate(names, start=1) if name.startswith(month)
-    }
-    if len(numbers) != 1:
-        return text
-    clock = re.sub(r"[.h](?=\d\d)", ":", found["clock"] or "0:00")
-    return parse_time(f"{found['year']}/{numbers.pop()}/{found['day']} {clock}") or text
-
-
 def _parsed(html: str) -> _Element:
     tree = _Tree()
     tree.feed(html)
@@ -144,7 +115,7 @@ def _post(block: _Element) -> PostReading:
     first = next(at for at, child in enumerate(children) if _media_in(child))
     caption = "\n".join(text for child in children[:first] if (text := _text(child)))
     written = _text(children[-1])
-    taken_at = parse_time(written) or parse_time(parse_local_date(written))
+    taken_at = parse_time(written)
     return PostReading(
         caption=repaired(caption) or None,
         taken_at=taken_at,

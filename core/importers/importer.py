@@ -32,7 +32,8 @@ from core.utils.io import write_atomically
 from core.utils.spreadsheets import csv_text, safe_name
 
 _POSTS_IN_HAND = 20_000
-_SHOWN = 20
+SHOWN = 20
+"""How many files of a kind are named where there are many."""
 
 
 @dataclass
@@ -61,6 +62,12 @@ class ImportSummary:
     recognised: list[Recognised] = field(default_factory=list)
     ignored: int = 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was lost that may be somebody's posts."""
+        is_lossless = not any(item.is_loss for item in self.not_understood)
+        return is_lossless and not any(item.is_loss for item in self.left_out)
+
     def in_words(self) -> list[str]:
         """What was done, without naming what was not understood."""
         lines = [
@@ -79,14 +86,19 @@ class ImportSummary:
 
     def __str__(self) -> str:
         lines = self.in_words()
-        lines += [f"{item.name}: {item.fields}." for item in self.recognised[:_SHOWN] if item.fields]
-        lines += [f"{item.name}: {item.in_words()}." for item in self.left_out[:_SHOWN]]
+        lines += first_of([f"{item.name}: {item.fields}." for item in self.recognised if item.fields])
+        lines += first_of([f"{item.name}: {item.in_words()}." for item in self.left_out])
         if self.not_understood:
-            lines.append(f"Not understood, or not wholly: {count(len(self.not_understood), 'file')}")
-            lines += [f"  {item.name}: {item.reason}" for item in self.not_understood[:_SHOWN]]
-        if len(self.not_understood) > _SHOWN:
-            lines.append(f"  ... and {len(self.not_understood) - _SHOWN:,} more")
+            files = len({item.name for item in self.not_understood})
+            lines.append(f"Not understood, or not wholly: {count(files, 'file')}")
+            lines += first_of([f"  {item.name}: {item.reason}" for item in self.not_understood])
         return "\n".join(lines)
+
+
+def first_of(lines: Sequence[str]) -> list[str]:
+    """The first of many lines, and how many more there are."""
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], *([f"  ... and {more:,} more"] if more > 0 else ())]
 
 
 def import_files(
@@ -135,7 +147,8 @@ def import_files(
     job.write()
     if output_dir.resolve() == get_settings().accounts_dir.resolve():
         job.keep_list(source, get_settings().imports_dir)
-    progress.event(ImportedEvent(summary=tuple(job.summary.in_words())))
+    chosen = sum(bool(found.fields) for found in job.summary.recognised)
+    progress.event(ImportedEvent(summary=tuple(job.summary.in_words()), files=chosen))
     if not job.summary.accounts and not job.summary.labels:
         raise InputError(f"Nothing could be imported from {source}.\n{job.summary}")
     return job.summary
@@ -261,7 +274,7 @@ class _Import:
 
     def recognise(self, found: Recognised) -> None:
         self.summary.recognised.append(found)
-        if found.fields and len(self.summary.recognised) <= _SHOWN:
+        if found.fields and len(self.summary.recognised) <= SHOWN:
             self._progress.event(RecognisedEvent(name=found.name, format=found.format_name, fields=found.fields))
 
     def write(self) -> None:

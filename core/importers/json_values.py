@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from core.importers.archives import Piece
+from core.importers.lenient_json import decoded_leniently
 from core.utils.encodings import TextEncoding, text_encoding
 from core.utils.formatting import count
 
@@ -27,8 +28,15 @@ _WINDOW = 1 << 15
 _AT_ONCE = 1 << 19
 _FURTHEST = 50_000_000
 _LONGEST_IDLE = 100_000_000
-_TRIES = 100
-_SCALARS = re.compile(r'(?:[\s,\x1e\ufeff\d.eE+-]+|true|false|null|NaN|-?Infinity|"[^"\\\n]*")*')
+_TRIES, _VAIN_TRIES = 100, 200
+_SCALARS = re.compile(
+    r'(?:[\s,;)\x1e\ufeff\d.eE+-]+|true|false|null|NaN|-?Infinity|"[^"\\\n]*"(?!\s*:)|//[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*'
+)
+_BEGINNING = re.compile(
+    r"(?:\s|//[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/|\#[^\n]*\n)*"
+    r"(?:(?:(?:var|let|const)\s+)?[\w.$\[\]\"']{1,80}\s*=\s*|[\w.$]{1,60}\(\s*|for\s*\(;;\);)?(?=[\[{])"
+)
+"""What stands before the first value: comments, and the words of a script that assigns or hands it over."""
 _NEXT_SIBLING = re.compile(r"\}\s*,\s*(?=\{)")
 _LINE_OF_OBJECT = re.compile(r"\n([ \t]*)(?:[\[,][ \t]*)?(?=\{)")
 _STRAY_BYTES = re.compile("[\udc80-\udcff]")
@@ -61,8 +69,8 @@ class Remark:
 
 def looks_like_json(head: bytes) -> bool:
     """Whether a text is JSON by its first bytes, be its first line the end of one that was cut."""
-    text = head.replace(b"\x00", b"").decode("utf-8", "replace").lstrip("\ufeff\ufffd \t\r\n")
-    if text.startswith(("{", "[")):
+    text = head.replace(b"\x00", b"").decode("utf-8", "replace").lstrip("\ufeff\ufffd\x1e \t\r\n")
+    if _BEGINNING.match(text) or re.match(r'"\s*[\[{]', text):
         return True
     lines = [line for line in text.split("\n")[1:6] if line.strip()]
     return bool(lines) and lines[0].startswith('{"') and all(line.startswith(("{", "[")) for line in lines)
@@ -111,9 +119,13 @@ class _Scanner:
         self._records = 0
         self._ended = False
         self._in_list = False
+        self._vain_tries = 0
         self._names: set[str] = set()
 
     def values(self) -> Iterator[Value | Damage]:
+        self._more()
+        if begins := _BEGINNING.match(self._text.lstrip("\ufeff")):
+            self._at = begins.end() + self._text.startswith("\ufeff")
         while self._to_next_value():
             place = self._place()
             try:
@@ -157,6 +169,8 @@ class _Scanner:
         Raises:
             ValueError: it is no JSON, or too large.
         """
+        if self._text[self._at] == '"':
+            return self._decoded_in_string()
         if self._text[self._at] not in "{[":
             raise json.JSONDecodeError("Expecting a value", self._text, self._at)
         if len(self._text) - self._at <= _AT_ONCE and (found := self._decoded_in_place()):
@@ -190,7 +204,36 @@ class _Scanner:
         except json.JSONDecodeError as error:
             if error.msg.startswith("Unterminated string") or error.pos > len(self._text) - 16:
                 return None
+            if found := self._decoded_leniently():
+                return found
             raise
+
+    def _decoded_leniently(self) -> tuple[Any, int] | None:
+        """The value at this place, if it is JSON but for comments and the like; tried so often and no more."""
+        if self._vain_tries > _VAIN_TRIES:
+            return None
+        found = decoded_leniently(self._text, self._at)
+        self._vain_tries += found is None
+        return found
+
+    def _decoded_in_string(self) -> tuple[Any, int]:
+        """The value that a text holds, as where JSON was written as JSON a second time.
+
+        Raises:
+            ValueError: it holds none, or is too large.
+        """
+        while len(self._text) - self._at < MAX_VALUE:
+            try:
+                content, end = _DECODER.raw_decode(self._text, self._at)
+            except json.JSONDecodeError:
+                if self._ended:
+                    raise
+                self._more()
+                continue
+            if isinstance(content, str) and content.lstrip().startswith(("{", "[")):
+                return json.loads(content), end
+            raise json.JSONDecodeError("Expecting a value", self._text, self._at)
+        raise ValueError(_TOO_LARGE)
 
     def _skip_damage(self, error: ValueError) -> bool:
         """Go to the next value that is a sibling of the damaged one; False where there is none."""

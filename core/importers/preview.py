@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.importers.detect import find
-from core.importers.importer import check_username, merged
+from core.importers.importer import SHOWN, check_username, first_of, merged
 from core.importers.results import FoundLabels, Ignored, LeftOut, NotUnderstood, ReadingChoices, Recognised
 from core.storage.models import Account, Post
 from core.storage.user_lists import UserList
@@ -12,7 +12,6 @@ from core.utils.formatting import count
 
 SHOWN_POSTS = 10
 
-_SHOWN = 20
 _SHOWN_TEXT = 80
 
 
@@ -60,16 +59,15 @@ class Preview:
             f"{count(self.accounts, 'account')} with {count(self.posts, 'post')}, {self.with_caption:,} of them "
             f"with a caption and {self.without_time:,} without a time. Nothing was written.",
             *([f"{count(known, 'account')} with an age."] if known else ()),
-            *(
-                f"{item.name}: {item.format_name}. {item.fields}".rstrip(". ") + "."
-                for item in self.recognised[:_SHOWN]
+            *first_of(
+                [f"{item.name}: {item.format_name}. {item.fields}".rstrip(". ") + "." for item in self.recognised]
             ),
-            *(f"{item.name}: {item.in_words()}." for item in self.left_out[:_SHOWN]),
-            *(f"{item.name}: {item.reason}." for item in self.not_understood[:_SHOWN]),
+            *first_of([f"{item.name}: {item.in_words()}." for item in self.left_out]),
+            *first_of([f"{item.name}: {item.reason}." for item in self.not_understood]),
             *(
                 f"{name}, line {rejected.line}: {rejected.reason}."
                 for name, labels in self.labels.items()
-                for rejected in labels.rejected[:_SHOWN]
+                for rejected in labels.rejected[:SHOWN]
             ),
             *([f"{count(self.ignored, 'file')} without posts left unopened."] if self.ignored else ()),
             *(_line_of_post(username, post) for username, post in self.first),

@@ -1,13 +1,15 @@
 """Which form a record of JSON has, and where in it the posts stand."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from core.importers import agescope, apify, arc298, export_posts, graph_api, instagram_answers, instaloader
 from core.importers.instagram_answers import Node
 from core.importers.results import Context, NotUnderstood
 from core.storage.models import Account
+from core.storage.not_posts import kind_by_names, kind_by_values
 from core.storage.post_fields import PostReading, fields_by_name, flattened, read_record, text_of
 
 FORMAT = "json"
@@ -23,7 +25,10 @@ OF_OTHERS = "that an export tells of other people, or that are no posts"
 _READERS = (arc298, apify, graph_api)
 _DEEPEST = 5
 _NO_POSTS = "that are no posts"
-_LISTS = ("data", "items", "posts", "results", "result", "records", "rows", "response", "medias", "edges", "node")
+_LISTS = (
+    *("data", "items", "posts", "results", "result", "records", "rows", "response", "medias", "edges", "node", "hits"),
+    *("_source",),
+)
 _IN_OTHER_PARTS = {"participants", "string_list_data", "string_map_data", "label_values", "media_list_data"}
 """Names that only the other parts of an export have: messages, followers, comments, likes."""
 
@@ -53,6 +58,7 @@ class NoPost:
     place: str
     reason: str
     text: str = ""
+    is_loss: bool = True
 
 
 Item = PostRecord | NoPost | Account | NotUnderstood
@@ -72,7 +78,9 @@ def _items(content: Any, place: str, owner: str | None, depth: int) -> Iterator[
             if isinstance(item, dict | list) and depth < _DEEPEST:
                 yield from _items(item, place, owner, depth + 1)
     elif isinstance(content, dict) and _is_odd(content):
-        yield NoPost(place, _NO_POSTS)
+        yield NoPost(place, _NO_POSTS, is_loss=False)
+    elif isinstance(content, dict) and (what := kind_by_names(content) or kind_by_values(content)):
+        yield NoPost(place, what, is_loss=False)
     elif isinstance(content, dict):
         yield from _of_known_form(content, place) or _of_unknown_form(content, place, owner, depth)
 
@@ -83,8 +91,8 @@ def _is_odd(content: Node) -> bool:
 
 
 def _holds_more(content: Node) -> bool:
-    """Whether there are objects or lists inside a record."""
-    return any(isinstance(value, dict | list) for value in content.values())
+    """Whether there are objects or lists inside a record, be they written as a text."""
+    return any(isinstance(value, dict | list) or _is_json_text(value) for value in content.values())
 
 
 def _of_known_form(content: Node, place: str) -> list[Item]:
@@ -96,7 +104,7 @@ def _of_known_form(content: Node, place: str) -> list[Item]:
         unread = NoPost(place, "because their form is not that of an export's posts")
         return [PostRecord(place, export_posts.FORMAT, None, post) if post else unread for post in exported]
     if not _IN_OTHER_PARTS.isdisjoint(content):
-        return [NoPost(place, OF_OTHERS)]
+        return [NoPost(place, OF_OTHERS, is_loss=False)]
     if _is_whole_record(content):
         return []
     owned = instagram_answers.owned_posts(content)
@@ -105,7 +113,11 @@ def _of_known_form(content: Node, place: str) -> list[Item]:
 
 def _of_unknown_form(content: Node, place: str, owner: str | None, depth: int) -> Iterator[Item]:
     """A record that is a post by the names of its fields, or those in the lists of a record that is none."""
+    if rows := _rows_of_columns(content):
+        yield from _items(rows, place, owner, depth + 1)
+        return
     inner = [content[name] for name in _LISTS if isinstance(content.get(name), dict | list) and content[name]]
+    inner = inner or [value for text in content.values() if (value := _json_in(text)) is not None]
     if inner and depth < _DEEPEST and not _is_whole_record(content):
         name = text_of(content.get("username")) or text_of(content.get("account")) or owner
         for value in inner:
@@ -113,14 +125,52 @@ def _of_unknown_form(content: Node, place: str, owner: str | None, depth: int) -
     elif _may_be_post(content):
         yield PostRecord(place, FORMAT, owner, None, flattened(content))
     else:
-        yield NoPost(place, _NO_POSTS)
+        yield NoPost(place, _NO_POSTS, is_loss=False)
+
+
+def _rows_of_columns(content: Node) -> list[Node]:
+    """The rows of a table that pandas wrote column by column: ``{"caption": {"0": "...", "1": "..."}, ...}``."""
+    named = {name: value for name, value in content.items() if isinstance(value, dict | list)}
+    if len(named) < 2 or len(named) != len(content) or not fields_by_name(tuple(named)).names["caption"]:
+        return _rows_of_split(content)
+    columns = {name: value if isinstance(value, dict) else dict(enumerate(value)) for name, value in named.items()}
+    keys = [column.keys() for column in columns.values()]
+    if any(each != keys[0] for each in keys[1:]) or any(
+        isinstance(value, dict | list) for column in columns.values() for value in column.values()
+    ):
+        return []
+    return [{name: column[key] for name, column in columns.items()} for key in keys[0]]
+
+
+def _rows_of_split(content: Node) -> list[Node]:
+    """The rows of ``{"columns": [...], "data": [[...], ...]}``."""
+    names, rows = content.get("columns"), content.get("data")
+    if not (isinstance(names, list) and isinstance(rows, list) and all(isinstance(name, str) for name in names)):
+        return []
+    return [dict(zip(names, row, strict=False)) for row in rows if isinstance(row, list)]
+
+
+def _json_in(text: object) -> Any:
+    """The objects that stand in a text as JSON; None where it is any other text."""
+    if not _is_json_text(text):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_json_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.lstrip().startswith(('{"', '[{"'))
 
 
 def _of_node(place: str, format_name: str, owner: object, node: Node) -> PostRecord | NoPost:
+    if what := kind_by_names(node) or kind_by_values(node):
+        return NoPost(place, what, is_loss=False)
     reading = read_record(node)
     is_told = reading.caption or reading.taken_at or reading.unread_time
     if not is_told and instagram_answers.is_partial(node):
-        return NoPost(place, "that were seen only in part, without caption and time")
+        return NoPost(place, "that were seen only in part, without caption and time", is_loss=False)
     return PostRecord(place, format_name, owner if isinstance(owner, str) else None, reading, node)
 
 

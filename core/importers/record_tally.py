@@ -7,8 +7,10 @@ from core.importers.by_account import PostsByAccount
 from core.importers.json_values import Damage
 from core.importers.record_forms import FORMAT, LOOKED_FOR, OF_OTHERS, NoPost, PostRecord
 from core.importers.results import Context, Found, LeftOutRecords, NotUnderstood, Recognised
-from core.storage.moments import DateEvidence
-from core.storage.post_fields import USUAL_NAMES, FieldChoice, PostReading, UntoldCaptions
+from core.storage.date_order import DateEvidence
+from core.storage.field_names import USUAL_NAMES
+from core.storage.not_posts import NO_POSTS
+from core.storage.post_fields import FieldChoice, PostReading, UntoldCaptions
 from core.storage.post_parsing import post_of
 from core.storage.usernames import canonical_username, username_error
 
@@ -88,7 +90,8 @@ class RecordTally:
         if is_useful:
             yield from self.left_out.found()
         else:
-            yield NotUnderstood(self._context.name, self._why_nothing())
+            are_others = self.left_out.reasons <= NO_POSTS and not self._nameless
+            yield NotUnderstood(self._context.name, self._why_nothing(), is_loss=not are_others)
         if self._formats:
             fields = self.choice.in_words() if self.choice and self.format_name == FORMAT else ""
             dates = self.dates.how_read()
@@ -118,6 +121,8 @@ class RecordTally:
         reasons = [left_out.reason for left_out in self.left_out.found()]
         if unusable := next((reason for reason in reasons if reason.startswith(_UNUSABLE)), None):
             return f"all its posts were left out {unusable}"
+        if what := next((reason for reason in reasons if reason in NO_POSTS), None):
+            return f"it holds records {what}, and no posts; give the file of the posts"
         if OF_OTHERS in reasons:
             return "it is a part of an export that holds no posts, and was left alone"
         return f"it is JSON of an unknown form; looked for {LOOKED_FOR}" + (f"; found {shown}" if shown else "")

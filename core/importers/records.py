@@ -1,6 +1,7 @@
 """Records of posts in JSON, whatever tool wrote them: each is read for itself, so that an odd one costs only itself."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from core.importers.by_account import PostsByAccount
 from core.importers.instaloader import InstaloaderFiles
@@ -8,8 +9,10 @@ from core.importers.json_values import Damage, Remark, Value
 from core.importers.record_forms import FORMAT, Item, NoPost, PostRecord, items_of
 from core.importers.record_tally import RecordTally
 from core.importers.results import Context, Found, account, with_ids
+from core.storage.field_names import Field
 from core.storage.models import Post
-from core.storage.post_fields import SAMPLE, Field, FieldChoice, PostReading, choose_fields, flattened, read_record
+from core.storage.post_fields import SAMPLE, FieldChoice, PostReading, choose_fields, flattened, read_record
+from core.storage.text_tables import MISSING
 
 
 def read_values(
@@ -32,7 +35,7 @@ def read_values(
             if isinstance(item, PostRecord):
                 tally.keep(item, _reading(item, tally.choice, chosen), posts)
             elif isinstance(item, NoPost):
-                tally.left_out.add(item.reason, item.place, item.text)
+                tally.left_out.add(item.reason, item.place, item.text, is_loss=item.is_loss)
             else:
                 is_useful = True
                 yield item
@@ -88,7 +91,17 @@ def _reading(item: PostRecord, choice: FieldChoice | None, chosen: Mapping[Field
     if item.reading:
         return item.reading
     has_chosen = choice is not None and any(name in item.record for name in choice.names["caption"])
-    return read_record(item.record, choice if has_chosen else None)
+    return _without_missing(read_record(item.record, choice if has_chosen else None))
+
+
+def _without_missing(reading: PostReading) -> PostReading:
+    """A reading without the words that R and Python write for what is missing; JSON itself would say null."""
+    return replace(
+        reading,
+        username=None if reading.username in MISSING else reading.username,
+        caption=None if reading.caption in MISSING else reading.caption,
+        unread_time=None if reading.unread_time in MISSING else reading.unread_time,
+    )
 
 
 def soundly_numbered(posts: list[Post]) -> list[Post]:

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Self
 
 from core.importers.arguments import ImportArguments
+from core.storage.date_order import DateOrder
+from core.storage.field_names import Field
 from core.storage.models import Account, Outcome, Post
-from core.storage.moments import DateOrder
-from core.storage.post_fields import Field
 from core.storage.user_lists import UserList
 from core.storage.usernames import canonical_username, username_error
 from core.utils.formatting import count
@@ -30,10 +30,12 @@ class NotUnderstood:
     Attributes:
         name: the file, as a person would look for it (``donations.zip/posts_1.json``).
         reason: what was looked for, and what to do.
+        is_loss: whether something of it was not read; False where it was, and a person should know how.
     """
 
     name: str
     reason: str
+    is_loss: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ class LeftOut:
         reason: why, in words that go on from a number of records.
         number: how many.
         lines: the first of them, at most :data:`MAX_LINES`.
+        is_loss: whether they may be somebody's posts; False where it is known that they are none.
     """
 
     name: str
     reason: str
     number: int
     lines: tuple[LeftOutLine, ...]
+    is_loss: bool = True
 
     def in_words(self) -> str:
         """``2 records left out that are not valid JSON (the first: line 2)``."""
@@ -72,10 +76,13 @@ class LeftOutRecords:
         self._name = name
         self._numbers: Counter[str] = Counter()
         self._lines: dict[str, list[LeftOutLine]] = {}
+        self._harmless: set[str] = set()
 
-    def add(self, reason: str, place: str, text: str = "") -> None:
+    def add(self, reason: str, place: str, text: str = "", *, is_loss: bool = True) -> None:
         """Count a record; of many with one reason, the first are kept."""
         self._numbers[reason] += 1
+        if not is_loss:
+            self._harmless.add(reason)
         lines = self._lines.setdefault(reason, [])
         if len(lines) < MAX_LINES:
             lines.append(LeftOutLine(place, text[:_SHOWN_TEXT]))
@@ -85,10 +92,15 @@ class LeftOutRecords:
         """How many there are, whatever the reason."""
         return self._numbers.total()
 
+    @property
+    def reasons(self) -> frozenset[str]:
+        """Why records were left out."""
+        return frozenset(self._numbers)
+
     def found(self) -> Iterator[LeftOut]:
         """All of it, the first reason first."""
         for reason, number in self._numbers.items():
-            yield LeftOut(self._name, reason, number, tuple(self._lines[reason]))
+            yield LeftOut(self._name, reason, number, tuple(self._lines[reason]), reason not in self._harmless)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import pyarrow.parquet
 from core.errors import InputError
 from core.importers.archives import Piece
 from core.importers.by_account import PostsByAccount
+from core.importers.facepager import Nodes, is_of_facepager, why_not_read, without_none
 from core.importers.records import soundly_numbered
 from core.importers.results import (
     Context,
@@ -28,24 +29,26 @@ from core.importers.results import (
     Recognised,
     account,
 )
-from core.storage.moments import DateEvidence, numbers_of_date, parse_time
+from core.storage.csv_records import ListChoices
+from core.storage.date_order import DateEvidence, numbers_of_date
+from core.storage.field_names import USUAL_NAMES, Field, core_name, plain_name
+from core.storage.moments import parse_time
+from core.storage.not_posts import kind_by_names, kind_by_values
 from core.storage.post_fields import (
     SAMPLE,
-    USUAL_NAMES,
-    Field,
     FieldChoice,
     PostReading,
     UntoldCaptions,
     choose_fields,
     flattened,
-    plain_name,
+    is_text_like,
     read_record,
 )
 from core.storage.post_parsing import post_of
 from core.storage.text_tables import MAX_LINE, Table, open_table
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
-from core.storage.workbooks import SheetTable, open_sheet
+from core.storage.workbooks import SheetTable, open_sheets
 from core.utils.formatting import count
 from core.utils.spreadsheets import csv_text
 
@@ -129,7 +132,7 @@ class _Tally:
             yield NotUnderstood(self.name, undecided)
         if self.rounded_ids:
             reason = f"{count(self.rounded_ids, 'id')} not used, as a spreadsheet has rounded them"
-            yield NotUnderstood(self.name, f"{reason}; the same posts from another file count as others")
+            yield NotUnderstood(self.name, f"{reason}; the same posts from another file count as others", False)
         if untold := self.captions.in_words():
             yield NotUnderstood(self.name, f"{untold}; say which it is, for example --column caption=NAME")
 
@@ -141,16 +144,37 @@ def read_text_table(piece: Piece, context: Context) -> Iterator[Found]:
 
 
 def read_sheet(piece: Piece, context: Context) -> Iterator[Found]:
-    """The accounts of a sheet of Excel; a table of usernames and ages without texts becomes labels."""
-    with open_sheet(piece.path if piece.archive is None else piece.whole(), "it", _known(context)) as table:
-        yield from _read_table(table, piece, context, "xlsx")
+    """The accounts of a workbook of Excel, of every sheet that has a user and a text, or is as good as the best.
+
+    A table of usernames and ages without texts becomes labels.
+    """
+    with open_sheets(piece.path if piece.archive is None else piece.whole(), "it", _known(context)) as sheets:
+        best, *others = sheets
+        alike = [sheet for sheet in others if _has_posts(sheet, context)]
+        yield from _read_table(best, piece, context, "xlsx")
+        for sheet in alike:
+            yield from _read_table(sheet, piece, replace(context, name=f"{context.name}, {sheet.title[:40]}"), "xlsx")
+        if left := [sheet for sheet in others if sheet not in alike]:
+            names = ", ".join(repr(sheet.title[:40]) for sheet in left[:10])
+            yield NotUnderstood(
+                context.name,
+                f"{count(len(left), 'sheet')} not read, as hidden or without a user and a text: {names}",
+                is_loss=False,
+            )
+
+
+def _has_posts(sheet: SheetTable, context: Context) -> bool:
+    names = choose_fields(sheet.header, (), context.columns).names
+    return not sheet.is_hidden and bool(names["username"] and names["caption"])
 
 
 def _read_table(table: Table | SheetTable, piece: Piece, context: Context, format_name: str) -> Iterator[Found]:
     header = table.header or [cell or "" for cell in next((row.cells for row in table.sample()), [])]
     first = [row.cells for row in table.sample() if not row.fault]
     header = table.header = _filled_first(header, first)
-    samples = [dict(zip(header, cells, strict=False)) for cells in first]
+    samples: list[Record] = [dict(zip(header, cells, strict=False)) for cells in first]
+    if is_of_facepager(header):
+        samples = [without_none(record) for record in samples]
     choice = choose_fields(header, samples, context.columns)
     if choice.names["username"] and choice.names["age"] and not choice.names["caption"]:
         yield from _labels(piece, context)
@@ -158,7 +182,7 @@ def _read_table(table: Table | SheetTable, piece: Piece, context: Context, forma
         yield NotUnderstood(context.name, reason)
     else:
         tally = _Tally.of(context)
-        rows = _table_rows(table, choice, tally)
+        rows, choice = _with_owners(_table_rows(table, choice, tally), choice, tally, header)
         yield from _accounts(rows, choice, context, _format(choice, context, format_name), tally)
         yield _recognised(context, format_name, choice, table.remarks, tally)
         if table.short:
@@ -166,6 +190,17 @@ def _read_table(table: Table | SheetTable, piece: Piece, context: Context, forma
             yield NotUnderstood(
                 context.name, f"{rows_are} {table.first_short:,}; what is missing at the end was left empty"
             )
+
+
+def _with_owners(
+    rows: Iterator[Placed], choice: FieldChoice, tally: _Tally, header: Sequence[str]
+) -> tuple[Iterator[Placed], FieldChoice]:
+    """The rows that are posts, with the owners that stand in other rows."""
+    if not is_of_facepager(header) or tally.fallback:
+        return rows, choice
+    nodes = Nodes(choice)
+    cleaned = ((place, without_none(record)) for place, record in rows)
+    return nodes.posts(cleaned, lambda reason, place: tally.left_out.add(reason, place, is_loss=False)), nodes.choice
 
 
 def _recognised(
@@ -201,9 +236,11 @@ def _table_rows(table: Table | SheetTable, choice: FieldChoice, tally: _Tally) -
         if row.fault:
             tally.cannot_read(place, row.text, f"because {row.fault}")
         elif [cell or "" for cell in row.cells] == table.header:
-            tally.left_out.add("that repeat the header", place, row.text)
+            tally.left_out.add("that repeat the header", place, row.text, is_loss=False)
         elif users and _is_footer(record, users[0]):
-            tally.left_out.add("that are a footer, such as a total", place, row.text)
+            tally.left_out.add("that are a footer, such as a total", place, row.text, is_loss=False)
+        elif what := kind_by_values(record):
+            tally.left_out.add(what, place, is_loss=False)
         elif row.is_short and _is_shifted(read_record(record, choice), choice):
             tally.cannot_read(place, row.text, "because a line break without quotation marks has cut them in two")
         else:
@@ -290,9 +327,14 @@ def _longest(column: "pa.Array") -> int:
     return pyarrow.compute.max(pyarrow.compute.binary_length(column)).as_py() or 0 if is_text else 0
 
 
-def _known(context: Context) -> Any:
+def _known(context: Context) -> Callable[[str], bool]:
     """Whether a column of that name is one that a header of a table of posts would have."""
-    return lambda name: name in context.columns.values() or plain_name(name.strip('"')) in _KNOWN
+
+    def is_known(name: str) -> bool:
+        plain = plain_name(name.strip('"'))
+        return name in context.columns.values() or plain in _KNOWN or core_name(plain) in _KNOWN
+
+    return is_known
 
 
 def _unusable(choice: FieldChoice, names: Sequence[str], samples: Sequence[Record], context: Context) -> str | None:
@@ -301,11 +343,17 @@ def _unusable(choice: FieldChoice, names: Sequence[str], samples: Sequence[Recor
     for wanted, name in context.columns.items():
         if name not in names:
             return f"it has no column {name[:40]!r} to take the {wanted} from; it has {shown}"
+    if reason := why_not_read(names):
+        return reason
+    if (what := kind_by_names(names)) and "caption" not in context.columns:
+        return f"it holds rows {what}, and no posts; give the file of the posts"
     if not choice.names["caption"]:
         return (
             f"it has no column with the text; looked for {_usual('caption')}, found {shown}. "
-            "Rename the column with the text to 'caption', or say which it is: --column caption=NAME"
+            f"Rename the column with the text to 'caption', or say which it is: {_caption_option(names, samples)}"
         )
+    if is_of_facepager(names):
+        return None
     has_owner = choice.names["username"] or any(read_record(record, choice).username for record in samples)
     if not has_owner and not _username(context):
         return (
@@ -313,6 +361,13 @@ def _unusable(choice: FieldChoice, names: Sequence[str], samples: Sequence[Recor
             "Rename that column to 'username', say which it is (--column username=NAME), or give the username"
         )
     return None
+
+
+def _caption_option(names: Sequence[str], samples: Sequence[Record]) -> str:
+    """How to say which column has the text; with its name, where only one can be meant."""
+    shares = {name: sum(is_text_like(name, each.get(name)) for each in samples) for name in names}
+    texts = [name for name, share in shares.items() if share * 2 > len(samples)]
+    return f"--column 'caption={texts[0]}'" if len(texts) == 1 else "--column caption=NAME"
 
 
 def _accounts(
@@ -347,14 +402,15 @@ def _labels_of(ages: dict[str, set[str]], context: Context) -> UserList:
 
 def _labels(piece: Piece, context: Context) -> Iterator[Found]:
     try:
-        yield FoundLabels(context.name, read_labels(piece.whole(), context.name))
+        said = ListChoices(context.columns.get("username"), context.columns.get("age"), context.choices.encoding)
+        yield FoundLabels(context.name, read_labels(piece.whole(), context.name, said))
     except InputError as error:
         yield NotUnderstood(context.name, str(error))
 
 
 def _format(choice: FieldChoice, context: Context, format_name: str) -> str:
     """The older training layout is a CSV per account that leaves the account to the file's name."""
-    return format_name if choice.names["username"] or context.username else "older-training"
+    return format_name if choice.names["username"] or not _username(context) or context.username else "older-training"
 
 
 def _username(context: Context) -> str | None:

@@ -17,11 +17,21 @@ _UNTOLD = {
     *("can't tell", "can’t tell", "cant tell", "cannot say", "can't say", "don't know", "do not know", "not known"),
     *("unknown", "unclear", "undecided", "unsure", "not sure", "n/a", "na", "none", "null", "nan"),
 }
+_UNITS = re.compile(
+    r"(?<=\d) ?(?:years?|yrs?|y/?o|y|jahren?|jahre|años?|ans?|anni|anos|jaar|lat|lata|år|vuotta|yaş"
+    r"|лет|года?|歳|岁|歲|세)"
+    r"(?: (?:old|alt|of age|oud))?$"
+)
 _NUMBER = r"(\d{1,3}(?:[.,]\d+)?)"
 _FROM = re.compile(
-    rf"(?:at least|from|over|older than|>=?|≥) *{_NUMBER}|{_NUMBER} *\+|{_NUMBER} (?:or|and) (?:over|older)"
+    r"(?:at least|from|over|older than|>=?|≥|ab|über|mindestens|älter als|mayor(?:es)? de|más de|plus de|au moins"
+    rf"|mais de|più di|ouder dan) *{_NUMBER}|{_NUMBER} *\+|{_NUMBER} (?:or|and) (?:over|older)"
 )
-_BELOW = re.compile(rf"(?:under|below|younger than|<) *{_NUMBER}")
+_BELOW = re.compile(
+    r"(?:under|below|younger than|<|unter|jünger als|menor(?:es)? de|menos de|moins de|meno di|jonger dan)"
+    rf" *{_NUMBER}"
+)
+_BIRTHDAY = re.compile(r"(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d")
 _RANGE = re.compile(rf"{_NUMBER} *(?:-|–|—|to) *{_NUMBER}")
 
 
@@ -56,7 +66,7 @@ def read_age_answer(cell: str) -> AgeAnswer | None:
     Raises:
         ValueError: it is none of these; the text says why and does not repeat it.
     """
-    text = " ".join(cell.split()).lower().rstrip(".")
+    text = _UNITS.sub("", " ".join(cell.split()).lower().rstrip("."))
     if not text:
         return None
     if text in _UNTOLD or not text.strip("?-–—"):
@@ -94,6 +104,8 @@ def age_error(text: str) -> str | None:
     try:
         age = age_of(text)
     except ValueError:
+        if _BIRTHDAY.match(text.strip()):
+            return "this may be a date of birth; write the age in years"
         return "the age is not a number" if text.strip() else "no age on this line"
     if 1900 <= age <= 2030:
         return "this may be a year of birth; write the age in years"

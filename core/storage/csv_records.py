@@ -1,6 +1,7 @@
 """The lines of user lists and labels: a table of text, a sheet of Excel, or names one per line."""
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -10,8 +11,8 @@ from typing import IO, NamedTuple
 
 from core.errors import InputError
 from core.storage.age_answers import is_age_cell
-from core.storage.post_fields import USUAL_NAMES
-from core.storage.post_fields import plain_name as plain_column
+from core.storage.field_names import AGES_ELSEWHERE, USERS_ELSEWHERE, USUAL_NAMES
+from core.storage.field_names import plain_name as plain_column
 from core.storage.text_tables import MISSING, NOT_CLOSED, Table, open_table
 from core.storage.usernames import canonical_username, instagram_username_error
 from core.storage.workbooks import SheetTable, is_workbook, open_sheet
@@ -26,7 +27,7 @@ _USERS = dict.fromkeys(
         *map(plain_column, USER_COLUMNS),
         *("instagram", "instagram_username", "instagram_handle", "instagram_account", "instagram_name"),
         *("instagram_url", "instagram_profile", "ig", "ig_username", "ig_handle", "ig_account", "insta"),
-        *("benutzername", "profil"),
+        *("account_name", "instagram_name", "ig_name", "insta_name", "link_to_profile", *USERS_ELSEWHERE),
         *(name for name in USUAL_NAMES["username"] if not name.endswith("id")),
         *("usernames", "users", "handles", "accounts", "profiles", "instagram_accounts", "instagram_usernames"),
         *("profile_link", "url", "urls", "link", "links"),
@@ -34,8 +35,16 @@ _USERS = dict.fromkeys(
 )
 """What a column of accounts may be called, the best name first, in lower case with ``_`` between words."""
 _BIRTHS = re.compile(r"birth|born|geburt|geb_?dat|naiss|nacim|nascim|nascita|geboorte|(^|_)dob(_|$)|bday|jahrgang")
+_LIKE_USERS = re.compile(r"(^|_)(instagram|insta|ig)_.*(user|name|handle|account|profil|konto|nick)|user_?name|handle")
+"""What else a column of accounts may be called, such as a question of a survey."""
+_LIKE_AGES = re.compile(r"(^|_)ages?(_|$)|how_old|wie_alt|quel_âge|cuántos_años|quantos_anos|quanti_anni|hoe_oud")
+_HEADERS_ALONE = frozenset(("name", "names", "namen", "nom", "nombre", "nome", "naam", "liste", "list"))
+"""First lines that head a list of names, and would be a person's own name in a table."""
+_BULLET = re.compile(r"(?:[•·*–-]|\d{1,4}[.)])\s+")
 _MISSING = "NA, NULL, None and the like stand for a missing name; an account of that name is written in small letters"
-_AGES = tuple(dict.fromkeys(map(plain_column, AGE_COLUMNS)))
+_AGES = tuple(
+    dict.fromkeys((*map(plain_column, AGE_COLUMNS), *AGES_ELSEWHERE, "age_years", "age_group", "age_range", "agegroup"))
+)
 
 
 class Row(NamedTuple):
@@ -137,7 +146,7 @@ class ListRows:
         self.remarks = table.remarks
         self.layout = ListLayout(table.form)
         if not table.header and not self._need_age and not self._is_table(table):
-            yield from (_name_alone(row.line, row.text.strip()) for row in table.rows())
+            yield from self._names_alone(table)
             return
         user_at, age_at = self._columns(table)
         self.layout = ListLayout(
@@ -153,9 +162,20 @@ class ListRows:
             rows = "1 row has" if table.short == 1 else f"{table.short:,} rows have"
             self.remarks.append(f"{rows} fewer cells than the header; the first is on line {table.first_short:,}.")
 
+    def _names_alone(self, table: Table | SheetTable) -> Iterator[Row]:
+        """The names of a list without columns: one a line, or several in a single line."""
+        is_one_line = _is_line_of_names(table)
+        for at, row in enumerate(table.rows()):
+            text = row.text.strip()
+            if at == 0 and plain_column(text) in _HEADERS_ALONE:
+                self.remarks.append(f"Its first line, {text!r}, is taken for a header.")
+            else:
+                yield from (_name_alone(row.line, name) for name in (_names_in(text) if is_one_line else [text]))
+
     def _is_table(self, table: Table | SheetTable) -> bool:
         first = next((row for row in table.sample() if row.text.strip()), None)
-        return first is not None and re.search(r"[,;\t]", first.text) is not None
+        has_cells = first is not None and re.search(r"[,;\t]", first.text.strip().rstrip(",;")) is not None
+        return has_cells and not _is_line_of_names(table)
 
     def _columns(self, table: Table | SheetTable) -> tuple[int, int | None]:
         """Where the usernames and the ages stand, by what the columns are called and hold."""
@@ -163,8 +183,10 @@ class ListRows:
         said = {name: self._said(table, name) for name in (self._choices.username, self._choices.age) if name}
         names = [plain_column(name.strip('"')) for name in table.header]
         ages = [at for wanted in _AGES for at, name in enumerate(names) if name in (wanted, f"{wanted}_2")]
+        ages = ages or self._likely_ages(table.header, names, sample)
         age_at = said.get(self._choices.age or "", max(ages, key=lambda at: _share_of_ages(sample, at), default=None))
         called = sorted((list(_USERS).index(name), at) for at, name in enumerate(names) if name in _USERS)
+        called = called or [(0, at) for at, name in enumerate(names) if _LIKE_USERS.search(name)]
         users = [at for _, at in called if at != age_at]
         user_at = said.get(
             self._choices.username or "", max(users, key=lambda at: _share_of_names(sample, at), default=None)
@@ -175,6 +197,17 @@ class ListRows:
         if without_age:
             raise NoAgeColumn(self._no_ages(table), table.header)
         return user_at, age_at
+
+    def _likely_ages(
+        self, header: Sequence[str], names: Sequence[str], sample: Sequence[Sequence[str | None]]
+    ) -> list[int]:
+        """The column that holds ages by its name and its cells, where none is called as such columns mostly are."""
+        like = [at for at, name in enumerate(names) if _LIKE_AGES.search(name) and not _BIRTHS.search(name)]
+        found = [at for at in like if _share_of_ages(sample, at)]
+        if len(found) > 1 and self._need_age and not self._choices.age:
+            several = ", ".join(repr(header[at][:40]) for at in found)
+            raise NoAgeColumn(f"{self._name} has several columns that may hold the age: {several}. Say which.", header)
+        return found if len(found) == 1 else []
 
     def _said(self, table: Table | SheetTable, name: str) -> int:
         """Where the column stands that a person named."""
@@ -201,7 +234,8 @@ class ListRows:
 
     def _is_known(self, name: str) -> bool:
         plain = plain_column(name.strip('"'))
-        return plain in _USERS or plain in _AGES or name in (self._choices.username, self._choices.age)
+        is_usual = plain in _USERS or plain in _AGES or (_is_phrase(name) and bool(_LIKE_USERS.search(plain)))
+        return is_usual or name in (self._choices.username, self._choices.age)
 
     def _first_line(self, table: Table | SheetTable) -> str:
         return next((row.text.strip()[:80] for row in table.sample()), "")
@@ -238,8 +272,27 @@ def _by_column(header: Sequence[str], cells: Sequence[str | None], user_at: int,
     return row
 
 
+def _is_phrase(name: str) -> bool:
+    """Whether it is words with blanks between them, which no account and no address is."""
+    return " " in name.strip() and "/" not in name
+
+
+def _names_in(line: str) -> list[str]:
+    return [name for name in re.split(r"[,;\s]+", line) if name]
+
+
+def _is_line_of_names(table: Table | SheetTable) -> bool:
+    """Whether a list is a single line with several names in it."""
+    rows = [row.text.strip() for row in itertools.islice(table.sample(), 2) if row.text.strip()]
+    names = _names_in(rows[0]) if len(rows) == 1 else []
+    return len(names) > 1 and all(
+        not name.isdigit() and instagram_username_error(canonical_username(name)) is None for name in names
+    )
+
+
 def _name_alone(at: int, line: str) -> Row:
     """A line of a list without columns."""
+    line = _BULLET.sub("", line, count=1) if _BULLET.match(line) else line
     is_open = line.startswith('"') and (len(line) == 1 or not line.endswith('"'))
     name = plain_name(line.strip('"'))
     fault = NOT_CLOSED if is_open else _MISSING if line in MISSING - {"nan"} else None

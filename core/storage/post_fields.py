@@ -11,58 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any
+from urllib.parse import unquote
 
+from core.storage.date_order import is_undecided
+from core.storage.field_names import FIELDS, USUAL_NAMES, Field, core_name, plain_name
 from core.storage.models import Kind
-from core.storage.moments import numbers_of_date, parse_time
-
-Field = Literal["username", "caption", "taken_at", "id", "shortcode", "likes", "comments", "kind", "age"]
-
-FIELDS: tuple[Field, ...] = get_args(Field)
-
-USUAL_NAMES: dict[Field, tuple[str, ...]] = {
-    "username": (
-        *("username", "user_name", "owner_username", "user_username", "post_owner_username", "author_username"),
-        *("user_posted", "account_handle", "account_username", "profile_username", "handle", "screen_name"),
-        *("user_screen_name", "author_screen_name", "author", "user", "account", "profile", "owner", "blogger"),
-        *("participant", "profile_name", "profile_url", "owner_url", "user_url", "account_url"),
-        *("user_id", "author_id", "owner_id", "userid", "ownerid", "participant_id"),
-    ),
-    "caption": (
-        *("caption", "caption_text", "post_caption", "edge_media_to_caption", "full_text", "text", "body"),
-        *("description", "post_description", "message", "post_text", "tweet", "content", "post", "title"),
-    ),
-    "taken_at": (
-        *("taken_at", "taken_at_timestamp", "taken_at_iso", "date_posted", "posted_at", "post_date", "pub_date"),
-        *("pubdate", "published_at", "publish_date", "publication_date", "post_created", "creation_time"),
-        *("creation_timestamp", "unix_timestamp", "created_at", "created_time", "created_utc", "utc_time"),
-        *("date_utc", "created", "datetime", "date", "time", "timestamp"),
-    ),
-    "id": ("post_id", "post_pk", "platform_id", "pk", "id", "media_id", "tweet_id", "status_id", "object_id"),
-    "shortcode": (
-        *("post_shortcode", "shortcode", "code", "short_code", "post_url", "post_link", "permalink", "url", "link"),
-        *("media_url", "input_url"),
-    ),
-    "likes": (
-        *("likes", "like_count", "likes_count", "likescount", "num_likes", "number_of_likes", "edge_liked_by_count"),
-        *("liked_by_count", "edge_media_preview_like_count", "preview_like_count", "statistics_like_count"),
-        *("statistics_actual_like_count", "statistics_actual_favorite_count", "actual_like_count"),
-        *("actual_favorite_count", "favorite_count"),
-    ),
-    "comments": (
-        *("comments", "comment_count", "comments_count", "commentscount", "num_comments", "number_of_comments"),
-        *("edge_media_to_comment_count", "edge_media_to_parent_comment_count", "statistics_comment_count"),
-        *("statistics_actual_comment_count", "actual_comment_count"),
-    ),
-    "kind": ("typename", "media_type", "content_type", "post_type", "product_type", "type", "is_video", "is_sidecar"),
-    "age": ("age", "labeled_age", "labelled_age"),
-}
-"""What each field is usually called, the best name first, as :func:`plain_name` writes it."""
+from core.storage.moments import parse_time
 
 SAMPLE = 100
 """How many records are enough to judge what stands in a field."""
 
-_WEAK_CAPTIONS = {"title", "content", "post"}
+_WEAK_CAPTIONS = {"title", "content", "post", "excerpt"}
 """Names that are the caption only where no better one is there."""
 _CODE_NAMES = {"post_shortcode", "shortcode", "code", "short_code"}
 """Names under which a short code stands alone; under the others, it is part of an address."""
@@ -77,7 +37,6 @@ _TYPE_NAMES: dict[str, Kind] = {
     **dict.fromkeys(("video", "clip", "clips", "reel", "reels", "igtv"), "video"),
     **dict.fromkeys(("sidecar", "carousel", "carousel_album", "carousel_container", "album"), "carousel"),
 }
-_IS_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _POST_ADDRESS = re.compile(
     r"(?:instagram\.com|instagr\.am)/(?:share/|(?P<owner>[\w.]{1,30})/)?(?:p|reels?|tv)/"
     r"(?!audio/|videos/)(?P<code>[\w-]{2,64})(?![\w-])",
@@ -146,12 +105,6 @@ class FieldChoice:
         return ", ".join(taken) + (f" ({'; '.join(passed)})" if passed else "")
 
 
-def plain_name(name: str) -> str:
-    """A field's name in lower case with ``_`` between its words: ``ownerUsername`` is ``owner_username``."""
-    words = re.sub(r"[^\w]+", "_", _IS_CAMEL.sub("_", name.strip().strip("\ufeff")))
-    return re.sub(r"_+", "_", words).strip("_").lower()
-
-
 def choose_fields(
     names: Iterable[str],
     samples: Sequence[Mapping[str, object]] = (),
@@ -164,11 +117,9 @@ def choose_fields(
         samples: its first records, to judge by what stands in them; without any, names alone decide.
         chosen: what a person said, by field; it counts for more than anything found.
     """
-    plain: dict[str, str] = {}
-    for name in names:
-        plain.setdefault(plain_name(name), name)
+    plain = _by_plain_name(names)
     passed_over: dict[str, str] = {}
-    found = {wanted: [plain[usual] for usual in USUAL_NAMES[wanted] if usual in plain] for wanted in FIELDS}
+    found = {wanted: _called(USUAL_NAMES[wanted], plain) for wanted in FIELDS}
     found["username"] = [name for name in found["username"] if not _is_owner_number(name, bool(samples))]
     found["caption"] = _captions(found["caption"], samples, passed_over)
     found["taken_at"] = _times(found["taken_at"], plain, samples, passed_over)
@@ -180,6 +131,21 @@ def choose_fields(
     for wanted, name in (chosen or {}).items():
         found[wanted] = [name]
     return FieldChoice({wanted: tuple(found[wanted]) for wanted in FIELDS}, passed_over)
+
+
+def _by_plain_name(names: Iterable[str]) -> dict[str, str]:
+    """The names of a source by their plain form, and by its core where no other name is that."""
+    plain: dict[str, str] = {}
+    for name in names:
+        plain.setdefault(plain_name(name), name)
+    for name, written in list(plain.items()):
+        plain.setdefault(core_name(name), written)
+    return plain
+
+
+def _called(usual: Iterable[str], plain: Mapping[str, str]) -> list[str]:
+    """The names of a source that are usual for a field, each once, the best first."""
+    return list(dict.fromkeys(plain[name] for name in usual if name in plain))
 
 
 @lru_cache(maxsize=1_024)
@@ -199,7 +165,7 @@ def read_record(record: Mapping[str, Any], choice: FieldChoice | None = None) ->
     names = (choice or fields_by_name(tuple(flat))).names
     written = next((flat[name] for name in names["taken_at"] if not _is_missing(flat.get(name))), None)
     taken_at = parse_time(written)
-    undecided = str(written).strip() if taken_at is None and numbers_of_date(written) else None
+    undecided = str(written).strip() if taken_at is None and is_undecided(written) else None
     addresses = {name: text for name in names["shortcode"] if (text := text_of(flat.get(name)))}
     return PostReading(
         username=_first_text(flat, names["username"]) or _owner_in(addresses.values()),
@@ -222,15 +188,24 @@ def flattened(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record without objects inside: ``{"user": {"username": ...}}`` becomes ``user.username``, three deep."""
     flat: dict[str, Any] = {}
     for name, value in record.items():
+        value = _unwrapped(value)
         if name == "edge_media_to_caption":
             flat[name] = _text_of_edges(value) if isinstance(value, dict) else value
         elif isinstance(value, dict):
             for inner, inside in value.items():
+                inside = _unwrapped(inside)
                 deeper = inside.items() if isinstance(inside, dict) else ((None, inside),)
                 flat |= {".".join(filter(None, (name, inner, last))): content for last, content in deeper}
         else:
             flat[name] = value
     return flat
+
+
+def _unwrapped(value: Any) -> Any:
+    """What MongoDB writes as ``{"$date": {"$numberLong": "..."}}``; anything else as it is."""
+    while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
+        value = next(iter(value.values()))
+    return value
 
 
 def text_of(value: object) -> str | None:
@@ -274,6 +249,14 @@ def is_accessibility_text(text: str) -> bool:
     return bool(_SEEN_IN_PICTURE.match(text) or (_PICTURE_BY.match(text) and _SEEN_IN_PICTURE.search(text)))
 
 
+def is_text_like(name: str, value: object) -> bool:
+    """Whether a value reads like a text that somebody wrote, by its name and its words."""
+    if not isinstance(value, str) or "." in name or _NO_CAPTION_NAME.search(plain_name(name)):
+        return False
+    words = value.split()
+    return len(words) >= 3 and len(value) >= 12 and parse_time(value) is None and not _looks_generated(value)
+
+
 class UntoldCaptions:
     """Notices a source whose posts have hardly any caption while text stands in other fields."""
 
@@ -291,7 +274,7 @@ class UntoldCaptions:
             return
         for name, value in flattened(record).items():
             if name in self._texts or len(self._texts) < self._NAMES:
-                self._texts[name] = self._texts.get(name, 0) + _is_text_like(name, value)
+                self._texts[name] = self._texts.get(name, 0) + is_text_like(name, value)
 
     def in_words(self) -> str | None:
         """What was noticed, or None."""
@@ -377,8 +360,14 @@ def _first_text(flat: Mapping[str, object], names: Iterable[str]) -> str | None:
 
 
 def _caption(flat: Mapping[str, object], names: Iterable[str]) -> str | None:
-    texts = (text for name in names if (text := text_of(flat.get(name))) and isinstance(flat[name], str | int | float))
+    texts = (text for name in names if (text := text_of(_first_run(flat.get(name)))))
     return next((text for text in texts if not is_accessibility_text(text)), None)
+
+
+def _first_run(value: object) -> object:
+    """The text of a caption that is a list of runs, as ``[{"text": "..."}]``; anything else as it is."""
+    run = value[0] if isinstance(value, list) and value else None
+    return run.get("text") if isinstance(run, dict) else value
 
 
 def _text_of_edges(value: Mapping[str, Any]) -> str | None:
@@ -397,14 +386,14 @@ def _identifier(text: str | None) -> str | None:
 
 
 def _code(name: str, text: str) -> str | None:
-    found = _POST_ADDRESS.search(text)
+    found = _POST_ADDRESS.search(unquote(text))
     if found:
         return found["code"]
     return text if plain_name(name) in _CODE_NAMES and _CODE.fullmatch(text) else None
 
 
 def _owner_in(addresses: Iterable[str]) -> str | None:
-    found = (_POST_ADDRESS.search(address) for address in addresses)
+    found = (_POST_ADDRESS.search(unquote(address)) for address in addresses)
     return next((match["owner"] for match in found if match and match["owner"]), None)
 
 
@@ -422,10 +411,3 @@ def _kind(flat: Mapping[str, object], names: Iterable[str]) -> Kind:
         if word in _TYPE_NAMES:
             return _TYPE_NAMES[word]
     return "unknown"
-
-
-def _is_text_like(name: str, value: object) -> bool:
-    if not isinstance(value, str) or "." in name or _NO_CAPTION_NAME.search(plain_name(name)):
-        return False
-    words = value.split()
-    return len(words) >= 3 and len(value) >= 12 and parse_time(value) is None and not _looks_generated(value)

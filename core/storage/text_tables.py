@@ -29,7 +29,7 @@ NOT_CLOSED = "a quotation mark is not closed"
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _BLANKS = re.compile(r'"[^"]*"( "[^"]*")*')
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-MISSING = frozenset(("NA", "NaN", "nan", "<NA>", "#N/A", "N/A", "n/a", "#NA", "None", "NULL", "\\N"))
+MISSING = frozenset(("NA", "NaN", "nan", "<NA>", "#N/A", "N/A", "n/a", "#NA", "None", "NULL", "NaT", "\\N"))
 """How R, pandas, Python, Excel and databases write, without quotation marks, that a cell is missing."""
 _HEADER_AMONG, _SAMPLE_ROWS = 20, 100
 _WASTE, _COST_OF_A_LINE = 60_000_000, 20
@@ -123,10 +123,21 @@ class Table:
         found = _record(self._lines, at, self._delimiter)
         if found and found[1] > 1 and self._is_swallowing(at, *found):
             found = None
-        found = found or _loosely(line, self._delimiter)
+        found = found or self._with_backslashes(line) or _loosely(line, self._delimiter)
         if found is None:
             return Row(number, line[:_SHOWN], [], NOT_CLOSED), 1
         return Row(number, line[:_SHOWN], found[0]), found[1]
+
+    def _with_backslashes(self, line: str) -> tuple[list[Cell], int] | None:
+        """The cells of a line whose quotation marks have a backslash before them; None where they make no row."""
+        if '\\"' not in line or not self.header:
+            return None
+        reader = csv.reader((line, ""), delimiter=self._delimiter or ",", doublequote=False, escapechar="\\")
+        try:
+            cells = next(reader)
+        except csv.Error:
+            return None
+        return (list(cells), 1) if reader.line_num == 1 and len(cells) == len(self.header) else None
 
     def _is_swallowing(self, at: int, cells: Sequence[Cell], taken: int) -> bool:
         """Whether a record of several lines has taken in rows of others, by a quotation mark left open."""
@@ -281,8 +292,9 @@ def _laid_out(lines: _Lines, name: str, is_known: Callable[[str], bool]) -> Tabl
     if len(best.header) > MAX_COLUMNS:
         raise InputError(f"{name} has {len(best.header):,} columns, which no table of posts has; leave out the others.")
     if best.at:
-        lines_above = "1 line" if best.at == 1 else f"{best.at:,} lines"
-        remarks.append(f"The {lines_above} above the header, which is line {lines.number(best.at):,}, were left out.")
+        above = "line above the header" if best.at == 1 else f"{best.at:,} lines above the header"
+        were = "was" if best.at == 1 else "were"
+        remarks.append(f"The {above}, which is line {lines.number(best.at):,}, {were} left out.")
     lines.drop(best.at + best.taken)
     header = best.header
     if best.has_row_names:

@@ -22,6 +22,7 @@ MAX_CELLS = 2_000_000
 """Cells of labels beside usernames and ages."""
 
 _KEPT_TEXT = 300
+_LONG_NUMBER = 7
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,18 @@ def read_user_list(source: Path | bytes, name: str = "the list", choices: ListCh
         else:
             seen.add(username)
             users.usernames.append(username)
-    users.remarks, users.layout = rows.remarks, rows.layout
+    users.remarks, users.layout = [*rows.remarks, *_of_numbers(users.usernames)], rows.layout
     return users
+
+
+def _of_numbers(usernames: Iterable[str]) -> Iterator[str]:
+    """That names may be none, in a sentence, where they are long numbers."""
+    if numbers := [name for name in usernames if name.isdigit() and len(name) >= _LONG_NUMBER]:
+        are = "name is a long number" if len(numbers) == 1 else "names are long numbers"
+        yield (
+            f"{len(numbers):,} {are} (such as {numbers[0]}), as ids of accounts and telephone numbers are: leave those "
+            "out that are no names."
+        )
 
 
 def read_labels(source: Path | bytes, name: str = "the labels", choices: ListChoices | None = None) -> UserList:
@@ -166,7 +177,7 @@ def _age_or_range(cell: str) -> AgeAnswer | None:
         answer = read_age_answer(cell)
     except ValueError:
         return None
-    return None if answer in (None, AgeAnswer()) or answer.low == answer.high else answer
+    return None if answer == AgeAnswer() else answer
 
 
 def _as_written(row: Row) -> str:

@@ -39,6 +39,11 @@ _RESERVED_BEFORE_MORE = frozenset(
 )
 """Parts that are Instagram's own where more follows; alone, they may be an account's."""
 _AROUND = " \t\r\n\f\v\xa0\u200b\u200e\u200f\u202a\u202c\u2060\ufeff"
+_LEADS_ON = re.compile(r"(?:[?&](?:u|q|url|to|target)=|/web/\d+[a-z_]*/)(https?(?::|%3a)[^&\s]+)", re.IGNORECASE)
+"""Where an address of another place has the one that it leads to."""
+_OTHER_ADDRESS = re.compile(r"https?://|www\.", re.IGNORECASE)
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_TELEPHONE = re.compile(r"(?=.*[+\s()/-])\+?[\d\s()/-]{7,}")
 _BEFORE_A_NAME = frozenset(("stories", "_u", "u", "m"))
 
 
@@ -51,10 +56,18 @@ def canonical_username(text: str) -> str:
     """
     name = unicodedata.normalize("NFC", text.strip(_AROUND))
     address = name.strip("<>(),;\"'")
-    is_address = _ADDRESS.match(address)
-    name = _name_in_address(address) or name if is_address else name.removeprefix("@").strip(_AROUND)
-    lowered = name.lower()
-    return lowered if INSTAGRAM_USERNAME.fullmatch(lowered) else name
+    if _OTHER_ADDRESS.match(address) and (further := _LEADS_ON.search(address)):
+        address = unquote(further[1])
+    if _ADDRESS.match(address):
+        return _name_in_address(address) or name
+    meant = _as_meant(name)
+    return meant if INSTAGRAM_USERNAME.fullmatch(meant) else name.removeprefix("@").strip(_AROUND)
+
+
+def _as_meant(name: str) -> str:
+    """A name without what keyboards and copying put into it: signs of double width, invisible ones, a comma after."""
+    visible = "".join(sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
+    return visible.strip().lstrip("@").rstrip(",;:").strip().lower()
 
 
 def instagram_username_error(name: str) -> str | None:
@@ -65,11 +78,22 @@ def instagram_username_error(name: str) -> str | None:
         return _address_error(name)
     if name in _RESERVED:
         return "a part of Instagram's own addresses, which no account bears as its name"
+    if reason := _other_error(name):
+        return reason
     if not INSTAGRAM_USERNAME.fullmatch(name):
         if len(name) > 30:
             return "longer than the 30 characters of an Instagram username"
         return "an Instagram username has only letters a-z, digits, dots and underscores"
     return None
+
+
+def _other_error(name: str) -> str | None:
+    """What a name is that people write where an account was asked for; None where it is nothing of the kind."""
+    if _OTHER_ADDRESS.match(name):
+        return "an address that leads to no account of Instagram; write the account's name instead"
+    if _MAIL.fullmatch(name):
+        return "an e-mail address, and no account's name"
+    return "a telephone number, and no account's name" if _TELEPHONE.fullmatch(name) else None
 
 
 def username_error(name: str) -> str | None:

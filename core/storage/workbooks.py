@@ -22,7 +22,8 @@ MAX_UNPACKED = 500_000_000
 """Bytes of a workbook, unpacked; its texts are all held in memory."""
 
 _HEADER_AMONG, _SAMPLE_ROWS, _MAX_COLUMNS = 20, 100, 10_000
-_SHOWN = 500
+_SHOWN, _CHUNK = 500, 1 << 20
+_HIDDEN = re.compile(rb'\bhidden="(?:1|true)"')
 _ZEROS = re.compile("0{2,}")
 _ERRORS = frozenset(("#N/A", "#NULL!", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!"))
 _BOOK = "xl/workbook.xml"
@@ -41,6 +42,9 @@ class SheetTable:
     Attributes:
         header: the names of its columns, each once; empty where no row could be a header.
         remarks: what was decided about it, in sentences.
+        title: its name in the workbook.
+        is_hidden: whether Excel does not show it.
+        known: how many of its columns have known names.
         form: what it is, in a few words.
         short, first_short: as for tables of text, and always 0: a sheet has a cell everywhere.
     """
@@ -51,7 +55,13 @@ class SheetTable:
     def __init__(self, sheet: "ReadOnlyWorksheet", name: str, is_known: Callable[[str], bool]) -> None:
         self._sheet = sheet
         self._name = name
-        self.remarks: list[str] = []
+        self.title: str = sheet.title
+        self.is_hidden = sheet.sheet_state != "visible"
+        hidden = _hidden_rows(sheet)
+        are = "1 of its rows is" if hidden == 1 else f"{hidden:,} of its rows are"
+        self.remarks: list[str] = (
+            [f"{are} hidden in Excel, by a filter perhaps, and read like the others."] if hidden else []
+        )
         self.header: list[str] = []
         self._from = 1
         known, at, first = max(
@@ -101,7 +111,21 @@ def is_workbook(source: Source) -> bool:
 
 @contextmanager
 def open_sheet(source: Source, name: str, is_known: Callable[[str], bool]) -> Iterator[SheetTable]:
-    """The sheet of a workbook whose header has most of the names that are known.
+    """The sheet of a workbook whose header has most of the names that are known; see :func:`open_sheets`."""
+    with open_sheets(source, name, is_known) as sheets:
+        best, *others = sheets
+        if others:
+            best.remarks.append(f"Of its {len(sheets):,} sheets, {best.title[:40]!r} is read.")
+        if alike := [sheet for sheet in others if sheet.known and {*sheet.header} == {*best.header}]:
+            has = "has the same columns and is" if len(alike) == 1 else "have the same columns and are"
+            names = ", ".join(repr(sheet.title[:40]) for sheet in alike)
+            best.remarks.append(f"{names} {has} not read: give each sheet as a file of its own.")
+        yield best
+
+
+@contextmanager
+def open_sheets(source: Source, name: str, is_known: Callable[[str], bool]) -> Iterator[list[SheetTable]]:
+    """The sheets of a workbook, first those whose header has most of the names that are known, hidden ones last.
 
     Args:
         source: the workbook.
@@ -133,12 +157,22 @@ def open_sheet(source: Source, name: str, is_known: Callable[[str], bool]) -> It
         sheets = [SheetTable(sheet, name, is_known) for sheet in book.worksheets]
         if not sheets:
             raise InputError(f"{name} has no sheet with cells.")
-        best = max(sheets, key=lambda sheet: sheet.known)
-        if len(sheets) > 1:
-            best.remarks.append(f"Of its {len(sheets):,} sheets, {best._sheet.title[:40]!r} is read.")
-        yield best
+        yield sorted(sheets, key=lambda sheet: (sheet.is_hidden, -sheet.known))
     finally:
         book.close()
+
+
+def _hidden_rows(sheet: "ReadOnlyWorksheet") -> int:
+    """How many rows Excel does not show, which openpyxl does not tell of a sheet that it reads row by row."""
+    number, rest = 0, b""
+    try:
+        with sheet.parent._archive.open(sheet._worksheet_path) as content:
+            while chunk := content.read(_CHUNK):
+                *tags, rest = (rest + chunk).split(b"<row")
+                number += sum(_HIDDEN.search(tag.partition(b">")[0]) is not None for tag in tags)
+    except _DAMAGE:
+        return 0  # reading its cells tells what is wrong
+    return number + (_HIDDEN.search(rest.partition(b">")[0]) is not None)
 
 
 def _damaged(name: str, error: Exception) -> str:

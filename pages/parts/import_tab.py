@@ -11,15 +11,16 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.errors import InputError
-from core.importers.arguments import FIELDS, ColumnChoice, ImportArguments, column_choice, known_encoding
+from core.importers.arguments import ColumnChoice, ImportArguments, column_choice, known_encoding
 from core.importers.events import ImportedEvent, NotUnderstoodEvent, RecognisedEvent
 from core.importers.preview import Preview, preview
 from core.importers.results import ReadingChoices
 from core.jobs.job import ACTIVE, list_jobs
 from core.privacy.roles import Action
-from core.storage.moments import DateOrder
+from core.storage.date_order import DateOrder
+from core.storage.field_names import FIELDS
 from core.utils.encodings import OFFERED
-from core.utils.formatting import count, moment, plain
+from core.utils.formatting import count, moment, number, plain
 from pages.parts.components import download_left_out
 from pages.parts.downloads import choose_content, download_table
 from pages.parts.job_widgets import read_back, start_job
@@ -111,6 +112,7 @@ def show_preview(asked: ImportArguments, size: int) -> bool:
     for item in seen.recognised[:SHOWN_FILES]:
         said = f"**{plain(without(folder, item.name))}** ({plain(item.format_name)})"
         st.markdown(f"- {said}{': ' + plain(item.fields) if item.fields else ''}")
+    say_of_more(len(seen.recognised))
     if seen.first:
         st.dataframe(first_posts(seen), hide_index=True, alt="The first posts as they would be kept")
     show_left_out(seen, folder)
@@ -159,6 +161,12 @@ def show_left_out(seen: Preview, folder: str) -> None:
             download_left_out(pd.DataFrame(lines, columns=["source", "at", "reason", "text"]), "import")
 
 
+def say_of_more(files: int) -> None:
+    """That there are more files than are shown."""
+    if files > SHOWN_FILES:
+        st.caption(f"The first {SHOWN_FILES} of {number(files)} files are shown.")
+
+
 def without(folder: str, name: str) -> str:
     """The name of a file without the folder in which uploads lie."""
     return name.removeprefix(f"{folder}/")
@@ -197,6 +205,7 @@ def imported() -> None:
     folder = asked.source_path.name if asked else ""
     for item in job.events(RecognisedEvent):
         st.markdown(f"- **{plain(without(folder, item.name))}** ({plain(item.format)}): {plain(item.fields)}")
+    say_of_more(next((event.files for event in job.events(ImportedEvent)[::-1]), 0))
     refused = pd.DataFrame([event.model_dump() for event in job.events(NotUnderstoodEvent)])
     if len(refused):
         st.markdown("**Not understood, or not wholly**")

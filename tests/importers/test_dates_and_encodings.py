@@ -9,8 +9,8 @@ from core.errors import InputError
 from core.importers import by_account
 from core.importers.detect import find, read
 from core.importers.results import NotUnderstood, ReadingChoices, Recognised
+from core.storage.date_order import DateOrder
 from core.storage.models import Account
-from core.storage.moments import DateOrder
 
 HEADER = "username,caption,date\n"
 

@@ -60,15 +60,15 @@ def test_what_a_mac_keeps_beside_files_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_a_tar_archive_is_named_as_one(tmp_path: Path, packed: bool) -> None:
+def test_a_tar_archive_under_another_name_is_named_as_one(tmp_path: Path, packed: bool) -> None:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("t.csv"))
-    (tmp_path / "t.tar").write_bytes(gzip.compress(content.getvalue()) if packed else content.getvalue())
-    [refused] = [one for one in find(tmp_path / "t.tar") if isinstance(one, NotUnderstood)]
+    (tmp_path / "t.dat").write_bytes(gzip.compress(content.getvalue()) if packed else content.getvalue())
+    [refused] = [one for one in find(tmp_path / "t.dat") if isinstance(one, NotUnderstood)]
     assert "tar archive; unpack it" in refused.reason
     with pytest.raises(InputError):
-        list(read(tmp_path / "t.tar"))
+        list(read(tmp_path / "t.dat"))
 
 
 def test_labels_that_are_ranges_alone_are_kept_and_what_is_left_out_is_said(tmp_path: Path) -> None:

@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 
 from core import cli
 from core.errors import InputError
-from core.importers.arguments import FIELDS, ImportArguments
+from core.importers.arguments import ImportArguments
 from core.importers.detect import find, read
 from core.importers.importer import ImportSummary, import_files
 from core.importers.results import LeftOut, NotUnderstood, ReadingChoices, Recognised
 from core.jobs.progress import no_progress
-from core.storage import post_fields
 from core.storage.account_files import read_account
 from core.storage.models import Account
 from core.storage.user_lists import read_labels
@@ -219,10 +218,6 @@ def test_the_command_line_takes_columns_and_gives_them_back(
     assert ImportArguments.from_argv(asked.to_argv()) == asked
     with pytest.raises(InputError, match="which column is what"):
         ImportArguments.from_argv([*words, "nonsense"])
-
-
-def test_the_fields_of_the_option_are_those_of_records() -> None:
-    assert FIELDS == post_fields.FIELDS
 
 
 def test_captions_under_a_name_that_nobody_knows_are_noticed(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from core.evaluation.evaluate import read_predictions
 from core.importers.arguments import ImportArguments
 from core.labelling.batches import list_batches
 from core.models.settings import ModelSettings
+from core.models.training_record import LabelsRecord
 from core.settings import get_settings
 from core.statistics.estimate import Estimate
 from core.storage.account_files import write_account
@@ -690,6 +691,15 @@ def test_a_training_that_one_saw_running_ends_with_its_model_at_the_top(sample: 
     assert said.value == r"Model the\-model is ready: right on 2 of 2 validation accounts."
     assert [heading.value for heading in app.subheader][:2] == ["The latest run", "Models"]
     assert "Prepare another training" in [expander.label for expander in app.expander]
+
+
+def test_a_training_says_how_many_labelled_accounts_were_never_collected(sample: Path) -> None:
+    labels = LabelsRecord(labelled=12, not_collected=3, usable=8, at_least={"21": 4}, problems=("1 *odd* thing.",))
+    add_model(sample / "models" / "the-model", labels=labels)
+    end_job(add_running_job(sample, "train", {}))
+    shown = words(run("train"))
+    assert "3 of 12 labelled accounts were not collected, and took no part." in shown
+    assert r"1 \*odd\* thing\." in shown
 
 
 def test_the_latest_training_says_what_it_came_to_also_without_epochs(sample: Path) -> None:

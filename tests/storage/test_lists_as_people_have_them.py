@@ -197,3 +197,100 @@ def test_the_header_of_a_single_column_is_no_account(header: str) -> None:
 def test_row_names_of_r_are_no_accounts(text: str) -> None:
     with pytest.raises(InputError, match="no username column"):
         read_user_list(text.encode())
+
+
+@pytest.mark.parametrize("header", ["Nutzername", "usuario", "имя пользователя", "ユーザー名", "Account Name", "Name"])
+def test_a_header_in_another_language_is_no_account(header: str) -> None:
+    assert read_user_list(f"{header}\nanna\nbob\n".encode()).usernames == ["anna", "bob"]
+
+
+def test_a_question_of_a_survey_heads_the_names_and_the_ages() -> None:
+    text = "Q1,Q2\nWhat is your Instagram username?,How old are you?\n@anna,24\nbob,19 years\n"
+    assert read_labels(text.encode()).ages == {"anna": 24, "bob": 19}
+
+
+@pytest.mark.parametrize("name", ["https://www.instagram.com/accounts/login/", "my_username", "ig_handle.x"])
+def test_no_line_of_a_list_of_names_is_taken_for_a_header(name: str) -> None:
+    assert read_user_list(f"anna\n{name}\nbob\n".encode()).usernames[0] == "anna"
+
+
+@pytest.mark.parametrize("line", ["anna, bob, @carl", "anna;bob;carl", "anna bob carl"])
+def test_names_in_a_single_line_are_a_list(line: str) -> None:
+    assert read_user_list(line.encode()).usernames == ["anna", "bob", "carl"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("ａｎｎａ", "anna"),
+        ("an\u200bna", "anna"),
+        ("＠anna", "anna"),
+        ("@@anna,", "anna"),
+        ("• anna", "anna"),
+        ("3. anna", "anna"),
+        ("https://l.instagram.com/?u=https%3A%2F%2Fwww.instagram.com%2Fanna%2F&e=1", "anna"),
+        ("https://web.archive.org/web/2020/https://www.instagram.com/anna/", "anna"),
+        ("https://www.instagram.com/anna/p/C6a1B2c3D4e/?img_index=2", "anna"),
+    ],
+)
+def test_a_name_is_read_as_it_was_meant(written: str, name: str) -> None:
+    assert read_user_list(f"bob\n{written}\n".encode()).usernames == ["bob", name]
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("anna@mail.com", "an e-mail address"),
+        ("+49 170 1234567", "a telephone number"),
+        ("https://www.threads.net/@anna", "leads to no account of Instagram"),
+        ("https://linktr.ee/anna", "leads to no account of Instagram"),
+        ("https://www.instagram.com/tv/C6a1B2c3D4e/", "the address of a post"),
+    ],
+)
+def test_what_is_no_name_is_left_out_with_the_reason(written: str, reason: str) -> None:
+    users = read_user_list(f"bob\n{written}\n".encode())
+    assert users.usernames == ["bob"]
+    assert [(one.line, reason in one.reason) for one in users.rejected] == [(2, True)]
+
+
+def test_long_numbers_are_kept_and_a_person_is_told_of_them() -> None:
+    users = read_user_list(b"username\n1784140000\nanna\n")
+    assert users.usernames == ["1784140000", "anna"]
+    assert "1 name is a long number" in users.remarks[-1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ("25 years", "25"),
+        ("24 yrs old", "24"),
+        ("25 Jahre", "25"),
+        ("13-17 years", "13-17"),
+        ("über 21", "at least 21"),
+        ("menor de 18", "under 18"),
+        (">21", "at least 21"),
+    ],
+)
+def test_ages_with_their_unit_and_in_other_languages_are_read(cell: str, kept: str) -> None:
+    labels = read_labels(f"username,age\nanna,{cell}\n".encode())
+    assert {**{n: f"{a:g}" for n, a in labels.ages.items()}, **{n: str(r) for n, r in labels.ranges.items()}} == {
+        "anna": kept
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"), [("1998-05-01", "a date of birth"), ("1998", "a year of birth"), ("~25", "not a number")]
+)
+def test_an_age_that_is_none_is_left_out_with_the_reason(cell: str, reason: str) -> None:
+    [rejected] = read_labels(f"username,age\nanna,{cell}\nbob,20\n".encode()).rejected
+    assert reason in rejected.reason
+
+
+@pytest.mark.parametrize("header", ["Alter", "edad", "âge", "возраст", "Age (years)", "age group", "true_age"])
+def test_a_column_of_ages_is_known_by_its_name(header: str) -> None:
+    assert read_labels(f"username,{header}\nanna,25\n".encode()).ages == {"anna": 25}
+
+
+def test_of_two_columns_of_ages_none_is_guessed() -> None:
+    with pytest.raises(InputError, match="'coder1_age', 'coder2_age'"):
+        read_labels(b"username,coder1_age,coder2_age\nanna,25,26\n")

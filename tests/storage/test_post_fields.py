@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from core.storage.field_names import plain_name
 from core.storage.moments import parse_time
-from core.storage.post_fields import UntoldCaptions, choose_fields, plain_name, read_record
+from core.storage.post_fields import UntoldCaptions, choose_fields, read_record
 
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
@@ -99,11 +100,11 @@ def test_names_of_fields_are_compared_without_their_dress() -> None:
 def test_captions_under_an_unknown_name_are_noticed() -> None:
     net = UntoldCaptions()
     for number in range(5):
-        record = {"id": str(number), "legende": f"three words and {number}", "alt": "May be an image of a dog"}
+        record = {"id": str(number), "mensahe": f"three words and {number}", "alt": "May be an image of a dog"}
         net.see(record, read_record(record))
     said = net.in_words()
     assert said is not None
-    assert "'legende'" in said
+    assert "'mensahe'" in said
     assert "alt" not in said
     net.see({}, read_record({"caption": "hello"}))
     assert net.in_words() is None
@@ -126,8 +127,6 @@ def test_forms_of_time_that_mean_one_thing_are_read(text: str) -> None:
     assert parse_time(text) == NOON
 
 
-@pytest.mark.parametrize(
-    "text", ["01/05/2024", "1.5.2024 10:00", "Mai 1, 2024", "2024-13-45 10:00", "10:00 pm", "5 May"]
-)
+@pytest.mark.parametrize("text", ["01/05/2024", "1.5.2024 10:00", "2024-13-45 10:00", "10:00 pm", "5 May"])
 def test_forms_that_may_mean_two_things_are_not(text: str) -> None:
     assert parse_time(text) is None
