@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from core.importers.export_posts import kind_of_media, repaired
 from core.storage.moments import parse_time
-from core.storage.post_fields import PostReading
+from core.storage.post_parsing import PostReading
 
 LOOKED_FOR = "the posts of an export in HTML (a caption, pictures under media/, a date)"
 _MEDIA = re.compile(r"(^|/)(media|photos|videos)/", re.IGNORECASE)

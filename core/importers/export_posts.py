@@ -7,9 +7,10 @@ such a list under a name, and ``media.json`` (until 2021) a list of photos and o
 from typing import Any
 
 from core.importers.instagram_answers import Node
+from core.storage.field_values import text_of
 from core.storage.models import Kind
 from core.storage.moments import parse_time
-from core.storage.post_fields import PostReading, text_of
+from core.storage.post_parsing import PostReading
 
 FORMAT = "export"
 LOOKED_FOR = "the posts of an export (a list with media, uri, creation_timestamp)"

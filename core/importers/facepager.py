@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from core.storage.column_meanings import FieldChoice
 from core.storage.field_names import plain_name
+from core.storage.field_values import text_of
 from core.storage.not_posts import COMMENTS
-from core.storage.post_fields import FieldChoice, PostReading, read_record, text_of
+from core.storage.post_parsing import PostReading, read_record
 from core.storage.usernames import canonical_username, instagram_username_error
 
 _NAMES = {"id", "parent_id", "object_id", "query_time"}

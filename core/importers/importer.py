@@ -22,9 +22,9 @@ from core.importers.results import (
 from core.jobs.progress import Progress
 from core.settings import get_settings
 from core.storage.account_files import file_name, read_account, write_account
+from core.storage.field_values import media_id
 from core.storage.listed import read_named_list
 from core.storage.models import Account, Post
-from core.storage.post_fields import media_id
 from core.storage.user_lists import available_name, write_user_list
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.formatting import count

@@ -14,8 +14,7 @@ from core.importers.archives import Piece
 from core.importers.export_posts import FORMAT, LOOKED_FOR, posts_of_export, repaired
 from core.importers.json_values import Damage, Remark, Value, json_values
 from core.importers.results import Context, Found, Ignored, LeftOutRecords, NotUnderstood, Recognised, account, with_ids
-from core.storage.post_fields import PostReading
-from core.storage.post_parsing import post_of
+from core.storage.post_parsing import PostReading, post_of
 from core.utils.formatting import count
 
 _POSTS = re.compile(r"(posts|reels|igtv_videos|media)(_\d+)?\.(json|html)")

@@ -8,9 +8,11 @@ from typing import Any, TypeGuard
 from core.importers import agescope, apify, arc298, export_posts, graph_api, instagram_answers, instaloader
 from core.importers.instagram_answers import Node
 from core.importers.results import Context, NotUnderstood
+from core.storage.column_meanings import fields_by_name
+from core.storage.field_values import flattened, text_of
 from core.storage.models import Account
 from core.storage.not_posts import kind_by_names, kind_by_values
-from core.storage.post_fields import PostReading, fields_by_name, flattened, read_record, text_of
+from core.storage.post_parsing import PostReading, read_record
 
 FORMAT = "json"
 """The format of records that are posts by the names of their fields alone."""

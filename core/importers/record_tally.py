@@ -7,11 +7,11 @@ from core.importers.by_account import PostsByAccount
 from core.importers.json_values import Damage
 from core.importers.record_forms import FORMAT, LOOKED_FOR, OF_OTHERS, NoPost, PostRecord
 from core.importers.results import Context, Found, LeftOutRecords, NotUnderstood, Recognised
+from core.storage.column_meanings import FieldChoice, UntoldCaptions
 from core.storage.date_order import DateEvidence
 from core.storage.field_names import USUAL_NAMES
 from core.storage.not_posts import NO_POSTS
-from core.storage.post_fields import FieldChoice, PostReading, UntoldCaptions
-from core.storage.post_parsing import post_of
+from core.storage.post_parsing import PostReading, post_of
 from core.storage.usernames import canonical_username, username_error
 
 _ENOUGH = 100_000
@@ -72,7 +72,7 @@ class RecordTally:
 
     def keep(self, item: PostRecord, reading: PostReading, posts: PostsByAccount) -> None:
         """Put a post to its account, or count it with those left out."""
-        self._untold.see(item.record, reading)
+        self._untold.see(item.record, reading.caption is not None)
         name = canonical_username(reading.username or item.owner or self._context.username or "")
         if not name:
             self._nameless += 1

@@ -9,9 +9,11 @@ from core.importers.json_values import Damage, Remark, Value
 from core.importers.record_forms import FORMAT, Item, NoPost, PostRecord, items_of
 from core.importers.record_tally import RecordTally
 from core.importers.results import Context, Found, account, with_ids
+from core.storage.column_meanings import SAMPLE, FieldChoice, choose_fields
 from core.storage.field_names import Field
+from core.storage.field_values import flattened
 from core.storage.models import Post
-from core.storage.post_fields import SAMPLE, FieldChoice, PostReading, choose_fields, flattened, read_record
+from core.storage.post_parsing import PostReading, read_record
 from core.storage.text_tables import MISSING
 
 

@@ -1,6 +1,6 @@
 """Tables of posts: CSV (any usual delimiter and encoding), sheets of Excel, and Parquet.
 
-Which column is what, :mod:`core.storage.post_fields` decides. The rows of an account need not stand together:
+Which column is what, :mod:`core.storage.column_meanings` decides. The rows of an account need not stand together:
 they are sorted by account first, on the disk where there are many.
 """
 
@@ -29,22 +29,14 @@ from core.importers.results import (
     Recognised,
     account,
 )
+from core.storage.column_meanings import SAMPLE, FieldChoice, UntoldCaptions, choose_fields, is_text_like
 from core.storage.csv_records import ListChoices
 from core.storage.date_order import DateEvidence, numbers_of_date
 from core.storage.field_names import USUAL_NAMES, Field, core_name, plain_name
+from core.storage.field_values import flattened
 from core.storage.moments import parse_time
 from core.storage.not_posts import kind_by_names, kind_by_values
-from core.storage.post_fields import (
-    SAMPLE,
-    FieldChoice,
-    PostReading,
-    UntoldCaptions,
-    choose_fields,
-    flattened,
-    is_text_like,
-    read_record,
-)
-from core.storage.post_parsing import post_of
+from core.storage.post_parsing import PostReading, post_of, read_record
 from core.storage.text_tables import MAX_LINE, Table, open_table
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
@@ -107,7 +99,7 @@ class _Tally:
         if reason:
             self.left_out.add(f"because of the name: {reason}", place, written)
             return
-        self.captions.see(record, reading)
+        self.captions.see(record, reading.caption is not None)
         if reading.unread_time:
             self.unread_times += 1
             self.time_example = self.time_example or reading.unread_time

@@ -1,6 +1,5 @@
 """Posts in every shape, and the file of an account."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import pytest
 from core.errors import AgeScopeError, InputError
 from core.storage.account_files import account_files, read_account, write_account
 from core.storage.models import Account, Post
-from core.storage.moments import parse_time
-from core.storage.post_parsing import parse_post
+from core.storage.post_parsing import parse_post, read_record
 
 
 @pytest.mark.parametrize(
@@ -70,19 +68,6 @@ def test_kinds(node: dict[str, Any], kind: str) -> None:
     assert post.kind == kind
 
 
-@pytest.mark.parametrize(
-    "value",
-    [1790856000, 1790856000.0, "1790856000", 1790856000000, "2026-10-01T12:00:00.000Z", "2026-10-01T12:00:00+0000"],
-)
-def test_times_in_every_shape(value: object) -> None:
-    assert parse_time(value) == datetime(2026, 10, 1, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("value", [None, "", "soon", True, 1e30, [], -1e20])
-def test_what_is_no_time_is_none(value: object) -> None:
-    assert parse_time(value) is None
-
-
 def test_an_account_reads_back_as_it_was_written(tmp_path: Path) -> None:
     account = Account(username="Zoë & co", posts=[Post(id="1", caption="á\n=1+1"), Post(id="2")])
     path = write_account(tmp_path, account)
@@ -112,3 +97,42 @@ def test_a_folder_that_cannot_be_written_is_said_and_leaves_nothing(tmp_path: Pa
     with pytest.raises(AgeScopeError, match="cannot be written"):
         write_account(tmp_path / "accounts", Account(username="anna"))
     assert [path.name for path in tmp_path.iterdir()] == ["accounts"]
+
+
+@pytest.mark.parametrize(
+    ("record", "identifier", "shortcode", "owner"),
+    [
+        ({"post_id": "17_5", "media_id": "18", "post_shortcode": "Cabc", "shortcode": "Cother"}, "17", "Cabc", None),
+        ({"url": "https://www.instagram.com/ann.b/p/Cabc/?img_index=1"}, None, "Cabc", "ann.b"),
+        ({"link": "instagram.com/reel/Cabc"}, None, "Cabc", None),
+        ({"url": "https://www.instagram.com/reels/audio/123/"}, None, None, None),
+        ({"id": "https://www.instagram.com/p/Cabc/", "url": "https://cdn.example/p/a.jpg"}, None, None, None),
+        ({"pk": 17.0, "code": 12, "owner": {"id": "55"}}, "17", None, None),
+        ({"id": "1", "account": {"handle": "ann.b", "name": "Ann"}}, "1", None, "ann.b"),
+    ],
+)
+def test_ids_codes_and_owners_also_come_out_of_addresses(
+    record: dict[str, Any], identifier: str | None, shortcode: str | None, owner: str | None
+) -> None:
+    reading = read_record(record)
+    assert (reading.id, reading.shortcode, reading.username) == (identifier, shortcode, owner)
+
+
+@pytest.mark.parametrize(
+    ("record", "likes"),
+    [
+        ({"num_likes": "1,234"}, 1234),
+        ({"likesCount": -1}, None),
+        ({"statistics": {"actual": {"favoriteCount": 7}}}, 7),
+        ({"edge_liked_by": {"count": 0}}, 0),
+        ({"likes": float("nan")}, None),
+        ({"likes": [{"user": "x"}], "like_count": 3}, 3),
+    ],
+)
+def test_likes_are_counted_where_they_are_told(record: dict[str, Any], likes: int | None) -> None:
+    assert read_record(record).likes == likes
+
+
+def test_half_an_emoji_and_missing_values_are_no_trouble() -> None:
+    assert read_record({"caption": "so tired \ud83d"}).caption == "so tired \ufffd"
+    assert read_record({"caption": float("nan")}).caption is None

@@ -1,50 +1,29 @@
-"""What a record of any tool says of a post: which of its fields is the caption, the time, the id and so on.
+"""What the columns and fields of a source mean: which is the caption, the time, the id and so on of its posts.
 
-A record is an object of JSON or a row of a table, by the names of its fields. The names that tools use
-overlap (a ``caption`` may be what Instagram's image recognition says, a ``timestamp`` the moment of
-scraping), so :func:`choose_fields` looks at what stands in the fields as well, and says what it took.
+The names that tools use (:mod:`core.storage.field_names`) overlap: a ``caption`` may be what Instagram's image
+recognition says, a ``timestamp`` the moment of scraping. So :func:`choose_fields` looks at what stands in the
+columns as well, and says what it took. What a single record then says of a post, :mod:`core.storage.post_parsing`
+reads.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
 
-from core.storage.date_order import is_undecided
 from core.storage.field_names import FIELDS, USUAL_NAMES, Field, core_name, plain_name
-from core.storage.models import Kind
+from core.storage.field_values import ADDRESS, flattened, text_of
 from core.storage.moments import parse_time
 
 SAMPLE = 100
 """How many records are enough to judge what stands in a field."""
-
 _WEAK_CAPTIONS = {"title", "content", "post", "excerpt"}
 """Names that are the caption only where no better one is there."""
-_CODE_NAMES = {"post_shortcode", "shortcode", "code", "short_code"}
-"""Names under which a short code stands alone; under the others, it is part of an address."""
-_CODE_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _PHANTOMBUSTER = {"post_url", "query"}
 """Names that only Phantombuster's tables have together; their ``timestamp`` is the moment of scraping."""
 _FACEPAGER = {"parent_id", "object_id", "query_time"}
 """Names that only Facepager's tables have together; their ``id`` is the number of a row."""
-_MEDIA_TYPES: dict[object, Kind] = {1: "image", 2: "video", 8: "carousel", "1": "image", "2": "video", "8": "carousel"}
-_TYPE_NAMES: dict[str, Kind] = {
-    **dict.fromkeys(("image", "photo", "picture", "feed"), "image"),
-    **dict.fromkeys(("video", "clip", "clips", "reel", "reels", "igtv"), "video"),
-    **dict.fromkeys(("sidecar", "carousel", "carousel_album", "carousel_container", "album"), "carousel"),
-}
-_POST_ADDRESS = re.compile(
-    r"(?:instagram\.com|instagr\.am)/(?:share/|(?P<owner>[\w.]{1,30})/)?(?:p|reels?|tv)/"
-    r"(?!audio/|videos/)(?P<code>[\w-]{2,64})(?![\w-])",
-    re.ASCII,
-)
-_HALVES = re.compile("[\ud800-\udfff]")
-_CODE = re.compile(r"(?!\d+$)[\w-]{2,64}", re.ASCII)
-_ADDRESS = re.compile(r"(?:https?://|www\.)\S+$")
 _SEEN_IN_PICTURE = re.compile(
     r"may be (an? )?(image|\w+ of|\w+ and|closeup|cartoon|text|meme|\d)|image may contain|no photo description"
     r"|(könnte|kann) (ein bild|\w+) (von|sein|enthalten)|peut être une image|puede ser una imagen|pode ser uma imagem"
@@ -60,30 +39,6 @@ _NO_CAPTION_NAME = re.compile(
     r"accessib|(^|_)alt(_|$)|name|bio|(url|link|id|ids|token|key|path|src|uri|query|agent|location|address)(_|$)"
     r"|hashtag|tag|mention|date|time|_at$|type|lang|comment|reply|context|headline|caption_is|error|version"
 )
-
-
-@dataclass(frozen=True)
-class PostReading:
-    """What a record says of a post; None where it does not say.
-
-    Attributes:
-        username: as written, which may be an address of a profile.
-        unread_time: a time that stands there and cannot be read, cut short.
-        undecided_date: a date that stands there and has the day or the month first.
-        age: as written.
-    """
-
-    username: str | None = None
-    caption: str | None = None
-    taken_at: datetime | None = None
-    unread_time: str | None = None
-    undecided_date: str | None = None
-    id: str | None = None
-    shortcode: str | None = None
-    likes: int | None = None
-    comments: int | None = None
-    kind: Kind = "unknown"
-    age: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,96 +109,6 @@ def fields_by_name(names: tuple[str, ...]) -> FieldChoice:
     return choose_fields(names)
 
 
-def read_record(record: Mapping[str, Any], choice: FieldChoice | None = None) -> PostReading:
-    """What a record says of a post.
-
-    Args:
-        record: an object or a row, nested or flat.
-        choice: which field is what; without one, the record's own names decide.
-    """
-    flat = flattened(record)
-    names = (choice or fields_by_name(tuple(flat))).names
-    written = next((flat[name] for name in names["taken_at"] if not _is_missing(flat.get(name))), None)
-    taken_at = parse_time(written)
-    undecided = str(written).strip() if taken_at is None and is_undecided(written) else None
-    addresses = {name: text for name in names["shortcode"] if (text := text_of(flat.get(name)))}
-    return PostReading(
-        username=_first_text(flat, names["username"]) or _owner_in(addresses.values()),
-        caption=_caption(flat, names["caption"]),
-        taken_at=taken_at,
-        unread_time=str(written)[:40] if taken_at is None and written is not None and not undecided else None,
-        undecided_date=undecided,
-        id=_identifier(_first_text(flat, names["id"])),
-        shortcode=next((code for name, text in addresses.items() if (code := _code(name, text))), None),
-        likes=next((number for name in names["likes"] if (number := whole_number(flat.get(name))) is not None), None),
-        comments=next(
-            (number for name in names["comments"] if (number := whole_number(flat.get(name))) is not None), None
-        ),
-        kind=_kind(flat, names["kind"]),
-        age=_first_text(flat, names["age"]),
-    )
-
-
-def flattened(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record without objects inside: ``{"user": {"username": ...}}`` becomes ``user.username``, three deep."""
-    flat: dict[str, Any] = {}
-    for name, value in record.items():
-        value = _unwrapped(value)
-        if name == "edge_media_to_caption":
-            flat[name] = _text_of_edges(value) if isinstance(value, dict) else value
-        elif isinstance(value, dict):
-            for inner, inside in value.items():
-                inside = _unwrapped(inside)
-                deeper = inside.items() if isinstance(inside, dict) else ((None, inside),)
-                flat |= {".".join(filter(None, (name, inner, last))): content for last, content in deeper}
-        else:
-            flat[name] = value
-    return flat
-
-
-def _unwrapped(value: Any) -> Any:
-    """What MongoDB writes as ``{"$date": {"$numberLong": "..."}}``; anything else as it is."""
-    while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
-        value = next(iter(value.values()))
-    return value
-
-
-def text_of(value: object) -> str | None:
-    """A value as text; None where it is missing, blank, or no text at all."""
-    if _is_missing(value) or isinstance(value, bool | dict | list):
-        return None
-    text = str(value)
-    if _HALVES.search(text):  # halves of an emoji that was cut
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text if text.strip() else None
-
-
-def whole_number(value: object) -> int | None:
-    """A count; None where it is missing, hidden (-1) or no number."""
-    if isinstance(value, str):
-        value = re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", value.strip())
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = int(float(value)) if not isinstance(value, int) else value
-    except (ValueError, OverflowError):
-        return None
-    return number if 0 <= number < 2**53 else None
-
-
-def media_id(shortcode: str) -> str | None:
-    """The id of the post that Instagram's short code stands for; None where it is no code of the usual length.
-
-    A code is the id in base 64; codes of private posts have more characters, which say nothing of the id.
-    """
-    if not (10 <= len(shortcode) <= 11 or len(shortcode) >= 28) or not _CODE.fullmatch(shortcode):
-        return None
-    number = 0
-    for character in shortcode[:11]:
-        number = number * 64 + _CODE_DIGITS.index(character)
-    return str(number)
-
-
 def is_accessibility_text(text: str) -> bool:
     """Whether it is what Instagram says of a picture for those who do not see it, and nobody's caption."""
     return bool(_SEEN_IN_PICTURE.match(text) or (_PICTURE_BY.match(text) and _SEEN_IN_PICTURE.search(text)))
@@ -266,10 +131,10 @@ class UntoldCaptions:
         self._posts = self._with_caption = 0
         self._texts: dict[str, int] = {}
 
-    def see(self, record: Mapping[str, Any], reading: PostReading) -> None:
+    def see(self, record: Mapping[str, Any], has_caption: bool) -> None:
         """Take a record into account."""
         self._posts += 1
-        if reading.caption:
+        if has_caption:
             self._with_caption += 1
             return
         for name, value in flattened(record).items():
@@ -306,7 +171,7 @@ def _no_captions(texts: Sequence[str]) -> str | None:
     """What a field holds that is no captions, or None where it may."""
     if texts and sum(_looks_generated(text) for text in texts) > 0.5 * len(texts):
         return "an accessibility text"
-    if texts and all(_ADDRESS.match(text.strip()) for text in texts):
+    if texts and all(ADDRESS.match(text.strip()) for text in texts):
         return "an address"
     return None
 
@@ -349,65 +214,3 @@ def _filled(names: Sequence[str], samples: Sequence[Mapping[str, object]]) -> li
 def _is_owner_number(name: str, in_table: bool) -> bool:
     """Whether it is the number of an account, which stands for its name at most in a table of somebody's own."""
     return plain_name(name).endswith("id") and ("." in name or not in_table)
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
-
-
-def _first_text(flat: Mapping[str, object], names: Iterable[str]) -> str | None:
-    return next((text for name in names if (text := text_of(flat.get(name)))), None)
-
-
-def _caption(flat: Mapping[str, object], names: Iterable[str]) -> str | None:
-    texts = (text for name in names if (text := text_of(_first_run(flat.get(name)))))
-    return next((text for text in texts if not is_accessibility_text(text)), None)
-
-
-def _first_run(value: object) -> object:
-    """The text of a caption that is a list of runs, as ``[{"text": "..."}]``; anything else as it is."""
-    run = value[0] if isinstance(value, list) and value else None
-    return run.get("text") if isinstance(run, dict) else value
-
-
-def _text_of_edges(value: Mapping[str, Any]) -> str | None:
-    edges = value.get("edges")
-    first = edges[0] if isinstance(edges, list) and edges else None
-    inner = first.get("node") if isinstance(first, dict) else None
-    text = inner.get("text") if isinstance(inner, dict) else None
-    return text if isinstance(text, str) else None
-
-
-def _identifier(text: str | None) -> str | None:
-    """The number of the post in ``<post>_<owner>``; anything else as it is; of an address, nothing."""
-    if text is None or _ADDRESS.match(text):
-        return None
-    return re.sub(r"^(\d+)_\d+$", r"\1", re.sub(r"^(\d+)\.0$", r"\1", text.strip()))
-
-
-def _code(name: str, text: str) -> str | None:
-    found = _POST_ADDRESS.search(unquote(text))
-    if found:
-        return found["code"]
-    return text if plain_name(name) in _CODE_NAMES and _CODE.fullmatch(text) else None
-
-
-def _owner_in(addresses: Iterable[str]) -> str | None:
-    found = (_POST_ADDRESS.search(unquote(address)) for address in addresses)
-    return next((match["owner"] for match in found if match and match["owner"]), None)
-
-
-def _kind(flat: Mapping[str, object], names: Iterable[str]) -> Kind:
-    for name in names:
-        value = flat.get(name)
-        if isinstance(value, int | str) and not isinstance(value, bool) and value in _MEDIA_TYPES:
-            return _MEDIA_TYPES[value]
-        if isinstance(value, bool):
-            if plain_name(name) == "is_video":
-                return "video" if value else "image"
-            if value:
-                return "carousel"
-        word = re.sub(r"^(XDT|XIG)?(Polaris)?(Graph)?|(?<=.)Media$", "", str(value or "")).lower()
-        if word in _TYPE_NAMES:
-            return _TYPE_NAMES[word]
-    return "unknown"
