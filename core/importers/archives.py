@@ -280,6 +280,10 @@ def _members(at: Piece, archive: zipfile.ZipFile) -> list[Piece]:
         raise InputError(f"it holds more than {MAX_MEMBERS:,} files; unpack it and give the folder")
     if "[Content_Types].xml" in names:
         raise InputError("it is an Office document, but no workbook of Excel; save the table as CSV")
+    if "content.xml" in names and "mimetype" in names:
+        raise InputError("it is an OpenDocument file; save its table as .xlsx or CSV")
+    if any(name.endswith(".iwa") for name in names):
+        raise InputError("it is a document of Numbers or Pages; export its table as CSV")
     depth = len(at.parts)
     placed = [(name, PurePosixPath(name.replace("\\", "/")).parts) for name in names]  # as Windows wrote them once
     return [Piece(at.path, at.parts + parts, archive, name, depth, at.check) for name, parts in placed if parts]

@@ -21,12 +21,19 @@ _TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".html", 
 """Of a file so named, people are told why it is not read, rather than that it is no text."""
 _BLANK = b" \t\r\n"
 _UNPACK = "unpack it and give the folder"
+_AS_CSV = "save its table as CSV (UTF-8)"
 _FOREIGN = {
     b"7z\xbc\xaf'\x1c": f"a 7z archive; {_UNPACK}",
     b"Rar!\x1a\x07": f"a rar archive; {_UNPACK}",
     b"\x28\xb5\x2f\xfd": f"packed with zstd; {_UNPACK}",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a file of Office before 2007; save it as .xlsx or as CSV",
     b"SQLite format 3": "a database; export its table of posts as CSV",
+    **dict.fromkeys((b"RDX", b"X\n\x00\x00\x00"), "a file of R's own; write its table with write.csv()"),
+    **dict.fromkeys((b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a pickle of Python; write its table as CSV or Parquet"),
+    b"ARROW1": "a Feather file; write its table as CSV or Parquet",
+    b"$FL2": f"a file of SPSS; {_AS_CSV}",
+    b"<stata_dta>": f"a file of Stata; {_AS_CSV}",
+    b"\x89HDF": f"an HDF5 file; {_AS_CSV}",
 }
 """How files begin that may hold posts and are not read, and what they are."""
 
@@ -100,12 +107,7 @@ def _of_piece(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterat
         raise InputError("it is empty")
     if head.startswith(b"PAR1"):
         return table.read_parquet(piece, context)
-    if head[257:262] == b"ustar":
-        raise InputError("it is a tar archive; unpack it and give the folder")
-    if named := next((name for start, name in _FOREIGN.items() if head.startswith(start)), None):
-        raise InputError(f"it is {named}")
-    if is_zip(head) and piece.parts[-1].lower().endswith((".gz", ".xz", ".bz2")):
-        raise InputError(f"it is an archive that was packed again; {_UNPACK}")
+    _refuse_foreign(piece, head, start)
     if is_zip(head):
         return table.read_sheet(piece, context)
     if start.startswith(b"<"):
@@ -115,6 +117,22 @@ def _of_piece(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterat
     if is_binary(head) and not piece.parts[-1].lower().endswith(_TEXT_ENDINGS):
         return iter([Ignored(context.name)])  # a picture, a video
     return table.read_text_table(piece, context)
+
+
+def _refuse_foreign(piece: Piece, head: bytes, start: bytes) -> None:
+    """Say what a file is that may hold posts and is not read.
+
+    Raises:
+        InputError: it is one.
+    """
+    if head[257:262] == b"ustar":
+        raise InputError("it is a tar archive; unpack it and give the folder")
+    if named := next((name for start, name in _FOREIGN.items() if head.startswith(start)), None):
+        raise InputError(f"it is {named}")
+    if is_zip(head) and piece.parts[-1].lower().endswith((".gz", ".xz", ".bz2")):
+        raise InputError(f"it is an archive that was packed again; {_UNPACK}")
+    if start.startswith(b"<?xml") and b"<html" not in head.lower():
+        raise InputError(f"it is XML; {_AS_CSV}, or as JSON")
 
 
 def _of_page(piece: Piece, context: Context, files: InstaloaderFiles) -> Iterator[Found]:

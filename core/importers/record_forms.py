@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeGuard
 
 from core.importers import agescope, apify, arc298, export_posts, graph_api, instagram_answers, instaloader
@@ -13,6 +14,7 @@ from core.storage.field_values import flattened, text_of
 from core.storage.models import Account
 from core.storage.not_posts import kind_by_names, kind_by_values
 from core.storage.post_parsing import PostReading, read_record
+from core.storage.usernames import canonical_username, instagram_username_error
 
 FORMAT = "json"
 """The format of records that are posts by the names of their fields alone."""
@@ -31,6 +33,14 @@ _LISTS = (
     *("data", "items", "posts", "results", "result", "records", "rows", "response", "medias", "edges", "node", "hits"),
     *("_source",),
 )
+_NOBODY = frozenset(
+    (
+        *("comments", "replies", "messages", "conversations", "threads", "inbox", "participants", "members", "likes"),
+        *("followers", "following", "friends", "stories", "highlights", "saved", "tagged", "mentions", "users"),
+        *("user", "owner", "author", "profile", "account", "meta", "metadata", "config", "caption", *_LISTS),
+    )
+)
+"""Names of lists in which no accounts' posts lie under the accounts' names."""
 _IN_OTHER_PARTS = {"participants", "string_list_data", "string_map_data", "label_values", "media_list_data"}
 """Names that only the other parts of an export have: messages, followers, comments, likes."""
 
@@ -87,6 +97,14 @@ def _items(content: Any, place: str, owner: str | None, depth: int) -> Iterator[
         yield from _of_known_form(content, place) or _of_unknown_form(content, place, owner, depth)
 
 
+def is_header(content: object) -> bool:
+    """Whether a value is the first of a table's rows, each a list: ``["username", "caption"]``."""
+    if not isinstance(content, list) or len(content) < 2 or not all(isinstance(name, str) for name in content):
+        return False
+    names = fields_by_name(tuple(content)).names
+    return bool(names["caption"] and names["username"])
+
+
 def _is_odd(content: Node) -> bool:
     """Whether a record holds nothing inside it and has no name that any field of a post has: no reader is asked."""
     return not _holds_more(content) and not any(fields_by_name(tuple(content)).names.values())
@@ -118,6 +136,10 @@ def _of_unknown_form(content: Node, place: str, owner: str | None, depth: int) -
     if rows := _rows_of_columns(content):
         yield from _items(rows, place, owner, depth + 1)
         return
+    if depth < _DEEPEST and _is_by_name(content):
+        for key, value in content.items():
+            yield from _items(value, place, owner if key.isdigit() else key, depth + 1)
+        return
     inner = [content[name] for name in _LISTS if isinstance(content.get(name), dict | list) and content[name]]
     inner = inner or [value for text in content.values() if (value := _json_in(text)) is not None]
     if inner and depth < _DEEPEST and not _is_whole_record(content):
@@ -144,9 +166,27 @@ def _rows_of_columns(content: Node) -> list[Node]:
     return [{name: column[key] for name, column in columns.items()} for key in keys[0]]
 
 
+def _is_by_name(content: Node) -> bool:
+    """Whether posts lie under their numbers, as pandas writes them by row, or under the names of their accounts."""
+    if not content or not all(isinstance(value, dict | list) and value for value in content.values()):
+        return False
+    is_of_names = all(
+        instagram_username_error(canonical_username(name)) is None and name.lower() not in _NOBODY for name in content
+    )
+    return is_of_names and any(_holds_posts(value) for value in islice(content.values(), 20))
+
+
+def _holds_posts(value: dict[str, Any] | list[Any]) -> bool:
+    if isinstance(value, list):
+        return _holds_records(value)
+    return _may_be_post(value) or any(_holds_records(value.get(name)) for name in _LISTS)
+
+
 def _rows_of_split(content: Node) -> list[Node]:
-    """The rows of ``{"columns": [...], "data": [[...], ...]}``."""
+    """The rows of ``{"columns": [...], "data": [[...], ...]}``, or of ``{"values": [[...], ...]}`` with a header."""
     names, rows = content.get("columns"), content.get("data")
+    if isinstance(values := content.get("values"), list) and values and not names:
+        names, *rows = values
     if not (isinstance(names, list) and isinstance(rows, list) and all(isinstance(name, str) for name in names)):
         return []
     return [dict(zip(names, row, strict=False)) for row in rows if isinstance(row, list)]

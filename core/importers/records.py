@@ -6,7 +6,7 @@ from dataclasses import replace
 from core.importers.by_account import PostsByAccount
 from core.importers.instaloader import InstaloaderFiles
 from core.importers.json_values import Damage, Remark, Value
-from core.importers.record_forms import FORMAT, Item, NoPost, PostRecord, items_of
+from core.importers.record_forms import FORMAT, Item, NoPost, PostRecord, is_header, items_of
 from core.importers.record_tally import RecordTally
 from core.importers.results import Context, Found, account, with_ids
 from core.storage.column_meanings import SAMPLE, FieldChoice, choose_fields
@@ -51,6 +51,7 @@ def read_values(
 def _items(
     values: Iterable[Value | Damage | Remark], context: Context, files: InstaloaderFiles, tally: RecordTally
 ) -> Iterator[Item]:
+    header: list[str] = []
     for value in values:
         if tally.is_hopeless:
             return
@@ -60,6 +61,10 @@ def _items(
             yield tally.damaged(value)
         elif files.take(value.content, context):
             tally.is_for_instaloader = True
+        elif not header and is_header(value.content):
+            header = value.content
+        elif header and isinstance(value.content, list) and len(value.content) == len(header):
+            yield from items_of(dict(zip(header, value.content, strict=True)), value.place, context)
         else:
             yield from items_of(value.content, value.place, context)
 

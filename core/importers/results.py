@@ -1,10 +1,11 @@
 """What the readers of one format hand to those who asked: accounts, labels, or why not."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from typing import Self
 
 from core.importers.arguments import ImportArguments
@@ -21,6 +22,7 @@ MAX_LINES = 1_000
 """How many left-out records of a file are kept for one reason."""
 
 _SHOWN_TEXT = 300
+_SINGULAR = {"are": "is", "were": "was", "do": "does", "repeat": "repeats"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,18 @@ class LeftOut:
 
     def in_words(self) -> str:
         """``2 records left out that are not valid JSON (the first: line 2)``."""
-        return f"{count(self.number, 'record')} left out {self.reason} (the first: {self.lines[0].place})"
+        reason = self.reason if self.number > 1 else _of_one(self.reason)
+        return f"{count(self.number, 'record')} left out {reason} (the first: {self.lines[0].place})"
+
+
+def _of_one(reason: str) -> str:
+    """A reason in words that go on from a single record: ``that are comments`` becomes ``that is a comment``."""
+    verb = re.sub(r"^that (are|were|do|repeat)\b", lambda found: f"that {_SINGULAR[found[1]]}", reason)
+    return re.sub(r"^(that is) (no )?(comment|message|storie|post)s\b", _noun, verb)
+
+
+def _noun(found: re.Match[str]) -> str:
+    return f"{found[1]} {found[2] or 'a '}{found[3].replace('storie', 'story')}"
 
 
 class LeftOutRecords:
@@ -224,13 +237,18 @@ def made_up_id(text: str | None, taken_at: datetime | None, repetition: int) -> 
 
 
 def with_ids(posts: Iterable[Post]) -> list[Post]:
-    """Give an id to every post that has an empty one; posts of one account, in the order of the source."""
+    """Give an id to every post that has an empty one; posts of one account, in the order of the source.
+
+    Two of these with one caption at one second are one post, as under two hashtags; on one day, they are two.
+    """
     seen: dict[tuple[str | None, datetime | None], int] = {}
     kept = []
     for post in posts:
         if not post.id:
             same = (post.caption, post.taken_at)
             seen[same] = seen.get(same, 0) + 1
+            if seen[same] > 1 and post.caption and post.taken_at and post.taken_at.time() != time.min:
+                continue
             post = post.model_copy(update={"id": made_up_id(post.caption, post.taken_at, seen[same])})
         kept.append(post)
     return kept

@@ -33,7 +33,7 @@ from core.storage.column_meanings import SAMPLE, FieldChoice, UntoldCaptions, ch
 from core.storage.csv_records import ListChoices
 from core.storage.date_order import DateEvidence, numbers_of_date
 from core.storage.field_names import USUAL_NAMES, Field, core_name, plain_name
-from core.storage.field_values import flattened
+from core.storage.field_values import flattened, unpacked
 from core.storage.moments import parse_time
 from core.storage.not_posts import kind_by_names, kind_by_values
 from core.storage.post_parsing import PostReading, post_of, read_record
@@ -54,6 +54,8 @@ _BYTES_AT_A_TIME = 64_000_000
 _FOOTERS = frozenset(
     ("total", "totals", "sum", "count", "average", "mean", "summe", "gesamt", "somme", "suma", "totale")
 )
+_RULER = " \t\r|:+=-"
+"""Signs of the line below a header in Markdown and in what databases print."""
 _ROUNDED = re.compile(r"\d(\.\d+)?E\+\d\d|[1-9]\d{14}0{2,}(\.0)?", re.IGNORECASE)
 """Ids of which a spreadsheet has kept the first 15 digits."""
 
@@ -167,14 +169,17 @@ def _read_table(table: Table | SheetTable, piece: Piece, context: Context, forma
     samples: list[Record] = [dict(zip(header, cells, strict=False)) for cells in first]
     if is_of_facepager(header):
         samples = [without_none(record) for record in samples]
-    choice = choose_fields(header, samples, context.columns)
+    packed = _packed_columns(samples)
+    samples = [_with_unpacked(record, packed) for record in samples]
+    names = list(dict.fromkeys([*header, *(name for record in samples for name in record)]))
+    choice = choose_fields(names, samples, context.columns)
     if choice.names["username"] and choice.names["age"] and not choice.names["caption"]:
         yield from _labels(piece, context)
-    elif reason := _unusable(choice, header, samples, context):
+    elif reason := _unusable(choice, names, samples, context):
         yield NotUnderstood(context.name, reason)
     else:
         tally = _Tally.of(context)
-        rows, choice = _with_owners(_table_rows(table, choice, tally), choice, tally, header)
+        rows, choice = _with_owners(_table_rows(table, choice, tally, packed), choice, tally, header)
         yield from _accounts(rows, choice, context, _format(choice, context, format_name), tally)
         yield _recognised(context, format_name, choice, table.remarks, tally)
         if table.short:
@@ -182,6 +187,23 @@ def _read_table(table: Table | SheetTable, piece: Piece, context: Context, forma
             yield NotUnderstood(
                 context.name, f"{rows_are} {table.first_short:,}; what is missing at the end was left empty"
             )
+
+
+def _packed_columns(samples: Sequence[Record]) -> frozenset[str]:
+    """The columns in whose cells stand objects, as pandas writes what lay nested."""
+    texts = {name: [text for each in samples if (text := each.get(name))] for name in (samples[0] if samples else ())}
+    return frozenset(
+        name for name, found in texts.items() if found and all(unpacked(text) is not None for text in found)
+    )
+
+
+def _with_unpacked(record: Record, packed: frozenset[str]) -> Record:
+    """A row with the fields of the objects in its cells: ``user.username`` instead of ``user``."""
+    if not packed:
+        return record
+    objects = {name: unpacked(record[name]) for name in packed if record.get(name)}
+    whole = {name: value for name, value in objects.items() if value is not None}
+    return {name: value for name, value in record.items() if name not in whole} | flattened(whole)
 
 
 def _with_owners(
@@ -218,13 +240,17 @@ def _filled_first(header: Sequence[str], rows: Sequence[Sequence[str | None]]) -
     return names
 
 
-def _table_rows(table: Table | SheetTable, choice: FieldChoice, tally: _Tally) -> Iterator[Placed]:
+def _table_rows(
+    table: Table | SheetTable, choice: FieldChoice, tally: _Tally, packed: frozenset[str]
+) -> Iterator[Placed]:
     at = {name: place for place, name in enumerate(table.header)}
     single = [at[name] for wanted in _ONE_LINE for name in choice.names[wanted][:1] if name in at]
     users = choice.names["username"]
-    for row in table.rows(at[users[0]] if users else None, single, _row_check(table.header, choice)):
+    for row in table.rows(at.get(users[0]) if users else None, single, _row_check(table.header, choice)):
         place = f"line {row.line:,}"
-        record = dict(zip(table.header, row.cells, strict=False))
+        record = _with_unpacked(dict(zip(table.header, row.cells, strict=False)), packed)
+        if not row.text.strip(_RULER):
+            continue
         if row.fault:
             tally.cannot_read(place, row.text, f"because {row.fault}")
         elif [cell or "" for cell in row.cells] == table.header:
@@ -339,6 +365,8 @@ def _unusable(choice: FieldChoice, names: Sequence[str], samples: Sequence[Recor
         return reason
     if (what := kind_by_names(names)) and "caption" not in context.columns:
         return f"it holds rows {what}, and no posts; give the file of the posts"
+    if not choice.names["caption"] and (passed := next(iter(choice.passed_over.items()), None)):
+        return f"its column {passed[0][:40]!r} is {passed[1]}, and no other holds a text; found {shown}"
     if not choice.names["caption"]:
         return (
             f"it has no column with the text; looked for {_usual('caption')}, found {shown}. "

@@ -15,6 +15,7 @@ from typing import Any
 from core.storage.field_names import FIELDS, USUAL_NAMES, Field, core_name, plain_name
 from core.storage.field_values import ADDRESS, flattened, text_of
 from core.storage.moments import parse_time
+from core.storage.usernames import canonical_username, instagram_username_error
 
 SAMPLE = 100
 """How many records are enough to judge what stands in a field."""
@@ -35,6 +36,8 @@ _PICTURE_BY = re.compile(
     r"(on|in|am|le|el|em|il|op|den) .{0,12}\d",
     re.IGNORECASE,
 )
+_NO_PROSE = re.compile(r"[\d.,\s-]+|true|false|yes|no", re.IGNORECASE)
+"""What stands in a column that counts captions, or tells whether there are some."""
 _NO_CAPTION_NAME = re.compile(
     r"accessib|(^|_)alt(_|$)|name|bio|(url|link|id|ids|token|key|path|src|uri|query|agent|location|address)(_|$)"
     r"|hashtag|tag|mention|date|time|_at$|type|lang|comment|reply|context|headline|caption_is|error|version"
@@ -57,6 +60,7 @@ class FieldChoice:
         """What was taken for what: ``caption from 'description', taken_at from 'pubDate'``."""
         taken = [f"{wanted} from {names[0][:40]!r}" for wanted, names in self.names.items() if names]
         passed = [f"{name[:40]!r} is {what}" for name, what in self.passed_over.items()]
+        taken += [] if self.names["taken_at"] else ["no time of posting"]
         return ", ".join(taken) + (f" ({'; '.join(passed)})" if passed else "")
 
 
@@ -72,7 +76,7 @@ def choose_fields(
         samples: its first records, to judge by what stands in them; without any, names alone decide.
         chosen: what a person said, by field; it counts for more than anything found.
     """
-    plain = _by_plain_name(names)
+    plain = _by_plain_name(sorted(names, key=lambda name: not _filled([name], samples)) if samples else names)
     passed_over: dict[str, str] = {}
     found = {wanted: _called(USUAL_NAMES[wanted], plain) for wanted in FIELDS}
     found["username"] = [name for name in found["username"] if not _is_owner_number(name, bool(samples))]
@@ -82,7 +86,7 @@ def choose_fields(
         found["id"] = [name for name in found["id"] if name != plain["id"]]
         passed_over[plain["id"]] = "Facepager's number of the row"
     if samples:
-        found["username"] = _filled(found["username"], samples)[:1] or found["username"][:1]
+        found["username"] = _users(found["username"], samples, passed_over)
     for wanted, name in (chosen or {}).items():
         found[wanted] = [name]
     return FieldChoice({wanted: tuple(found[wanted]) for wanted in FIELDS}, passed_over)
@@ -163,8 +167,27 @@ def _captions(names: list[str], samples: Sequence[Mapping[str, object]], passed_
         if what := _no_captions(texts):
             passed_over[name] = what
         elif texts:
-            kept.append(name)
-    return kept[:1] or [name for name in names if name not in passed_over][:1]
+            kept.append((name, all(_NO_PROSE.fullmatch(text.strip()) for text in texts)))
+    best = next((name for name, is_number in kept if not is_number), None)
+    if best and kept[0][0] != best:
+        passed_over[kept[0][0]] = "numbers, or yes and no"
+    return [best] if best else [name for name in names if name not in passed_over][:1]
+
+
+def _users(names: list[str], samples: Sequence[Mapping[str, object]], passed_over: dict[str, str]) -> list[str]:
+    """The one name that holds accounts: the first that is filled, but for another where it holds people's names."""
+    filled = _filled(names, samples)
+    texts = {name: [text for record in samples if (text := text_of(record.get(name)))] for name in filled}
+    if not filled or sum(" " in text.strip() for text in texts[filled[0]]) * 2 < len(texts[filled[0]]):
+        return filled[:1] or names[:1]
+    others = (name for name in filled[1:] if not plain_name(name).endswith("id"))
+    several = min(len(set(texts[filled[0]])), 2)
+    for name in others:
+        are_accounts = all(instagram_username_error(canonical_username(text)) is None for text in texts[name])
+        if are_accounts and len(set(texts[name])) >= several:
+            passed_over[filled[0]] = "people's names, with blanks"
+            return [name]
+    return filled[:1]
 
 
 def _no_captions(texts: Sequence[str]) -> str | None:

@@ -37,6 +37,7 @@ USUAL_NAMES: dict[Field, tuple[str, ...]] = {
     ),
     "caption": (
         *("caption", "caption_text", "post_caption", "edge_media_to_caption", "full_text", "text", "body"),
+        *("edge_media_to_caption_edges", "edge_media_to_caption_edges_0_node_text", "post_content"),
         *("description", "post_description", "message", "post_text", "tweet", "captions", "desc", "beitragstext"),
         *("bildunterschrift", "beschreibung", "beitrag", "légende", "legende", "texte", "descripción", "descripcion"),
         *("texto", "leyenda", "pie_de_foto", "publicación", "legenda", "descrição", "descricao", "didascalia", "testo"),

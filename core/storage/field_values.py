@@ -1,5 +1,7 @@
 """What a field of a record holds: a text, a count, a short code, or an address with one in it."""
 
+import ast
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -13,6 +15,11 @@ POST_ADDRESS = re.compile(
 _HALVES = re.compile("[\ud800-\udfff]")
 SHORT_CODE = re.compile(r"(?!\d+$)[\w-]{2,64}", re.ASCII)
 _CODE_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}([,.\s'’])\d{3}(?:\1\d{3})*(?=[.,]\d{1,2}$|$)")
+_DECIMALS = re.compile(r"(?<=\d)[.,]\d{1,2}$")
+"""What R and pandas put behind whole numbers: ``3.0``, or ``3,0`` in Germany."""
+_PACKED = re.compile(r"\s*(?:[{\[]|[A-Z]\w{0,40}\(\w+=)")
+_LONGEST_PACKED = 20_000
 ADDRESS = re.compile(r"(?:https?://|www\.)\S+$")
 
 
@@ -59,9 +66,10 @@ def text_of(value: object) -> str | None:
 
 
 def whole_number(value: object) -> int | None:
-    """A count; None where it is missing, hidden (-1) or no number."""
+    """A count, as English, German, French or Swiss spreadsheets write it; None where it is missing, hidden or none."""
     if isinstance(value, str):
-        value = re.sub(r"(?<=\d),(?=\d{3}(\D|$))", "", value.strip())
+        joined = _THOUSANDS.sub(lambda found: re.sub(r"\D", "", found[0]), value.strip(), count=1)
+        value = _DECIMALS.sub("", joined)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -87,3 +95,39 @@ def media_id(shortcode: str) -> str | None:
     for character in shortcode[:11]:
         number = number * 64 + _CODE_DIGITS.index(character)
     return str(number)
+
+
+def unpacked(text: str) -> dict[str, Any] | list[Any] | None:
+    """The object that stands in a cell, as programs write what lay nested; None where it is any other text.
+
+    Read are JSON, what Python prints (``{'username': 'anna'}``) and what it prints of classes
+    (``UserShort(pk='5', username='anna')``).
+    """
+    if not _PACKED.match(text) or len(text) > _LONGEST_PACKED:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = _of_python(text)
+    return value if isinstance(value, dict | list) else None
+
+
+def _of_python(text: str) -> Any:
+    try:
+        return _literal(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _literal(node: ast.AST) -> Any:
+    """What a literal of Python stands for; None for all that is none, as nothing of it is run."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        named = ((_literal(key), value) for key, value in zip(node.keys, node.values, strict=True) if key)
+        return {name: _literal(value) for name, value in named if isinstance(name, str)}
+    if isinstance(node, ast.Call):
+        return {keyword.arg: _literal(keyword.value) for keyword in node.keywords if keyword.arg}
+    return None

@@ -18,15 +18,19 @@ CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?\s*(
 ZONE = r"(?P<zone>[+-]\d\d:?\d\d|[A-Za-z]{1,4})?"
 _DAY_NAME = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
 _MONTH = r"(?P<name>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\.?"
+_ORDINAL = r"(?:st|nd|rd|th)?"
+_OF_MICROSOFT = re.compile(r"/Date\((\d{9,16})(?:[+-]\d{4})?\)/")
+_COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d")
+"""20240501100000, as web archives write it."""
 _FORMS = [
     re.compile(form, re.IGNORECASE)
     for form in (
-        rf"(?P<year>\d{{4}})[/.](?P<month>\d{{1,2}})[/.](?P<day>\d{{1,2}})(?:[T\s]+{CLOCK}\s*{ZONE})?",
+        rf"(?P<year>\d{{4}})[/.]\s?(?P<month>\d{{1,2}})[/.]\s?(?P<day>\d{{1,2}})\.?(?:[T\s]+{CLOCK}\s*{ZONE})?",
         rf"(?P<year>\d{{4}})-(?P<month>\d{{1,2}})-(?P<day>\d{{1,2}})(?:[T\s]+{CLOCK}\s*{ZONE})?",
         r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[_-](?P<hour>\d\d)-(?P<minute>\d\d)-(?P<second>\d\d)"
         r"(?P<half>)(?:_(?P<zone>UTC))?",
-        rf"{_DAY_NAME}{_MONTH}\s+(?P<day>\d{{1,2}}),?\s+(?P<year>\d{{4}})(?:,?\s+(?:at\s+)?{CLOCK}\s*{ZONE})?",
-        rf"{_DAY_NAME}(?P<day>\d{{1,2}})[\s-]{_MONTH}[\s,-]+(?P<year>\d{{4}})(?:,?\s+(?:at\s+)?{CLOCK}\s*{ZONE})?",
+        rf"{_DAY_NAME}{_MONTH}\s+(?P<day>\d{{1,2}}){_ORDINAL},?\s+(?P<year>\d{{4}})(?:,?\s+(?:at\s+)?{CLOCK}\s*{ZONE})?",
+        rf"{_DAY_NAME}(?P<day>\d{{1,2}}){_ORDINAL}[\s-]{_MONTH}[\s,-]+(?P<year>\d{{4}})(?:,?\s+(?:at\s+)?{CLOCK}\s*{ZONE})?",
         rf"{_DAY_NAME}{_MONTH}\s+(?P<day>\d{{1,2}})\s+{CLOCK}\s+{ZONE}\s*(?P<year>\d{{4}})",
     )
 ]
@@ -35,7 +39,7 @@ _FORMS = [
 def parse_time(value: object) -> datetime | None:
     """A moment in UTC, to the second; None where ``value`` is none, or could mean two.
 
-    Read are seconds, milliseconds and microseconds since 1970, ISO 8601 and its relations
+    Read are seconds and thousandths, millionths and billionths of them since 1970, ISO 8601 and its relations
     (``2024/05/01 10:00``, ``2024-05-01 10:00:00 EST``), and English forms with the month's name
     (``May 1, 2024 5:31 pm``, ``Wed May 01 10:00:00 +0000 2024``). What bears no zone counts as UTC.
     Months may be named in any language of :mod:`core.storage.month_names`. ``01/05/2024`` may be the first of May or
@@ -44,7 +48,9 @@ def parse_time(value: object) -> datetime | None:
     """
     if isinstance(value, str):
         value = value.replace("\u202f", " ").replace("\xa0", " ").strip()
-        if re.fullmatch(r"\d{9,16}(\.\d+)?", value):
+        if wrapped := _OF_MICROSOFT.fullmatch(value):
+            value = wrapped[1]
+        if re.fullmatch(r"\d{9,19}(\.\d+)?", value) and not _COMPACT.fullmatch(value):
             value = float(value)
     moment = _moment(value)
     return moment if moment and _FIRST_YEAR <= moment.year <= datetime.now(UTC).year + 1 else None
@@ -66,13 +72,17 @@ def _moment(value: object) -> datetime | None:
 
 
 def _seconds(value: float) -> float:
-    """Seconds since 1970 of a number that may count thousandths or millionths of them."""
+    """Seconds since 1970 of a number that may count thousandths, millionths or billionths of them."""
+    if value > 1e17:
+        return value / 1e9
     if value > 1e14:
         return value / 1e6
     return value / 1e3 if value > 1e11 else value
 
 
 def _of_text(text: str) -> datetime | None:
+    if _COMPACT.fullmatch(text):
+        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     try:
         return _in_utc(datetime.fromisoformat(text))
     except ValueError:

@@ -111,8 +111,9 @@ def _caption(flat: Mapping[str, object], names: Iterable[str]) -> str | None:
 
 
 def _first_run(value: object) -> object:
-    """The text of a caption that is a list of runs, as ``[{"text": "..."}]``; anything else as it is."""
+    """The text of a caption that is a list of runs or nodes, as ``[{"text": "..."}]``; anything else as it is."""
     run = value[0] if isinstance(value, list) and value else None
+    run = run["node"] if isinstance(run, dict) and isinstance(run.get("node"), dict) else run
     return run.get("text") if isinstance(run, dict) else value
 
 

@@ -126,7 +126,10 @@ class Table:
         found = found or self._with_backslashes(line) or _loosely(line, self._delimiter)
         if found is None:
             return Row(number, line[:_SHOWN], [], NOT_CLOSED), 1
-        return Row(number, line[:_SHOWN], found[0]), found[1]
+        cells, taken = found
+        if self._delimiter == "|":  # of Markdown and of databases, which put blanks beside it
+            cells = [cell and cell.strip() for cell in cells]
+        return Row(number, line[:_SHOWN], cells), taken
 
     def _with_backslashes(self, line: str) -> tuple[list[Cell], int] | None:
         """The cells of a line whose quotation marks have a backslash before them; None where they make no row."""

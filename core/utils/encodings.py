@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING
 
 from core.errors import InputError
+from core.utils.formatting import count
 
 if TYPE_CHECKING:
     from charset_normalizer import CharsetMatch
@@ -145,7 +146,7 @@ def text_encoding(
         if _BINARY.match(head):
             raise InputError(f"{name} {_NO_TEXT}")
         evidence = _gathered(head, content)
-    nuls = (f"It holds {evidence.nuls:,} NUL bytes, which no text has; they were left out.",) if evidence.nuls else ()
+    nuls = _of_nuls(evidence.nuls)
     if evidence.nuls and evidence.faults > evidence.letters:
         raise InputError(f"{name} {_NO_TEXT}")
     if not evidence.faults:
@@ -202,9 +203,14 @@ def _marked(codec: str, title: str, head: bytes, content: IO[bytes], name: str) 
     if codec != "utf-8-sig":
         return TextEncoding(codec, "replace", (f"It is in {title}.",))
     evidence = _gathered(head, content)
-    nuls = (f"It holds {evidence.nuls:,} NUL bytes, which no text has; they were left out.",) if evidence.nuls else ()
+    nuls = _of_nuls(evidence.nuls)
     faults = (_faulty(evidence.faults),) if evidence.faults else ()
     return TextEncoding(codec, "replace" if faults else "strict", nuls + faults)
+
+
+def _of_nuls(nuls: int) -> tuple[str, ...]:
+    were = "was" if nuls == 1 else "were"
+    return (f"It holds {count(nuls, 'NUL byte')}, which no text has; {were} left out.",) if nuls else ()
 
 
 def _faulty(faults: int) -> str:

@@ -80,7 +80,7 @@ def test_comments_among_posts_are_left_out_and_counted(tmp_path: Path) -> None:
     rows = "C6a1B2c3D4e,my words,anna,1714557600,picture\n178,theirs,friend,1714557700,comment\n"
     seen = preview(put(tmp_path / "t.csv", f"id,body,author,timestamp,type\n{rows}"))
     assert posts(seen) == [("anna", "my words", DAY)]
-    assert "1 record left out that are comments" in str(seen)
+    assert "1 record left out that is a comment" in str(seen)
 
 
 FACEPAGER = '"level";"id";"parent_id";"object_id";"query_time";"query_type";"caption";"timestamp"\n'

@@ -750,7 +750,7 @@ def test_a_job_tells_which_columns_were_taken_for_what(tmp_path: Path, monkeypat
     with no_progress() as progress:
         monkeypatch.setattr(progress, "event", events.append)
         summary = import_files(table, tmp_path / "out", None, progress)
-    taken = "took username from 'user', caption from 'text'"
+    taken = "took username from 'user', caption from 'text', no time of posting"
     recognised = events[0]
     assert isinstance(recognised, RecognisedEvent)
     assert (recognised.name, recognised.format, recognised.fields) == ("posts.csv", "csv", taken)

@@ -33,6 +33,8 @@ def test_what_is_no_time_is_none(value: object) -> None:
             "1790856000000000",
         ),
         "Oct 1, 2026, 12:00\u202fPM",
+        *("October 1st, 2026 12:00", "2026. 10. 1. 12:00", "20261001120000", "/Date(1790856000000)/"),
+        "1790856000000000000",
     ],
 )
 def test_forms_of_time_that_mean_one_thing_are_read(text: str) -> None:
