@@ -70,7 +70,7 @@ def test_people_are_accounts_where_nothing_else_tells_them(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.rds", gzip.compress(b"X\n\0\0\0\3" + bytes(50)), "R's own"),
+        ("a.rds", gzip.compress(b"X\n\0\0\0\3" + bytes(50), mtime=0), "R's own"),
         ("a.pkl", b"\x80\x04\x95" + bytes(50), "a pickle of Python"),
         ("a.dta", b"<stata_dta><header>" + bytes(50), "a file of Stata"),
         ("a.xml", b'<?xml version="1.0"?><posts/>', "it is XML"),
