@@ -27,7 +27,7 @@ _CHUNK = 1 << 18
 _WINDOW = 1 << 15
 _AT_ONCE = 1 << 19
 _FURTHEST = 50_000_000
-_LONGEST_IDLE = 100_000_000
+_LONGEST_IDLE = 20_000_000
 _TRIES, _VAIN_TRIES = 100, 200
 _SCALARS = re.compile(
     r'(?:[\s,;)\x1e\ufeff\d.eE+-]+|true|false|null|NaN|-?Infinity|"[^"\\\n]*"(?!\s*:)|//[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*'
