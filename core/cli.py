@@ -45,6 +45,7 @@ from core.settings import PROJECT_DIR, get_settings, settings_of
 from core.storage.own_names import say_of
 from core.training.arguments import TrainArguments
 from core.utils.options import Arguments, arguments_of, with_options
+from core.utils.ranks import process_number, processes
 
 
 class _Commands(TyperGroup):
@@ -76,7 +77,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # its tables cut long option names on narrow terminals
     pretty_exceptions_enable=False,
 )
-_messages = Console(stderr=True, highlight=False, markup=False)
+_messages = Console(stderr=True, highlight=False, markup=False, quiet=process_number() > 0)
 
 
 def _command(run: Callable[[Arguments], None]) -> Callable[[Arguments], None]:
@@ -98,17 +99,31 @@ def scrape_users(arguments: CollectArguments) -> None:
 def train(arguments: TrainArguments) -> None:
     """Train a model on labelled accounts; run it again to go on after an interruption."""
     with Progress("accounts") as progress:
-        if arguments.compare:
-            from core.training.compare_methods import compare  # loads torch
+        if processes() == 1:
+            _train(arguments, progress)
+            return
+        from core.training.finetune import help_finetune  # loads torch
+        from core.training.ranks import joined  # loads torch
 
-            folder = compare(arguments, progress, folds=arguments.folds or None)
-            _say(f"The models and their table are in {folder}")
-            print((folder / "comparison.csv").read_text(), end="")
-        else:
-            from core.training.train import train as run  # loads torch
+        with joined(arguments) as ranks:
+            if ranks.is_first:
+                _train(arguments, progress)
+            else:
+                help_finetune(arguments.device, progress)
 
-            began = time.time()
-            _say(_model_sentence(run(arguments, progress), began))
+
+def _train(arguments: TrainArguments, progress: Progress) -> None:
+    if arguments.compare:
+        from core.training.compare_methods import compare  # loads torch
+
+        folder = compare(arguments, progress, folds=arguments.folds or None)
+        _say(f"The models and their table are in {folder}")
+        print((folder / "comparison.csv").read_text(), end="")
+    else:
+        from core.training.train import train as run  # loads torch
+
+        began = time.time()
+        _say(_model_sentence(run(arguments, progress), began))
 
 
 @_command
@@ -308,16 +323,20 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _common(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
     study: Annotated[
         str | None, typer.Option("--study", metavar="NAME", help="The study to work in, for every command.")
     ] = None,
 ) -> None:
+    if processes() > 1 and context.invoked_subcommand != "train":
+        raise InputError(f"torchrun is for train. Leave it out for {context.invoked_subcommand}.")
     if study is not None:  # for the processes that a command starts as well
         os.environ["AGESCOPE_STUDY"] = study
         get_settings.cache_clear()
         get_settings()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    level = logging.INFO if process_number() == 0 else logging.ERROR  # others help the first, which tells
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from rich.progress import Progress as RichProgress
 from core.errors import AgeScopeError, Stopped
 from core.jobs.events import EVENTS_FILE, Event, event_line
 from core.jobs.records import PROGRESS_FILE, RESULT_FILE, ProgressRecord, ResultRecord
+from core.utils.ranks import process_number
 from core.utils.records import utc_now, write_record
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ class Progress:
         self._closed = threading.Event()
         self._marks: deque[tuple[float, float]] = deque(maxlen=_RATE_WINDOW)
         self.state = ProgressRecord(unit=unit)
-        show = terminal if terminal is not None else self._job_dir is None and sys.stderr.isatty()
+        is_seen = self._job_dir is None and process_number() == 0 and sys.stderr.isatty()
+        show = is_seen if terminal is None else terminal
         self._bar = _bar() if show else None
         self._task = self._bar.add_task("", total=None, unit=unit) if self._bar else None
 
@@ -225,7 +227,7 @@ def _bar() -> RichProgress:
 
 def _job_dir_from_environment() -> Path | None:
     value = os.environ.get(JOB_DIR_VARIABLE)
-    return Path(value) if value else None
+    return Path(value) if value and process_number() == 0 else None
 
 
 @contextmanager

@@ -19,8 +19,11 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +40,7 @@ from core.jobs.progress import Progress
 from core.models.training_record import EpochRecord
 from core.training.epochs import History
 from core.training.events import StepEvent
+from core.training.ranks import LostProcessError, Ranks
 from core.utils.io import write_atomically
 from core.utils.iteration import batched
 
@@ -46,6 +50,8 @@ _LEAST_MEMORY, _MOST_MEMORY = 1e9, 12e9  # for what a step keeps for its gradien
 _WEIGHT_DECAY = 0.01
 _VALIDATION_USERS = 32
 _VALIDATION_TOKENS = 16_384
+_PORTION_TOKENS = {"cpu": 1_024, "cuda": 4_096, "mps": 4_096}
+"""As few as cost no speed: portions are what several processes share."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _CHECKPOINT, _BEST = "checkpoint.pt", "best.safetensors"
 
@@ -108,12 +114,36 @@ def finetune(
         Stopped: asked to stop before the first epoch was finished.
         InputError: ``checkpoints`` belongs to a training with other users or settings.
     """
-    if model.device.type == "cuda":
+    run = _Run(model, train, validation, recipe, checkpoints, progress)
+    run.restore()
+    if run.ranks.count > 1:
+        run.ranks.from_first((model, train, validation, recipe, run.state()))
+    return run.run()
+
+
+def help_finetune(device: str, progress: Progress) -> None:
+    """Do this process's share of every fine-tuning of the first process, until that has ended.
+
+    Raises:
+        LostProcessError: another process has ended in the middle of one.
+    """
+    while True:
+        try:
+            model, train, validation, recipe, state = Ranks().from_first(None, device)
+        except LostProcessError:
+            return  # the first has done what there was to do
+        run = _Run(model, train, validation, recipe, None, progress)
+        run.go_on_from(state)
+        with suppress(Stopped):
+            run.run()
+
+
+def _prepare_device(device: torch.device) -> None:
+    if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS adds up in any order
         torch.use_deterministic_algorithms(True, warn_only=True)
-    elif model.device.type == "cpu":
+    elif device.type == "cpu":
         _keep_freed_memory()
-    return _Run(model, train, validation, recipe, checkpoints, progress).run()
 
 
 def _keep_freed_memory() -> None:
@@ -139,17 +169,21 @@ def _training_memory(device: torch.device) -> float:
 
 
 class _Run:
+    """One process's part of a fine-tuning; ``checkpoints`` is None in one that helps, which writes nothing."""
+
     def __init__(
         self,
         model: AgeClassifier,
         train: Examples,
         validation: Examples,
         recipe: Recipe,
-        checkpoints: Path,
+        checkpoints: Path | None,
         progress: Progress,
     ) -> None:
+        _prepare_device(model.device)
         self.model, self.train, self.validation = model, train, validation
         self.recipe, self.folder, self.progress = recipe, checkpoints, progress
+        self.ranks = Ranks()
         given = np.ones(train.at_least.shape, np.float32) if train.weights is None else train.weights
         self.weights = torch.from_numpy(given)
         self.history = History()
@@ -157,32 +191,37 @@ class _Run:
         self.done = 0  # users of this epoch
         self.losses: list[float] = []  # of the users of this epoch
         self.seconds = 0.0  # spent on this epoch
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(parameters, recipe.learn_rate, weight_decay=_WEIGHT_DECAY, fused=True)
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.parameters, recipe.learn_rate, weight_decay=_WEIGHT_DECAY, fused=True)
         self.max_tokens = model.max_tokens(_training_memory(model.device))
         self.fingerprint = _fingerprint(train, validation, recipe)
 
     def run(self) -> History:
-        torch.manual_seed(self.recipe.seed)
-        self._restore()
         try:
-            while self.epoch <= self.recipe.epoch_num and not self.history.is_patience_over(self.recipe.patience):
+            while self.ranks.from_first(self._is_unfinished()):
                 self._train_epoch()
                 self._finish_epoch()
                 self._save()
+        except LostProcessError:
+            self._save()
+            raise
         except Stopped:
             self._save()
             if not self.history.best_epoch:
                 raise
             self.history.stopped = True
-        self.model.load_state_dict(read_weights(self.folder / _BEST))
+        if self.folder:
+            self.model.load_state_dict(read_weights(self.folder / _BEST))
         return self.history
+
+    def _is_unfinished(self) -> bool:
+        return self.epoch <= self.recipe.epoch_num and not self.history.is_patience_over(self.recipe.patience)
 
     def _train_epoch(self) -> None:
         self.model.train()
         started, saved = time.monotonic() - self.seconds, time.monotonic()
         for chosen in self._steps():
-            self.progress.check()
+            self.ranks.check(self.progress)
             self._step(chosen)
             self.seconds = time.monotonic() - started
             if time.monotonic() - saved > CHECKPOINT_EVERY_S:
@@ -201,18 +240,36 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad()
+        losses = self._own_losses(chosen)
+        self.ranks.add_up(losses)
+        self.ranks.add_up_gradients(self.parameters)
+        self.optimizer.step()
+        self.losses += losses.tolist()
+        self._report(len(chosen), rate)
+
+    def _own_losses(self, chosen: npt.NDArray[np.int64]) -> Tensor:
+        """Go back through this process's portions of a step; the losses [users] of its users, 0 for all others.
+
+        Neither the portions nor what dropout draws for each depend on how many processes there are.
+        """
+        losses = torch.zeros(len(chosen), dtype=torch.float64)
         at_least = torch.from_numpy(self.train.at_least[chosen]).float().to(self.model.device)
         weights = self.weights[chosen].to(self.model.device)
-        first = 0
-        for portion in by_token_budget([self.train.users[index] for index in chosen], self.max_tokens):
-            logits = self.model(packs(portion, self.max_tokens))
+        for first, portion in self._own_portions([self.train.users[index] for index in chosen]):
+            torch.manual_seed(_seed_of(self.recipe.seed, self.epoch, self.done + first))
             these = slice(first, first + len(portion))
-            loss = binary_cross_entropy(logits, at_least[these], weights[these])
+            loss = binary_cross_entropy(self.model(packs(portion, self.max_tokens)), at_least[these], weights[these])
             (loss.sum() / len(chosen)).backward()  # type: ignore[no-untyped-call]
-            self.losses += loss.tolist()
-            first += len(portion)
-        self.optimizer.step()
-        self._report(len(chosen), rate)
+            losses[these] = loss.detach().cpu().double()
+        return losses
+
+    def _own_portions(self, users: Sequence[UserTokens]) -> list[tuple[int, list[UserTokens]]]:
+        """What this process computes of a step: the first user's place in it, and the users."""
+        tokens = min(self.max_tokens, _PORTION_TOKENS[self.model.device.type])
+        portions = [*by_token_budget(users, tokens)]
+        starts = [0, *accumulate(map(len, portions))]
+        sizes = [sum(len(user.ids) for user in portion) for portion in portions]
+        return [(starts[place], portions[place]) for place in self.ranks.own(sizes)]
 
     def _learn_rate(self) -> float:
         """Of the step that comes next: linear warm-up, then constant or linear decay."""
@@ -248,44 +305,57 @@ class _Run:
         probability = self._validate()
         self.seconds += time.monotonic() - started
         loss, seconds = float(np.mean(self.losses)), round(self.seconds, 1)
-        if self.history.finish_epoch(loss, probability, self.validation.at_least, self.progress, seconds):
+        is_best = self.history.finish_epoch(loss, probability, self.validation.at_least, self.progress, seconds)
+        if is_best and self.folder:
             write_weights(self.folder / _BEST, self.model.state_dict())
         self.epoch, self.done, self.losses, self.seconds = self.epoch + 1, 0, [], 0.0
 
     def _validate(self) -> npt.NDArray[np.float64]:
         """P(age >= cutoff) of the validation users."""
         self.model.eval()
-        found = []
-        for users in batched(self.validation.users, _VALIDATION_USERS):
-            self.progress.check()
+        users = self.validation.users
+        at_once = min(_VALIDATION_USERS, -(-len(users) // self.ranks.count))
+        batches = [*batched(range(len(users)), at_once)]
+        found = torch.zeros(self.validation.at_least.shape)
+        for own in self.ranks.own([sum(len(users[place].ids) for place in batch) for batch in batches]):
+            if self.progress.stopping:
+                break
             with torch.inference_mode():
-                found.append(probabilities(self.model(packs(users, _VALIDATION_TOKENS))))
-        return np.asarray(torch.cat(found).cpu().double().numpy())
+                logits = self.model(packs([users[place] for place in batches[own]], _VALIDATION_TOKENS))
+                found[batches[own]] = probabilities(logits).cpu()
+        self.ranks.check(self.progress)
+        self.ranks.add_up(found)
+        return np.asarray(found.double().numpy())
 
     # ---------------------------------------------------------------------------- checkpoints
 
     def _save(self) -> None:
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "fingerprint": self.fingerprint,
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "random": _random_state(self.model.device),
-                "epochs": [epoch.model_dump() for epoch in self.history.epochs],
-                "best_epoch": self.history.best_epoch,
-                "epoch": self.epoch,
-                "done": self.done,
-                "losses": self.losses,
-                "seconds": self.seconds,
-            },
-            buffer,
-        )
-        write_atomically(self.folder / _CHECKPOINT, buffer.getvalue())
+        if self.folder:
+            buffer = io.BytesIO()
+            torch.save(self.state(), buffer)
+            write_atomically(self.folder / _CHECKPOINT, buffer.getvalue())
 
-    def _restore(self) -> None:
-        path = self.folder / _CHECKPOINT
-        if not path.is_file():
+    def state(self) -> dict[str, Any]:
+        """All that goes from one process to another that goes on."""
+        return {
+            "fingerprint": self.fingerprint,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epochs": [epoch.model_dump() for epoch in self.history.epochs],
+            "best_epoch": self.history.best_epoch,
+            "epoch": self.epoch,
+            "done": self.done,
+            "losses": self.losses,
+            "seconds": self.seconds,
+        }
+
+    def restore(self) -> None:
+        """Go on from the last checkpoint, where there is one.
+
+        Raises:
+            InputError: it is of a training with other users or settings.
+        """
+        if self.folder is None or not (path := self.folder / _CHECKPOINT).is_file():
             return
         saved = torch.load(path, map_location=self.model.device, weights_only=True)
         if saved["fingerprint"] != self.fingerprint:
@@ -293,9 +363,12 @@ class _Run:
                 f"{self.folder.parent} holds an interrupted training with other accounts or settings. Start that one "
                 f"again as it was, choose another output folder, or delete {self.folder}."
             )
+        self.go_on_from(saved)
+
+    def go_on_from(self, saved: dict[str, Any]) -> None:
+        """Take over what :meth:`state` gave."""
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
-        _set_random_state(saved["random"], self.model.device)
         self.history.epochs = [EpochRecord.model_validate(epoch) for epoch in saved["epochs"]]
         self.history.best_epoch = saved["best_epoch"]
         self.epoch, self.done = saved["epoch"], saved["done"]
@@ -319,12 +392,6 @@ def _fingerprint(train: Examples, validation: Examples, recipe: Recipe) -> str:
     return digest.hexdigest()
 
 
-def _random_state(device: torch.device) -> list[Tensor]:
-    states = [torch.get_rng_state()]
-    return [*states, torch.cuda.get_rng_state()] if device.type == "cuda" else states
-
-
-def _set_random_state(states: list[Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states[0].cpu())
-    if device.type == "cuda" and len(states) > 1:
-        torch.cuda.set_rng_state(states[1].cpu())
+def _seed_of(seed: int, epoch: int, user: int) -> int:
+    """The seed of what dropout draws for the portion that begins with an epoch's ``user``-th user."""
+    return int(np.random.SeedSequence([seed, epoch, user]).generate_state(1, np.uint64)[0])
