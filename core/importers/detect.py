@@ -13,6 +13,7 @@ from core.importers.records import read_values
 from core.importers.results import Context, Found, Ignored, NotUnderstood, ReadingChoices, account, with_ids
 from core.storage.models import Account
 from core.storage.post_parsing import post_of
+from core.storage.workbooks import LOCKED_OR_OLD
 from core.utils.encodings import is_binary
 from core.utils.page_scripts import json_scripts
 
@@ -26,7 +27,7 @@ _FOREIGN = {
     b"7z\xbc\xaf'\x1c": f"a 7z archive; {_UNPACK}",
     b"Rar!\x1a\x07": f"a rar archive; {_UNPACK}",
     b"\x28\xb5\x2f\xfd": f"packed with zstd; {_UNPACK}",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a file of Office before 2007; save it as .xlsx or as CSV",
+    LOCKED_OR_OLD: "a file of Office before 2007, or locked with a password; save it as .xlsx without one, or as CSV",
     b"SQLite format 3": "a database; export its table of posts as CSV",
     **dict.fromkeys((b"RDX", b"X\n\x00\x00\x00"), "a file of R's own; write its table with write.csv()"),
     **dict.fromkeys((b"\x80\x03", b"\x80\x04", b"\x80\x05"), "a pickle of Python; write its table as CSV or Parquet"),

@@ -7,6 +7,7 @@ such a list under a name, and ``media.json`` (until 2021) a list of photos and o
 from typing import Any
 
 from core.importers.instagram_answers import Node
+from core.storage.field_names import USUAL_NAMES, plain_name
 from core.storage.field_values import text_of
 from core.storage.models import Kind
 from core.storage.moments import parse_time
@@ -71,8 +72,16 @@ def _post(item: Node) -> PostReading:
     media: list[Node] = item["media"]
     first = media[0] if media else {}
     title = text_of(item.get("title")) or (text_of(first.get("title")) if len(media) == 1 else None)
+    title = title or _labelled_caption(item.get("label_values"))
     written = item.get("creation_timestamp") or first.get("creation_timestamp")
     return _reading(title, written, kind_of_media([str(one["uri"]) for one in media]))
+
+
+def _labelled_caption(labels: object) -> str | None:
+    """The caption among values that bear labels, in any language: ``{"label": "Caption", "value": "..."}``."""
+    labelled = (one for one in _items(labels) if isinstance(one, dict) and isinstance(one.get("label"), str))
+    captions = (one.get("value") for one in labelled if plain_name(repaired(one["label"])) in USUAL_NAMES["caption"])
+    return next((text for value in captions if (text := text_of(value))), None)
 
 
 def _is_old(item: Any) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from core.importers.by_account import PostsByAccount
 from core.importers.json_values import Damage
 from core.importers.record_forms import FORMAT, LOOKED_FOR, OF_OTHERS, NoPost, PostRecord
-from core.importers.results import Context, Found, LeftOutRecords, NotUnderstood, Recognised
+from core.importers.results import Context, Found, LeftOutRecords, NotUnderstood, Recognised, of_garbled
 from core.storage.column_meanings import FieldChoice, UntoldCaptions
 from core.storage.date_order import DateEvidence
 from core.storage.field_names import USUAL_NAMES
 from core.storage.not_posts import NO_POSTS
 from core.storage.post_parsing import PostReading, post_of
 from core.storage.usernames import canonical_username, username_error
+from core.utils.encodings import looks_garbled
 
 _ENOUGH = 100_000
 """How many records without a single post among them are enough to give a file up."""
@@ -44,7 +45,7 @@ class RecordTally:
         self._formats: Counter[str] = Counter()
         self._unread_times: Counter[str] = Counter()
         self._first_damage: Damage | None = None
-        self._damages = self._nameless = 0
+        self._damages = self._nameless = self._garbled = 0
 
     @property
     def format_name(self) -> str:
@@ -81,6 +82,7 @@ class RecordTally:
             self.left_out.add(f"{_UNUSABLE} ({error})", item.place, name)
         else:
             self._formats[item.format_name] += 1
+            self._garbled += looks_garbled(reading.caption or "")
             if reading.unread_time:
                 self._unread_times[reading.unread_time] += 1
             posts.add(name, post_of(reading), reading.undecided_date)
@@ -99,6 +101,7 @@ class RecordTally:
             yield Recognised(self._context.name, self.format_name, " ".join(sentences).rstrip("."))
         if said := self._untold.in_words():
             yield NotUnderstood(self._context.name, f"{said}; say which one it is with --column caption=NAME")
+        yield from of_garbled(self._context.name, self._garbled)
         if self._unread_times:
             number, example = sum(self._unread_times.values()), next(iter(self._unread_times))
             are = "time is" if number == 1 else "times are"

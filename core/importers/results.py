@@ -229,6 +229,14 @@ def account(
     )
 
 
+def of_garbled(name: str, texts: int) -> Iterator[NotUnderstood]:
+    """That texts were read in a wrong encoding before they came here, which is kept as it is."""
+    if texts:
+        look = "text looks" if texts == 1 else "texts look"
+        reason = f"{texts:,} {look} as if a program had read UTF-8 as another encoding ('Ã¶' for 'ö')"
+        yield NotUnderstood(name, f"{reason}; where you can, export them again as UTF-8", is_loss=False)
+
+
 def made_up_id(text: str | None, taken_at: datetime | None, repetition: int) -> str:
     """An id for a post that has none: the same for the same post in the same source, read twice."""
     moment = taken_at.isoformat() if taken_at else ""

@@ -28,6 +28,7 @@ from core.importers.results import (
     NotUnderstood,
     Recognised,
     account,
+    of_garbled,
 )
 from core.storage.column_meanings import SAMPLE, FieldChoice, UntoldCaptions, choose_fields, is_text_like
 from core.storage.csv_records import ListChoices
@@ -41,6 +42,7 @@ from core.storage.text_tables import MAX_LINE, Table, open_table
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.storage.workbooks import SheetTable, open_sheets
+from core.utils.encodings import looks_garbled
 from core.utils.formatting import count
 from core.utils.spreadsheets import csv_text
 
@@ -87,6 +89,7 @@ class _Tally:
     time_example: str = ""
     rounded_ids: int = 0
     captions: UntoldCaptions = field(default_factory=UntoldCaptions)
+    garbled: int = 0
 
     @classmethod
     def of(cls, context: Context) -> Self:
@@ -102,6 +105,7 @@ class _Tally:
             self.left_out.add(f"because of the name: {reason}", place, written)
             return
         self.captions.see(record, reading.caption is not None)
+        self.garbled += looks_garbled(reading.caption or "")
         if reading.unread_time:
             self.unread_times += 1
             self.time_example = self.time_example or reading.unread_time
@@ -127,6 +131,7 @@ class _Tally:
         if self.rounded_ids:
             reason = f"{count(self.rounded_ids, 'id')} not used, as a spreadsheet has rounded them"
             yield NotUnderstood(self.name, f"{reason}; the same posts from another file count as others", False)
+        yield from of_garbled(self.name, self.garbled)
         if untold := self.captions.in_words():
             yield NotUnderstood(self.name, f"{untold}; say which it is, for example --column caption=NAME")
 

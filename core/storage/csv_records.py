@@ -15,7 +15,7 @@ from core.storage.field_names import AGES_ELSEWHERE, USERS_ELSEWHERE, USUAL_NAME
 from core.storage.field_names import plain_name as plain_column
 from core.storage.text_tables import MISSING, NOT_CLOSED, Table, open_table
 from core.storage.usernames import canonical_username, instagram_username_error
-from core.storage.workbooks import SheetTable, is_workbook, open_sheet
+from core.storage.workbooks import LOCKED_OR_OLD, SheetTable, is_workbook, open_sheet
 from core.utils.io import check_is_file
 from core.utils.spreadsheets import plain_name
 
@@ -137,12 +137,19 @@ class ListRows:
     def _opened(self) -> AbstractContextManager[Table | SheetTable]:
         if is_workbook(self._source):
             return open_sheet(self._source, self._name, self._is_known)
+        with self._bytes() as content:
+            if content.read(len(LOCKED_OR_OLD)) == LOCKED_OR_OLD:
+                raise InputError(
+                    f"{self._name} is a workbook from before 2007, or locked with a password. Save it as .xlsx without "
+                    "one, or as CSV."
+                )
         return open_table(self._bytes, self._name, self._is_known, self._choices.encoding)
 
     def _bytes(self) -> IO[bytes]:
         return io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
 
     def _rows(self, table: Table | SheetTable) -> Iterator[Row]:
+        self._refuse_markup(table)
         self.remarks = table.remarks
         self.layout = ListLayout(table.form)
         if not table.header and not self._need_age and not self._is_table(table):
@@ -161,6 +168,19 @@ class ListRows:
         if table.short:
             rows = "1 row has" if table.short == 1 else f"{table.short:,} rows have"
             self.remarks.append(f"{rows} fewer cells than the header; the first is on line {table.first_short:,}.")
+
+    def _refuse_markup(self, table: Table | SheetTable) -> None:
+        """Say that a file is JSON or a web page, whatever names stand in it.
+
+        Raises:
+            InputError: it is.
+        """
+        first = (table.header[0] if table.header else self._first_line(table)).lstrip()
+        what = "JSON" if first.startswith(("{", "[")) else "a web page or XML" if first.startswith("<") else None
+        if what:
+            raise InputError(
+                f"{self._name} is {what}, and no list. Write one name a line, or a CSV with a column 'username'."
+            )
 
     def _names_alone(self, table: Table | SheetTable) -> Iterator[Row]:
         """The names of a list without columns: one a line, or several in a single line."""

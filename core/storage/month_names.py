@@ -18,7 +18,7 @@ MONTHS: dict[str, tuple[str, ...]] = {
 
 _CLOCK = (
     r"(?:,?\s*(?:um|à|a las|alle ore|às|om|kl\.?|o|saat|в)?\s*"
-    r"(?P<clock>\d{1,2}[:.h]\d\d(?::\d\d)?)(?:\s*(?P<half>[apAP])\.?\s?[mM]\.?)?)?"
+    r"(?P<clock>\d{1,2}[:.h]\d\d(?::\d\d)?)(?:\s*(?:(?P<half>[apAP])\.?\s?[mM]\.?|(?P<german_half>vorm|nachm)\.))?)?"
 )
 _FORMS = (
     re.compile(
@@ -49,7 +49,8 @@ def with_numbers(text: str) -> str | None:
     if match is None or number is None:
         return None
     clock = re.sub(r"[.h](?=\d\d)", ":", match["clock"] or "0:00")
-    half = f" {match['half']}m" if match["half"] else ""
+    said = match["half"] or {"vorm": "a", "nachm": "p"}.get(match["german_half"])
+    half = f" {said}m" if said else ""
     return f"{match['year']}/{number}/{match['day']} {clock}{half}"
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_UNPACKED = 500_000_000
 """Bytes of a workbook, unpacked; its texts are all held in memory."""
 
+LOCKED_OR_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How a workbook begins that is older than 2007 or locked with a password."""
+
 _HEADER_AMONG, _SAMPLE_ROWS, _MAX_COLUMNS = 20, 100, 10_000
 _SHOWN, _CHUNK = 500, 1 << 20
 _HIDDEN = re.compile(rb'\bhidden="(?:1|true)"')

@@ -62,6 +62,7 @@ _ENOUGH_COHERENCE, _ENOUGH_IN_MANY_BYTES, _MOST_CHAOS, _LEAD = 0.3, 0.1, 0.15, 0
 _MOST_FOREIGN_WORDS = 0.1
 
 
+_GARBLED = re.compile("[ÂÃâð][\x80-\xbf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ€]")
 _NO_TEXT_CODECS = frozenset(("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"))
 _MOST_FAULTS = 0.02
 OFFERED = (
@@ -189,6 +190,18 @@ def _as_said(opened: Callable[[], AbstractContextManager[IO[bytes]]], name: str,
             "Say another encoding, or none."
         )
     return TextEncoding(codec, "replace", (f"It is read in the encoding {said[:40]}, as you said.",))
+
+
+def looks_garbled(text: str) -> bool:
+    """Whether a text in UTF-8 was taken for another encoding before it was kept: ``schÃ¶n`` for ``schön``."""
+    if not _GARBLED.search(text):
+        return False
+    for codec in ("cp1252", "latin-1"):
+        try:
+            return bool(text.encode(codec).decode("utf-8"))
+        except UnicodeError:
+            continue
+    return False
 
 
 def is_binary(head: bytes) -> bool:

@@ -8,6 +8,7 @@ from core import cli
 from core.errors import InputError
 from core.importers import by_account
 from core.importers.detect import find, read
+from core.importers.preview import preview
 from core.importers.results import NotUnderstood, ReadingChoices, Recognised
 from core.storage.date_order import DateOrder
 from core.storage.models import Account
@@ -97,3 +98,30 @@ def test_json_is_read_in_the_encoding_that_was_said(tmp_path: Path) -> None:
     [account] = read(path, choices=ReadingChoices(encoding="mac_cyrillic"))
     assert account.captions == ["при"]
     assert any(isinstance(one, Recognised) for one in find(path, choices=ReadingChoices(encoding="mac_cyrillic")))
+
+
+@pytest.mark.parametrize(
+    ("dates", "options", "days", "said"),
+    [
+        (("1-May-24", "24-May-24"), None, ["2024-05-01", "2024-05-24"], "read with the day first"),
+        (("31-Mai-23 10:00", "12-Mai-24 11:00"), None, ["2023-05-31", "2024-05-12"], "read with the day first"),
+        (("12-May-24", "13-May-24"), None, [None, None], "2 times left empty"),
+        (("12-May-24", "13-May-24"), ReadingChoices(date_order="day-first"), ["2024-05-12", "2024-05-13"], ""),
+    ],
+)
+def test_excels_short_dates_are_read_where_one_shows_that_the_day_is_first(
+    tmp_path: Path, dates: tuple[str, str], options: ReadingChoices | None, days: list[str | None], said: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("username,caption,date\n" + "".join(f"anna{at},one,{date}\n" for at, date in enumerate(dates)))
+    seen = preview(path, None, options)
+    assert [post.taken_at and f"{post.taken_at:%Y-%m-%d}" for _, post in seen.first] == days
+    assert said in str(seen)
+
+
+def test_texts_that_were_garbled_before_are_kept_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("username,caption\nanna,schÃ¶ne GrÃ¼ÃŸe\nbob,schöne Grüße — voilà\ncarl,Ãa va\n")
+    seen = preview(path)
+    assert seen.posts == 3
+    assert "1 text looks as if a program had read UTF-8 as another encoding" in str(seen)

@@ -109,3 +109,10 @@ def test_two_rows_of_one_second_are_one_post_and_those_of_one_day_are_two(tmp_pa
 def test_one_record_is_spoken_of_as_one(tmp_path: Path) -> None:
     rows = "username,caption,type\nanna.b,one,picture\nfriend,theirs,comment\n"
     assert "1 record left out that is a comment (" in str(preview(put(tmp_path / "t.csv", rows)))
+
+
+def test_captions_of_an_export_may_bear_labels_in_any_language(tmp_path: Path) -> None:
+    labels = [{"label": "Bildunterschrift", "value": "in a new form"}, {"label": "URL", "value": "https://x.y"}]
+    media = [{"uri": "media/1.jpg", "creation_timestamp": 1714557600}]
+    path = put(tmp_path / "posts_1.json", json.dumps([{"media": media, "label_values": labels}]))
+    assert [post.caption for _, post in preview(path, "anna").first] == ["in a new form"]

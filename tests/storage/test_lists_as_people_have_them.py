@@ -296,3 +296,19 @@ def test_a_column_of_ages_is_known_by_its_name(header: str) -> None:
 def test_of_two_columns_of_ages_none_is_guessed() -> None:
     with pytest.raises(InputError, match="'coder1_age', 'coder2_age'"):
         read_labels(b"username,coder1_age,coder2_age\nanna,25,26\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'["anna", "bob"]', "is JSON, and no list"),
+        (b'{"usernames": ["anna", "bob"]}', "is JSON, and no list"),
+        (b'{"username":"anna"}\n{"username":"bob"}\n', "is JSON, and no list"),
+        (b"<html><body>anna</body></html>", "is a web page or XML"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "locked with a password"),
+    ],
+)
+def test_what_is_no_list_is_named(content: bytes, said: str) -> None:
+    for reader in (read_user_list, read_labels):
+        with pytest.raises(InputError, match=said):
+            reader(content)
