@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core.errors import AgeScopeError
@@ -129,11 +128,9 @@ def _place(frame: FrameType) -> Place:
 
 
 @pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hand]:
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
     """Stands between the pages and Streamlit's controls."""
     hand = Hand()
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("PagesManager", (PagesManager,), {}))
     monkeypatch.setattr(sign_in, "person_of", lambda user, settings: hand.person)
     require = Person.require
 
@@ -150,9 +147,7 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hand]:
     for kind in KINDS:
         for owner in (st, DeltaGenerator):
             monkeypatch.setattr(owner, kind, _watched(hand, kind, getattr(owner, kind)))
-    yield hand
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    return hand
 
 
 def _watched(hand: Hand, kind: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -178,7 +173,7 @@ class Visit:
 
 
 def endless_query() -> RunningQuery:
-    """A query that is never answered."""
+    """A query that is never answered until it is stopped."""
 
     def answer(stop: Callable[[], bool]) -> Any:
         while not stop():
@@ -311,11 +306,14 @@ def visited(visit: Visit, hand: Hand, template: Path, empty: Path, monkeypatch: 
     app.switch_page(f"pages/{visit.page}.py")
     for name, value in visit.address.items():
         app.query_params[name] = value
-    for name, value in visit.state.items():
-        app.session_state[name] = value() if callable(value) else value
+    state = {name: value() if callable(value) else value for name, value in visit.state.items()}
+    for name, value in state.items():
+        app.session_state[name] = value
     try:
         app.run()
     finally:
+        for running in (value for value in state.values() if isinstance(value, RunningQuery)):
+            running.stop()
         for job in jobs:
             shutil.rmtree(job)
     return app

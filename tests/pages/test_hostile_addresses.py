@@ -1,12 +1,9 @@
 """Addresses that somebody sends who means harm: what is not there is said, and nothing in them acts."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.run_page import run
@@ -15,15 +12,11 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture(autouse=True)
-def study(data_dir: Path, sample_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("PagesManager", (PagesManager,), {}))
+def study(data_dir: Path, sample_template: Path) -> Path:
     shutil.copytree(sample_template, data_dir)
     (data_dir.parent / "x").mkdir()
     (data_dir.parent / "x" / "predictions.csv").write_text("username,probability,prediction,posts\nstolen,0.5,1,1\n")
-    yield data_dir
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    return data_dir
 
 
 def acting(app: AppTest) -> list[str]:

@@ -2,14 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pandas as pd
 import pytest
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button, FileUploader
 
@@ -40,14 +38,9 @@ PAGES = ["overview", "collect", "posts", "label", "train", "results", "jobs", "e
 
 
 @pytest.fixture(autouse=True)
-def study(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty data folder, and no store left open after it."""
-    # AppTest would run a page of a folder named pages/ without app.py around it; see pages/parts/components.py.
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("PagesManager", (PagesManager,), {}))
-    yield data_dir
-    st.cache_resource.clear()
-    st.cache_data.clear()
+def study(data_dir: Path) -> Path:
+    """An empty data folder."""
+    return data_dir
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 """Two studies beside each other on the dashboard: neither shows anything of the other."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core.maintenance.arguments import NewStudyArguments
@@ -22,17 +19,13 @@ from tests.pages.run_page import run
 
 
 @pytest.fixture
-def second(data_dir: Path, sample_study: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def second(data_dir: Path, sample_study: Path) -> Settings:
     """A second study with one account, beside the sample with predictions."""
-    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", type("PagesManager", (PagesManager,), {}))
     add_model(data_dir / "models" / "the-model")
     add_predictions(data_dir, data_dir / "models" / "the-model")
     made = new_study(NewStudyArguments("second", title="Second study"))
     write_account(made.accounts_dir, Account(username="only_here", posts=[Post(id="1", caption="hello")]))
-    yield made
-    st.cache_resource.clear()
-    st.cache_data.clear()
+    return made
 
 
 def listed(app: AppTest) -> str:
