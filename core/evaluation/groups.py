@@ -1,11 +1,10 @@
 """Shares of groups of a list, or of several lists, side by side, with the intervals of their differences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import pandas as pd
 
@@ -13,6 +12,13 @@ from core.errors import InputError
 from core.evaluation.group_audits import audit_groups, audited_differences
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import PrevalenceSample, predicted_accounts, prevalence_sample
+from core.evaluation.share_records import (
+    EstimateRecord,
+    GroupDifferenceRecord,
+    GroupShareRecord,
+    GroupsRecord,
+    estimate_record,
+)
 from core.statistics.calibration import Floats
 from core.statistics.differences import corrected_difference, counted_difference
 from core.statistics.estimate import Estimate
@@ -20,8 +26,18 @@ from core.statistics.metrics import share_interval
 from core.statistics.prevalence import LabelledProbabilities
 from core.storage.csv_records import ListRows
 from core.storage.field_names import plain_name as plain_column
+from core.storage.listed import Interval
 from core.storage.usernames import canonical_username, username_error
 from core.utils.formatting import count
+
+
+class Asked(TypedDict):
+    """At which threshold and cutoff groups are compared, and why there are no corrected shares, if there are none."""
+
+    threshold: float
+    age_cutoff: float
+    withheld: NotRequired[list[str]]
+
 
 BY_LIST = "list"
 """The name under which each list is a group."""
@@ -68,19 +84,21 @@ def columns_with_groups(lists: Sequence[Path]) -> list[str]:
 
 
 def compare_groups(
+    by: str,
     groups: Mapping[str, set[str]],
     table: pd.DataFrame,
-    found: Mapping[str, Any],
+    found: Asked,
     likeness: Likeness | None,
     audits: Mapping[str, Path] = MappingProxyType({}),
-) -> dict[str, Any]:
+) -> GroupsRecord:
     """Each group's shares, and the difference of every two, ready for JSON.
 
     Args:
+        by: what makes the groups.
         groups: the accounts of each.
         table: ``username`` and ``probability`` of everybody.
-        found: what :func:`core.evaluation.prevalence.prevalence_of` says of them together: threshold and cutoff, and
-            where it withholds the corrected share, those of the groups and their differences are withheld as well.
+        found: what is said of them together; where it withholds the corrected share, those of the groups and their
+            differences are withheld as well.
         likeness: how the accounts of a group compare with the training ones; None where only counts are wanted.
         audits: the filled-in audit sample of each group that has one.
 
@@ -93,25 +111,20 @@ def compare_groups(
     withheld = {name: _withheld(sample, threshold) or found.get("withheld", []) for name, sample in samples.items()}
     audited = audit_groups(audits, members, cutoff)
     audited_gaps = audited_differences(audited, groups)
-    return {
-        "shares": [
-            {"group": name, "listed": len(groups[name]), **_shares(samples[name], threshold, withheld[name])}
-            | ({"audited": audited[name]} if name in audited else {})
-            for name in groups
-        ],
-        "differences": [
-            {"first": one, "second": other}
-            | _differences(
-                samples[one],
-                samples[other],
-                len(groups[one] & groups[other]),
-                threshold,
-                withheld[one] or withheld[other],
-            )
-            | ({"audited": asdict(audited_gaps[one, other])} if (one, other) in audited_gaps else {})
-            for one, other in combinations(groups, 2)
-        ],
-    }
+    shares, differences = [], []
+    for name, accounts in groups.items():
+        share = _share(name, len(accounts), samples[name], threshold, withheld[name])
+        if name in audited:
+            share["audited"] = audited[name]
+        shares.append(share)
+    for pair in combinations(groups, 2):
+        first, second = pair
+        why = _not_compared(groups[first] & groups[second])
+        difference = _difference(pair, samples, threshold, why, withheld[first] or withheld[second])
+        if pair in audited_gaps:
+            difference["audited"] = estimate_record(audited_gaps[pair])
+        differences.append(difference)
+    return {"by": by, "shares": shares, "differences": differences}
 
 
 def members_of_groups(groups: Mapping[str, set[str]], table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -134,8 +147,7 @@ def _withheld(sample: PrevalenceSample | Floats, threshold: float) -> list[str]:
     """Why a group has no corrected share; none where it has one, or where none can be had."""
     if not isinstance(sample, PrevalenceSample):
         return []
-    reasons: list[str] = sample.at(threshold)["withheld"]
-    return reasons
+    return sample.at(threshold)["withheld"]
 
 
 def _probability(sample: PrevalenceSample | Floats) -> Floats:
@@ -146,36 +158,46 @@ def _known(sample: PrevalenceSample | Floats) -> LabelledProbabilities | None:
     return sample.known if isinstance(sample, PrevalenceSample) else None
 
 
-def _shares(sample: PrevalenceSample | Floats, threshold: float, withheld: Sequence[str]) -> dict[str, Any]:
+def _share(
+    name: str, listed: int, sample: PrevalenceSample | Floats, threshold: float, withheld: Sequence[str]
+) -> GroupShareRecord:
     probability = _probability(sample)
     counted, total = int((probability >= threshold).sum()), len(probability)
     low, high = share_interval(counted, total)
-    shares: dict[str, Any] = {
-        "counted": total,
-        "raw": {"value": counted / total if total else None, "low": low, "high": high},
-    }
+    raw: Interval = {"value": counted / total if total else None, "low": low, "high": high}
+    share: GroupShareRecord = {"group": name, "listed": listed, "counted": total, "raw": raw}
     if isinstance(sample, PrevalenceSample):
-        corrected = sample.at(threshold)["rogan_gladen"]
-        kept = {name: corrected[name] for name in ("value", "low", "high", "note")}
-        shares["rogan_gladen"] = asdict(Estimate(None, note=" ".join(withheld))) if withheld else kept
-    return shares
+        of_it = sample.at(threshold)["rogan_gladen"]
+        corrected = Estimate(of_it["value"], of_it["low"], of_it["high"], of_it["note"])
+        share["rogan_gladen"] = _unless_withheld(corrected, withheld)
+    return share
 
 
-def _differences(
-    first: PrevalenceSample | Floats,
-    second: PrevalenceSample | Floats,
-    shared: int,
+def _difference(
+    pair: tuple[str, str],
+    samples: Mapping[str, PrevalenceSample | Floats],
     threshold: float,
+    not_compared: str | None,
     withheld: Sequence[str],
-) -> dict[str, Any]:
-    if shared:
-        note = f"{count(shared, 'account')} in both; only groups without a common account can be compared"
-        nothing = asdict(Estimate(None, note=note))
-        return {"raw": nothing, "rogan_gladen": nothing}
-    one, other = _probability(first), _probability(second)
-    found = {"raw": asdict(counted_difference(one, other, threshold))}
-    known = _known(first) or _known(second)
+) -> GroupDifferenceRecord:
+    first, second = (samples[name] for name in pair)
+    one, other, known = _probability(first), _probability(second), _known(first) or _known(second)
+    if not_compared:
+        nothing = estimate_record(Estimate(None, note=not_compared))
+        return {"first": pair[0], "second": pair[1], "raw": nothing, "rogan_gladen": nothing}
+    raw = estimate_record(counted_difference(one, other, threshold))
+    difference: GroupDifferenceRecord = {"first": pair[0], "second": pair[1], "raw": raw}
     if known is not None:
-        corrected = corrected_difference(one, other, known, threshold)
-        found["rogan_gladen"] = asdict(Estimate(None, note=" ".join(withheld)) if withheld else corrected)
-    return found
+        difference["rogan_gladen"] = _unless_withheld(corrected_difference(one, other, known, threshold), withheld)
+    return difference
+
+
+def _not_compared(shared: set[str]) -> str | None:
+    """Why two groups cannot be compared, if they cannot."""
+    if not shared:
+        return None
+    return f"{count(len(shared), 'account')} in both; only groups without a common account can be compared"
+
+
+def _unless_withheld(estimate: Estimate, withheld: Sequence[str]) -> EstimateRecord:
+    return estimate_record(Estimate(None, note=" ".join(withheld)) if withheld else estimate)

@@ -1,6 +1,6 @@
 """What is said of a share, as ``prevalence`` prints it and pages show it."""
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from core.statistics.estimate import Estimate
 from core.storage.listed import Bounds, Interval, ListFlowRecord
@@ -88,6 +88,44 @@ class About(TypedDict):
     error_rates_from: str
 
 
+class GroupShareRecord(TypedDict):
+    """A group's shares.
+
+    Attributes:
+        group: its name.
+        listed: how many accounts it has.
+        counted: how many of them have a probability.
+        raw: the share counted at the threshold.
+        rogan_gladen: corrected for the model's errors, where these are known.
+        audited: by an audit sample of the group, where there is one.
+    """
+
+    group: str
+    listed: int
+    counted: int
+    raw: Interval
+    rogan_gladen: NotRequired[EstimateRecord]
+    audited: NotRequired[AuditRecord]
+
+
+class GroupDifferenceRecord(TypedDict):
+    """By how much the share of the ``first`` group is above that of the ``second``; as in :class:`GroupShareRecord`."""
+
+    first: str
+    second: str
+    raw: EstimateRecord
+    rogan_gladen: NotRequired[EstimateRecord]
+    audited: NotRequired[EstimateRecord]
+
+
+class GroupsRecord(TypedDict):
+    """Groups of a list side by side; ``by`` names the column that makes them, or ``list``."""
+
+    by: str
+    shares: list[GroupShareRecord]
+    differences: list[GroupDifferenceRecord]
+
+
 class PrevalenceRecord(TypedDict):
     """Every estimate of a share that can be had; the corrected ones need a model.
 
@@ -118,5 +156,5 @@ class PrevalenceRecord(TypedDict):
     mixture_p_value: NotRequired[float | None]
     warnings: list[str]
     audited: NotRequired[AuditRecord]
-    groups: NotRequired[dict[str, Any]]
+    groups: NotRequired[GroupsRecord]
     of: NotRequired[ListFlowRecord]

@@ -53,7 +53,7 @@ def shares(arguments: PrevalenceArguments) -> PrevalenceRecord:
     if audit is not None:
         found["audited"] = audited(table, audit, found["age_cutoff"])
     if groups:
-        found["groups"] = {"by": arguments.by, **compare_groups(groups, table, found, likeness, audits)}
+        found["groups"] = compare_groups(arguments.by or "", groups, table, found, likeness, audits)
     if of is not None:
         _add_the_list(found, of, table, known, arguments.predictions)
     return found

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -12,11 +11,11 @@ import pandas as pd
 from core.errors import InputError
 from core.evaluation.audit import audited, members_of
 from core.evaluation.evaluate import by_age_group, tables
-from core.evaluation.groups import compare_groups, groups_of
+from core.evaluation.groups import Asked, compare_groups, groups_of
 from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
 from core.evaluation.likeness import Likeness
 from core.evaluation.prevalence import PrevalenceSample, predicted_accounts, prevalence_sample
-from core.evaluation.share_records import AuditRecord, PrevalenceRecord, ShareName, ShareRecord
+from core.evaluation.share_records import AuditRecord, GroupsRecord, PrevalenceRecord, ShareName, ShareRecord
 from core.models.comparison_record import ComparisonRecord
 from core.models.folder import COMPARISON_FILE, ModelInfo, cutoff_index
 from core.models.method_names import method_name
@@ -285,15 +284,14 @@ class RunAtThreshold:
         except InputError as error:
             return str(error)
 
-    def groups(self, lists: Sequence[Path], by: str) -> dict[str, Any]:
+    def groups(self, lists: Sequence[Path], by: str) -> GroupsRecord:
         """The shares of groups of lists and their differences; see :func:`core.evaluation.groups.compare_groups`.
 
         Raises:
             InputError: the lists have no such groups.
         """
-        nothing = {"threshold": self.threshold, "age_cutoff": self.cutoff}
-        found = nothing if isinstance(self.prevalence, str) else self.prevalence
-        return compare_groups(groups_of(lists, by), self.run.predictions, found, self.run.likeness)
+        asked: Asked = {"threshold": self.threshold, "age_cutoff": self.cutoff, "withheld": self.withheld}
+        return compare_groups(by, groups_of(lists, by), self.run.predictions, asked, self.run.likeness)
 
     @property
     def withheld(self) -> list[str]:

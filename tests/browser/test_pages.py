@@ -166,7 +166,7 @@ def test_the_posts_that_were_found_are_downloaded_and_no_cell_of_them_is_a_formu
     assert "caption" not in shared and shared["username"][0].startswith("p-")
     switch_on(tab, "With names", "With captions")
     drawn(tab, "Posts")
-    table = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV", holds=b"yva,1")))
+    table = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV", holds=b"yva,,'=1+1")))
     assert table[["username", "caption"]].to_numpy().tolist() == [["yva", "'=1+1 qwertz"]]
     path.unlink()
 
