@@ -11,6 +11,7 @@ import pytest
 
 from core.settings import PROJECT_DIR
 from core.storage.account_files import read_account
+from tests import in_process
 from tests.stand_in import StandIn
 from tests.tiny_models import study
 
@@ -124,8 +125,8 @@ def test_train_says_what_the_model_is_worth_and_where_its_card_is(
 ) -> None:
     accounts, labels = study(tmp_path / "study")
     given = ("--input-dir", accounts, "--labels", labels, "--model-output-dir", tmp_path / "model")
-    done = core("train", *given, "--model-name-or-path", encoder, *options)
-    assert done.returncode == 0, done.stderr
+    done = in_process.core("train", *given, "--model-name-or-path", encoder, *options)
+    assert done.status == 0, done.stderr
     assert re.search(r"AUC on \d+ test accounts: [\d.]+.* at 21 years\.", done.stderr)
     assert str(tmp_path / "model" / "README.md") in done.stderr
     assert json.loads((tmp_path / "model" / "training.json").read_text())["method"] == method

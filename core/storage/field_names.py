@@ -1,6 +1,7 @@
 """What the fields of a post are called by tools and by people, in the languages that they write."""
 
 import re
+from functools import lru_cache
 from typing import Literal, get_args
 
 Field = Literal["username", "caption", "taken_at", "id", "shortcode", "likes", "comments", "kind", "age"]
@@ -89,6 +90,12 @@ _AROUND = re.compile(r"^(?:lvl_\d+|instagram|insta|ig|media|post|posts|node|data
 
 def plain_name(name: str) -> str:
     """A field's name in lower case with ``_`` between its words: ``ownerUsername`` is ``owner_username``."""
+    # every record of a source has the same names; a long one is somebody's text, and not worth the memory
+    return (_plain_name if len(name) < 100 else _plain_name.__wrapped__)(name)
+
+
+@lru_cache(maxsize=10_000)
+def _plain_name(name: str) -> str:
     words = re.sub(r"[^\w]+", "_", _IS_CAMEL.sub("_", name.strip().strip("\ufeff")))
     return re.sub(r"_+", "_", words).strip("_").lower()
 

@@ -34,6 +34,7 @@ _TYPES = {"comment": COMMENTS, "reply": COMMENTS, "message": MESSAGES, "story": 
 _KINDS = ("type", "content_type", "post_type", "product_type", "media_product_type", "subcategory")
 _STORY_ADDRESS = re.compile(r"instagram\.com/(?:stories|s)/", re.IGNORECASE)
 _ADDRESSES = ("post_url", "url", "permalink", "link")
+_TELLING = {*_KINDS, *_ADDRESSES}
 
 
 def kind_by_names(names: Iterable[str]) -> str | None:
@@ -52,7 +53,8 @@ def kind_by_names(names: Iterable[str]) -> str | None:
 
 def kind_by_values(record: Mapping[str, Any]) -> str | None:
     """What a single record says that it is, if it is no post."""
-    plain = {plain_name(name): value for name, value in record.items() if isinstance(value, str)}
+    texts = ((plain_name(name), value) for name, value in record.items() if isinstance(value, str))
+    plain = {name: value for name, value in texts if name in _TELLING}
     said = (_TYPES.get(plain.get(kind, "").strip().lower()) for kind in _KINDS)
     if found := next(filter(None, said), None):
         return found

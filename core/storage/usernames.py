@@ -39,6 +39,7 @@ _RESERVED_BEFORE_MORE = frozenset(
 )
 """Parts that are Instagram's own where more follows; alone, they may be an account's."""
 _AROUND = " \t\r\n\f\v\xa0\u200b\u200e\u200f\u202a\u202c\u2060\ufeff"
+_TURNING = "\u202d\u202e"
 _LEADS_ON = re.compile(r"(?:[?&](?:u|q|url|to|target)=|/web/\d+[a-z_]*/)(https?(?::|%3a)[^&\s]+)", re.IGNORECASE)
 """Where an address of another place has the one that it leads to."""
 _OTHER_ADDRESS = re.compile(r"https?://|www\.", re.IGNORECASE)
@@ -65,8 +66,12 @@ def canonical_username(text: str) -> str:
 
 
 def _as_meant(name: str) -> str:
-    """A name without what keyboards and copying put into it: signs of double width, invisible ones, a comma after."""
-    visible = "".join(sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
+    """A name without what keyboards and copying put into it: signs of double width, invisible ones, a comma after.
+
+    Signs that turn the direction of writing stay, and make the name unusable: it does not read as it is.
+    """
+    signs = unicodedata.normalize("NFKC", name)
+    visible = "".join(sign for sign in signs if unicodedata.category(sign) != "Cf" or sign in _TURNING)
     return visible.strip().lstrip("@").rstrip(",;:").strip().lower()
 
 

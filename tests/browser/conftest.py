@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from core.settings import PROJECT_DIR
 from tests.stand_in import StandIn
@@ -148,3 +148,15 @@ def downloaded(page: Page, button: str, holds: bytes = b"") -> bytes:
         if content and holds in content:
             return content
         assert time.monotonic() < deadline, broken or content[:1000]
+
+
+def clicked(target: Locator, shows: Locator) -> None:
+    """Click until what the click is to bring is there: a chart that is just drawn anew takes no notice of one."""
+    deadline = time.monotonic() + 60
+    while True:
+        target.click()
+        try:
+            return expect(shows).to_be_visible(timeout=5_000)
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise

@@ -21,7 +21,7 @@ from core.models.settings import ModelSettings
 from core.settings import Settings
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
-from tests.browser.conftest import Dashboard, downloaded, start_dashboard, stop_dashboard
+from tests.browser.conftest import Dashboard, clicked, downloaded, start_dashboard, stop_dashboard
 from tests.made_study import add_ended_job, add_model, add_predictions
 from tests.tiny_models import tiny_encoder
 
@@ -252,8 +252,7 @@ def test_a_bar_is_clicked_and_its_accounts_are_listed_kept_by_a_reload_exported_
     tab.goto(f"{predicted.url}/results?run=run-1")
     drawn(tab, "Results")
     chart = tab.get_by_test_id("stVegaLiteChart").first
-    chart.locator("path[aria-roledescription=bar]").last.click()
-    expect(tab.get_by_text("with a probability from 0.")).to_be_visible()
+    clicked(chart.locator("path[aria-roledescription=bar]").last, tab.get_by_text("with a probability from 0."))
     expect(tab).to_have_url(re.compile(r"behind=probability"))
     listed = tab.get_by_text(re.compile(r"^[\d,]+ accounts? · .*new to")).inner_text()
     tab.reload()
