@@ -37,6 +37,10 @@ _BEGINNING = re.compile(
     r"(?:(?:(?:var|let|const)\s+)?[\w.$\[\]\"']{1,80}\s*=\s*|[\w.$]{1,60}\(\s*|for\s*\(;;\);)?(?=[\[{])"
 )
 """What stands before the first value: comments, and the words of a script that assigns or hands it over."""
+_INNER_LIST = re.compile(
+    r'"(?P<name>data|items|posts|results|result|records|rows|medias|GraphImages|latestPosts)"\s*:\s*\[\s*(?=\{)'
+)
+"""Where the list of a document begins that is too large or damaged, so that its records are read one by one."""
 _NEXT_SIBLING = re.compile(r"\}\s*,\s*(?=\{)")
 _LINE_OF_OBJECT = re.compile(r"\n([ \t]*)(?:[\[,][ \t]*)?(?=\{)")
 _STRAY_BYTES = re.compile("[\udc80-\udcff]")
@@ -121,8 +125,10 @@ class _Scanner:
         self._in_list = False
         self._vain_tries = 0
         self._names: set[str] = set()
+        self._around: dict[str, Any] | None = None
+        self._list_name = ""
 
-    def values(self) -> Iterator[Value | Damage]:
+    def values(self) -> Iterator[Value | Damage | Remark]:
         self._more()
         if begins := _BEGINNING.match(self._text.lstrip("\ufeff")):
             self._at = begins.end() + self._text.startswith("\ufeff")
@@ -134,14 +140,31 @@ class _Scanner:
                 yield Damage(place, "it is nested too deeply", self._beginning())
                 return
             except ValueError as error:
-                yield Damage(place, _reason(error), self._beginning())
-                if not self._skip_damage(error):
+                reason, beginning = _reason(error), self._beginning()
+                is_entered = self._enter_list()
+                yield Remark(_BY_RECORD) if is_entered and reason == _TOO_LARGE else Damage(place, reason, beginning)
+                if not is_entered and not self._skip_damage(error):
                     return
                 continue
             self._records += 1
             self._names = set(content) if isinstance(content, dict) else self._names
-            yield Value(place, content)
+            yield Value(place, content if self._around is None else {**self._around, self._list_name: [content]})
             self._at = end
+        if self._in_list and self._records:
+            yield Damage(self._place(), "its list is not closed, so that its end may be missing", "")
+
+    def _enter_list(self) -> bool:
+        """Go into the list of the document at this place, of which each record is then read with what stood before."""
+        found = _INNER_LIST.search(self._text, self._at, self._at + _WINDOW)
+        if found is None or self._around is not None:
+            return False
+        try:
+            before = json.loads(f"{self._text[self._at : found.end()]}]}}")
+        except (ValueError, RecursionError):
+            return False
+        self._around, self._list_name = before, found["name"]
+        self._at, self._in_list = found.end(), True
+        return True
 
     def _to_next_value(self) -> bool:
         """Go to where an object, a list or rubbish begins; single numbers and texts between are passed over."""
@@ -156,6 +179,9 @@ class _Scanner:
             if self._at >= len(self._text):
                 return False
             sign = self._text[self._at]
+            if sign == "]" and self._around is not None:
+                self._in_list = False
+                return False
             if sign == "]" or (sign == "[" and not self._in_list):
                 self._in_list = sign == "["
                 self._at += 1
@@ -292,6 +318,7 @@ class _Scanner:
         return f"record {self._records + 1:,}" if in_one_line else f"line {self._line:,}"
 
 
+_BY_RECORD = "It is too large to be read at once; its list was read record by record, and nothing after it."
 _TOO_LARGE = "it is too large to be read at once; save its records one a line (with jq: jq -c '.[]')"
 
 

@@ -94,7 +94,7 @@ class RecordTally:
         else:
             are_others = self.left_out.reasons <= NO_POSTS and not self._nameless
             yield NotUnderstood(self._context.name, self._why_nothing(), is_loss=not are_others)
-        if self._formats:
+        if self._formats or (is_useful and self.remarks):
             fields = self.choice.in_words() if self.choice and self.format_name == FORMAT else ""
             dates = self.dates.how_read()
             sentences = [*([f"took {fields}."] if fields else ()), *([dates] if dates else ()), *self.remarks]

@@ -38,7 +38,7 @@ from core.storage.field_values import flattened, unpacked
 from core.storage.moments import parse_time
 from core.storage.not_posts import kind_by_names, kind_by_values
 from core.storage.post_parsing import PostReading, post_of, read_record
-from core.storage.text_tables import MAX_LINE, Table, open_table
+from core.storage.text_tables import MAX_LINE, NOT_CLOSED, Table, open_table
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.storage.workbooks import SheetTable, open_sheets
@@ -56,6 +56,8 @@ _BYTES_AT_A_TIME = 64_000_000
 _FOOTERS = frozenset(
     ("total", "totals", "sum", "count", "average", "mean", "summe", "gesamt", "somme", "suma", "totale")
 )
+_SHOWN_TEXT = 500
+"""Characters from which on the text of a row is cut."""
 _RULER = " \t\r|:+=-"
 """Signs of the line below a header in Markdown and in what databases print."""
 _ROUNDED = re.compile(r"\d(\.\d+)?E\+\d\d|[1-9]\d{14}0{2,}(\.0)?", re.IGNORECASE)
@@ -260,7 +262,9 @@ def _table_rows(
             tally.cannot_read(place, row.text, f"because {row.fault}")
         elif [cell or "" for cell in row.cells] == table.header:
             tally.left_out.add("that repeat the header", place, row.text, is_loss=False)
-        elif users and _is_footer(record, users[0]):
+        elif row.is_short and len(row.text) < _SHOWN_TEXT and row.text.count('"') % 2:
+            tally.cannot_read(place, row.text, f"because {NOT_CLOSED}")
+        elif users and (_is_footer(record, users[0]) or _is_total(record, choice)):
             tally.left_out.add("that are a footer, such as a total", place, row.text, is_loss=False)
         elif what := kind_by_values(record):
             tally.left_out.add(what, place, is_loss=False)
@@ -275,6 +279,13 @@ def _is_footer(record: Record, user_column: str) -> bool:
     name = canonical_username(str(record.get(user_column) or ""))
     is_account = instagram_username_error(name) is None and name not in _FOOTERS
     return not is_account and not any(record[column] for column in record if column != user_column)
+
+
+def _is_total(record: Record, choice: FieldChoice) -> bool:
+    """Whether a row begins with a word such as ``Total`` and has neither a text nor a time."""
+    first = next((str(cell) for cell in record.values() if cell), "")
+    reading = read_record(record, choice)
+    return first.strip(" :").lower() in _FOOTERS and not (reading.caption or reading.taken_at)
 
 
 def _row_check(header: Sequence[str], choice: FieldChoice) -> Callable[[list[str]], bool] | None:
@@ -368,6 +379,8 @@ def _unusable(choice: FieldChoice, names: Sequence[str], samples: Sequence[Recor
             return f"it has no column {name[:40]!r} to take the {wanted} from; it has {shown}"
     if reason := why_not_read(names):
         return reason
+    if names and all(len(name) > 1 and name[0] == name[-1] == "'" for name in names):
+        return "its cells stand between single quotation marks; save it with double ones"
     if (what := kind_by_names(names)) and "caption" not in context.columns:
         return f"it holds rows {what}, and no posts; give the file of the posts"
     if not choice.names["caption"] and (passed := next(iter(choice.passed_over.items()), None)):

@@ -80,8 +80,8 @@ def whole_number(value: object) -> int | None:
 
 
 def is_missing(value: object) -> bool:
-    """Whether nothing stands there: null, an empty text, or pandas' NaN."""
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    """Whether nothing stands there: null, an empty text, NaN or infinity."""
+    return value is None or value == "" or (isinstance(value, float) and not math.isfinite(value))
 
 
 def media_id(shortcode: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.importers import json_values
 from core.importers.preview import preview
 from core.storage.field_values import unpacked, whole_number
 
@@ -116,3 +117,38 @@ def test_captions_of_an_export_may_bear_labels_in_any_language(tmp_path: Path) -
     media = [{"uri": "media/1.jpg", "creation_timestamp": 1714557600}]
     path = put(tmp_path / "posts_1.json", json.dumps([{"media": media, "label_values": labels}]))
     assert [post.caption for _, post in preview(path, "anna").first] == ["in a new form"]
+
+
+RECORDS = [{"id": str(number), "caption": f"day {number} at school"} for number in range(3)]
+
+
+def test_a_document_that_is_cut_gives_the_records_before_and_says_so(tmp_path: Path) -> None:
+    for text in (json.dumps({"username": "anna", "posts": RECORDS})[:-20], json.dumps(RECORDS)[:-1]):
+        seen = preview(put(tmp_path / "t.json", text), "anna")
+        assert seen.posts >= 2 and ("not valid JSON" in str(seen) or "list is not closed" in str(seen))
+        assert all(item.is_loss for item in seen.left_out)
+
+
+def test_a_document_too_large_to_be_read_at_once_is_read_record_by_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_values, "MAX_VALUE", 100_000)
+    posts = [{"id": str(number), "caption": f"day {number} at school" * 20} for number in range(3_000)]
+    seen = preview(put(tmp_path / "t.json", json.dumps({"username": "anna", "posts": posts, "next": None})))
+    assert (seen.usernames, seen.posts, seen.left_out) == ({"anna"}, 3_000, [])
+    assert "read record by record" in str(seen)
+
+
+@pytest.mark.parametrize(
+    ("text", "posts", "said"),
+    [
+        ("id,username,caption\n1,anna,hi\nTotal,2,\n", 1, "a footer"),
+        ('username,caption\nanna,hi\n"bob,"ok"\n', 1, "a quotation mark is not closed"),
+        ("'username','caption'\n'anna','hi'\n", 0, "single quotation marks"),
+        ('[{"username": "anna", "caption": "hi", "id": Infinity}]', 1, ""),
+    ],
+)
+def test_what_is_no_row_becomes_nobody(tmp_path: Path, text: str, posts: int, said: str) -> None:
+    seen = preview(put(tmp_path / "t.csv", text))
+    assert (seen.posts, seen.usernames) == (posts, {"anna"} if posts else set())
+    assert said in str(seen) and "inf" not in [post.id for _, post in seen.first]
