@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from core.encoder.age_classifier import AgeClassifier
-from core.encoder.devices import has_avx512, is_fast, shortest_seconds
 from core.encoder.onednn_bert import ACTIVATIONS, PackedBert, can_compute
-from core.encoder.precision import DType, Precision
+from core.encoder.precision import DType, Precision, has_avx512, is_fast, shortest_seconds
 from core.encoder.tokenization import Pack, UserTokens, packs
 from core.settings import get_settings
 from core.utils.io import find_json_object, write_json

@@ -29,8 +29,7 @@ from torch import Tensor
 from torch.nn.functional import layer_norm, pad, scaled_dot_product_attention
 
 from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier
-from core.encoder.devices import is_quicker
-from core.encoder.precision import DType
+from core.encoder.precision import DType, is_quicker
 from core.encoder.tokenization import Pack, UserTokens, packs
 from core.settings import get_settings
 

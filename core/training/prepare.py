@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from core.encoder.devices import is_fast
+from core.encoder.precision import is_fast
 from core.encoder.vector_cache import VectorCache
 from core.errors import InputError
 from core.jobs.progress import Progress

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from core.encoder.age_classifier import AgeClassifier, binary_cross_entropy, dropout, probabilities
-from core.encoder.devices import is_fast
 from core.encoder.names import OFFLINE_ENCODER
+from core.encoder.precision import is_fast
 from core.encoder.pretrained import load_tokenizer
 from core.encoder.tokenization import UserTokens, packs, tokenize
 from core.encoder.weights import load_weights, read_weights, write_weights

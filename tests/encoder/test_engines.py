@@ -13,7 +13,6 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from core.encoder.age_classifier import CLS_LAYERS, AgeClassifier
-from core.encoder.devices import has_avx512, is_fast
 from core.encoder.engines import (
     SPEEDS_FILE,
     Eager,
@@ -26,7 +25,7 @@ from core.encoder.engines import (
 )
 from core.encoder.names import OFFLINE_ENCODER
 from core.encoder.onednn_bert import PackedBert, _AffineQuantizer, _Int8, _ObservedRange, can_compute
-from core.encoder.precision import DType
+from core.encoder.precision import DType, has_avx512, is_fast
 from core.encoder.pretrained import load_encoder, load_tokenizer
 from core.encoder.tokenization import Pack, packs, tokenize
 from core.encoder.user_encoder import UserEncoder
@@ -255,7 +254,7 @@ def test_numbers_that_are_no_quicker_are_not_offered(
     minilm: AgeClassifier, monkeypatch: pytest.MonkeyPatch, tried_anew: None
 ) -> None:
     monkeypatch.setattr("core.encoder.onednn_bert.is_quicker", lambda one, other: False)
-    monkeypatch.setattr("core.encoder.devices.is_quicker", lambda one, other: False)
+    monkeypatch.setattr("core.encoder.precision.is_quicker", lambda one, other: False)
     assert supported_dtypes(minilm) == ["float32"]
 
 
