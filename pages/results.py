@@ -70,14 +70,14 @@ SETTINGS = the_settings()
 MOST_POINTS = 5_000
 ANY_AGE = (5, 120)
 CARD_WIDTH = 150
-WIDTHS = (84, 100, 100, 64, 120)
-"""Of the columns of the confusion: all but the last stand on a phone."""
+COUNTS_WIDTH = 112
+"""Of each column of the confusion: all three stand on a phone."""
 NARROW = """<style>
-.st-key-shares td:nth-child(2) { white-space: nowrap; }
+.st-key-shares :is(td:nth-child(2), td:nth-child(3)) * { white-space: nowrap; }
 @media (max-width: 640px) {
   [data-testid=stMetricValue] { font-size: 1.15rem; }
-  [data-testid=stMetricValue] div { white-space: normal; }
-  [data-testid=stMetric] { padding: 0.5rem 0.6rem; }
+  [data-testid=stMetric] * { white-space: normal; overflow: visible; text-overflow: clip; }
+  [data-testid=stMetric] { padding: 0.6rem; }
   .st-key-shares tr { display: grid; grid-template-columns: 1fr auto auto; }
   .st-key-shares th:nth-child(n + 4) { display: none; }
   .st-key-shares td:nth-child(n + 4) { grid-column: 1 / -1; border: none; padding-top: 0; font-size: 0.75rem; }
@@ -354,23 +354,33 @@ def show_subgroups(view: RunAtThreshold) -> None:
     if table.empty:
         st.caption(plain(left_out) or "No labelled accounts of these predictions, or none in groups large enough.")
         return
-    st.dataframe(table, hide_index=True, alt="Figures by language, captions used and columns of the labels file")
+    shown = table[["accuracy", "AUC", "sensitivity", "specificity", "accounts"]].copy()
+    shown.insert(0, "group", table["by"] + ": " + table["group"])
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config={"group": st.column_config.TextColumn(width=150)},
+        alt="Figures by language, captions used and columns of the labels file",
+    )
     st.caption(plain(f"{left_out} Many groups are compared: one interval in twenty misses by chance.".strip()))
 
 
 def show_confusion(view: RunAtThreshold) -> None:
     """The confusion at the threshold; a click on one of its four counts lists the accounts."""
-    key = table_key("confusion")
+    key, errors = table_key("confusion"), view.errors
+    counts = errors.iloc[:, :3]
     st.dataframe(
-        view.errors,
+        counts,
         hide_index=True,
         on_select=lambda: take_cell(key, view),
         selection_mode="single-cell",
         key=key,
         width="content",
-        column_config={str(name): st.column_config.Column(width=WIDTHS[at]) for at, name in enumerate(view.errors)},
-        alt="Confusion at the threshold, with both error rates; a click on a count lists its accounts",
+        column_config={str(name): st.column_config.Column(width=COUNTS_WIDTH) for name in counts},
+        alt="Confusion at the threshold; a click on a count lists its accounts",
     )
+    rates = [f"{row['in error']} of those {row['label']} ({row['95 % interval']})" for row in errors.to_dict("records")]
+    st.caption(plain(f"Wrong: {'; '.join(rates)}. A click on a count lists its accounts."))
     show_behind(view, "confusion")
 
 
@@ -410,7 +420,7 @@ def show_accounts(view: RunAtThreshold) -> None:
 
 def choose_accounts() -> AccountFilter:
     """Which accounts to list; all of it stands in the address."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with folded_on_phones("filters"), st.container(horizontal=True, vertical_alignment="bottom"):
         username = st.text_input("Account", key="find", bind="query-params", width=180)
         label = st.selectbox(
             "Known age",
@@ -452,7 +462,13 @@ def show_groups(view: RunAtThreshold, lists: tuple[str, ...]) -> None:
     if by is None:
         return
     found = view.groups(list_files(lists), by)
-    st.dataframe(group_shares(found), hide_index=True, placeholder="", alt="Shares of the groups with intervals")
+    st.dataframe(
+        group_shares(found),
+        hide_index=True,
+        placeholder="",
+        alt="Shares of the groups with intervals",
+        column_order=["group", "corrected", "counted", "accounts", "listed", "note"],
+    )
     st.markdown("**Differences**")
     st.dataframe(group_differences(found), hide_index=True, placeholder="", alt="Differences of the groups' shares")
 
@@ -743,7 +759,7 @@ if runs.empty:
     wait_for_predictions()
     st.stop()
 
-unfold_on_phones("Choose predictions, cutoff and threshold", "run_chosen", "threshold_chosen", "of_whom")
+unfold_on_phones("Choose predictions, threshold, accounts", "run_chosen", "threshold_chosen", "of_whom", "filters")
 with folded_on_phones("run_chosen"), st.container(horizontal=True, vertical_alignment="bottom"):
     every_run = runs["run"].tolist()
     run = choose_of_runs("Predictions", every_run, "run", every_run, begin_at_its_threshold)

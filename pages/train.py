@@ -457,6 +457,7 @@ def show_models(models: list[ModelInfo]) -> None:
         key=key,
         alt="Trained models with their figures",
         column_config={
+            "★": st.column_config.TextColumn("★", width=36),
             "right on": st.column_config.TextColumn("right on", width=130),
             "learnt from": st.column_config.NumberColumn("learnt from", format="localized"),
             "labels": st.column_config.NumberColumn("labels", format="localized"),

@@ -92,11 +92,16 @@ def _open(place: str, rows: pd.DataFrame) -> None:
 
 def _columns(cutoff: float) -> dict[str, Any]:
     return {
-        "username": st.column_config.TextColumn("account"),
+        "username": st.column_config.TextColumn("account", width=132),  # the first three stand on a phone
         "probability": st.column_config.ProgressColumn(
-            f"probability of at least {cutoff:g}", format="%.3f", min_value=0, max_value=1
+            f"at least {cutoff:g}",
+            width=124,
+            format="%.3f",
+            min_value=0,
+            max_value=1,
+            help=f"The probability of being at least {cutoff:g}.",
         ),
-        "known_age": st.column_config.NumberColumn("known age", help="in years"),
+        "known_age": st.column_config.NumberColumn("known age", width=92, help="in years"),
         "called": st.column_config.TextColumn("prediction"),
         "posts": st.column_config.NumberColumn("captions used", format="localized"),
         "part": st.column_config.TextColumn(

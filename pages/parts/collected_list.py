@@ -52,7 +52,7 @@ def _list(chosen: Filter, accounts: int) -> None:
         alt="Accounts behind what was clicked; a click on one opens it",
         placeholder="–",
         column_config={
-            "username": st.column_config.TextColumn("account"),
+            "username": st.column_config.TextColumn("account", width=150),
             "posts": st.column_config.NumberColumn("posts", format="localized"),
             "age": st.column_config.NumberColumn("known age", help="in years"),
             "collected_at": st.column_config.DatetimeColumn("collected (UTC)", format="D MMM YYYY, HH:mm"),

@@ -270,7 +270,7 @@ def test_a_bar_is_clicked_and_its_accounts_are_listed_kept_by_a_reload_exported_
     expect(tab.get_by_text("At the threshold", exact=True)).to_be_visible()
     drawn(tab, "Results")
     box = place_of(tab)
-    tab.mouse.click(box["x"] + 230, box["y"] + 52)
+    tab.mouse.click(box["x"] + 280, box["y"] + 52)
     expect(tab.get_by_text("Known to be under 21, predicted")).to_be_visible()
     drawn(tab, "Results")
     tab.get_by_role("button", name="Label these").click()
