@@ -21,10 +21,15 @@ WORKER_BYTES = 2**31
 """What a worker and the processes that its tests start take at most, with torch and a dashboard loaded."""
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are cores, since tests that drive a browser or other processes mostly wait."""
+SLOW_ROOMS = ("pages", "hostile", "faults")
+"""What draws whole pages, builds bombs or kills processes is for the gate, and for who works on just that."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two more than there are cores: a browser or another process is mostly waited for, quick tests do not wait."""
+    cores = os.cpu_count() or 1
     room = int(psutil.virtual_memory().total) // WORKER_BYTES
-    return max(1, min((os.cpu_count() or 1) + 2, room))
+    return max(1, min(cores if config.option.markexpr == "not slow" else cores + 2, room))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("browser"):
             item.add_marker("slow")
         slow[item.path] += item.get_closest_marker("slow") is not None
+        if item.path.parent.name in SLOW_ROOMS:
+            item.add_marker("slow")
     items.sort(key=lambda item: -slow[item.path])
 
 

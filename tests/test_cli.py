@@ -15,6 +15,8 @@ from tests import in_process
 from tests.stand_in import StandIn
 from tests.tiny_models import study
 
+pytestmark = pytest.mark.slow  # real commands, or several trainings a test
+
 
 def core(*arguments: str | int | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(

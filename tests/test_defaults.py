@@ -16,6 +16,8 @@ from tests.in_process import core
 from tests.pages.run_page import run
 from tests.pages.test_pages import predicted, sample, study
 
+pytestmark = pytest.mark.slow  # whole pages are drawn
+
 __all__ = ["predicted", "sample", "study"]
 
 ARGUMENTS: dict[str, Any] = {"scrape-users": CollectArguments, "train": TrainArguments, "predict": PredictArguments}

@@ -111,6 +111,7 @@ def test_a_collection_goes_on_where_version_0_1_0_was_stopped(data: Path, stand_
     assert bob["posts"][:12] == before["posts"]
 
 
+@pytest.mark.slow
 def test_the_pages_show_its_models_predictions_and_jobs() -> None:
     [models] = [table.value for table in run("train").dataframe if "learnt from" in table.value]
     assert sorted(zip(models["model"], models["cutoff"], strict=True)) == [
@@ -129,6 +130,7 @@ def test_the_pages_show_its_models_predictions_and_jobs() -> None:
     assert [metric(overview, step) for step in ("Collected", "Models", "Predicted")] == ["26", "6", "25"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_the_results_of_every_run_open_with_the_reasons_of_an_account(name: str) -> None:
     app = run("results", run=name, why="new_00")

@@ -53,6 +53,7 @@ def test_the_ledger_is_rebuilt_from_the_files(stand_in: StandIn, tmp_path: Path)
     assert run(tmp_path, *names).skipped == 3
 
 
+@pytest.mark.slow
 def test_the_ledger_believes_the_files(stand_in: StandIn, tmp_path: Path) -> None:
     run(tmp_path, "anna", "bob", "carla")
     folder = tmp_path / "accounts"
@@ -73,6 +74,7 @@ def test_files_are_read_only_where_the_ledger_does_not_know_them(
     assert ledger(tmp_path / "accounts").get("anna") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"\n{", b"\n{}", b"\n[]", b'\n{"file": "anna.json"}', b"\xff\n"])
 def test_a_damaged_ledger_costs_a_reading_and_nothing_else(stand_in: StandIn, tmp_path: Path, damage: bytes) -> None:
     run(tmp_path, "anna")
@@ -143,6 +145,7 @@ def test_another_source_goes_on_with_what_is_there(stand_in: StandIn, tmp_path: 
     assert len(account(tmp_path, "anna").posts) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
 def test_a_disk_that_fails_stops_the_run_and_damages_nothing(
     stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int

@@ -18,6 +18,8 @@ from core.storage.models import Account, Post
 from tests.statistics.test_drift import AT_LEAST, accounts
 from tests.statistics.test_prevalence import STRONG, labelled_file, model_folder
 
+pytestmark = pytest.mark.slow  # a model's profile is made of many texts
+
 ALIKE, STRANGE = accounts(60, 2), [[text.replace("e", "qx") for text in texts] for texts in accounts(40, 4)]
 
 

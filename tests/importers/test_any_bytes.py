@@ -69,6 +69,7 @@ def _in_archive(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("around", [bytes, _in_json, _in_lines, _in_page, _in_table, _in_archive])
 @ANYTHING
 @given(content=st.binary(max_size=300))
@@ -80,6 +81,7 @@ def test_any_bytes_give_accounts_or_a_reason(tmp_path: Path, around: Callable[[b
     assert all(item.reason for item in seen.not_understood)
 
 
+@pytest.mark.slow
 @ANYTHING
 @given(document=RECORDS)
 def test_any_document_gives_accounts_or_a_reason(tmp_path: Path, document: object) -> None:

@@ -653,6 +653,7 @@ def spoiled(document: Any) -> Iterator[Any]:
             yield copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "records"])
 def test_a_spoiled_document_ends_in_a_sentence_or_in_what_can_be_saved(tmp_path: Path, name: str) -> None:
     path = tmp_path / "x"
@@ -731,6 +732,7 @@ def test_an_import_can_be_stopped_and_done_again(tmp_path: Path) -> None:
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "blogs" / "posts.csv.gz"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.exists(), reason="the development data is not here")
 def test_real_blogs_are_read_whole(tmp_path: Path) -> None:
     with gzip.open(REAL, "rt", encoding="utf-8", newline="") as file:

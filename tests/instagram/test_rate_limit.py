@@ -84,6 +84,7 @@ def test_the_recommended_limits_are_kept_and_used_for_a_day(
     assert shortest(number, DEFAULTS) / (seen[-1] - seen[0]) >= 0.97
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 60)), min_size=1, max_size=4), st.integers(0, 1000))
 def test_any_combination_of_limits_is_kept(pairs: list[tuple[int, int]], seed: int) -> None:
@@ -261,6 +262,7 @@ for _ in range(number):
 """
 
 
+@pytest.mark.slow
 def test_processes_keep_the_limits_together_and_use_them(stand_in: StandIn, tmp_path: Path) -> None:
     command = [sys.executable, "-c", _PROCESS, stand_in.url, str(tmp_path / "limits.sqlite"), "20"]
     processes = [subprocess.Popen(command, cwd=PROJECT_DIR) for _ in range(2)]

@@ -109,6 +109,7 @@ def test_a_usage_error_is_a_failed_job(tmp_path: Path) -> None:
     assert job.state == "failed" and job.result is not None and job.result.exit_status == 2
 
 
+@pytest.mark.slow
 def test_progress_waits_and_events_are_seen_from_outside(endless: Callable[[], Job]) -> None:
     job = endless()
     wait_until(lambda: job.progress.waiting_reason is not None)
@@ -119,6 +120,7 @@ def test_progress_waits_and_events_are_seen_from_outside(endless: Callable[[], J
     assert job.memory_bytes()
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_ends_at_once_and_cleanly(endless: Callable[[], Job]) -> None:
     job = endless()
     wait_until(lambda: job.progress.waiting_reason is not None)

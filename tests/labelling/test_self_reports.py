@@ -134,6 +134,7 @@ def test_no_pattern_of_a_phrase_repeats_without_a_bound() -> None:
             assert "MAXREPEAT" not in str(_parser.parse(pattern.pattern)), pattern.pattern
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     ["i'm ", "i am now only ", "my son ", " ", "1", "21 ", '"', "turned 21 ", "cumplo 20 años con ", "\n", "a" * 9],

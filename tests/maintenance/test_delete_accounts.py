@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.collection.outcome_log import LEDGER_NAME
 from core.index import Store
 from core.labelling.batches import Batch, create_batch
@@ -59,6 +61,7 @@ def test_names_that_look_like_formulas_are_found(tmp_path: Path) -> None:
     assert not (settings.accounts_dir / file_name("=cmd")).exists()
 
 
+@pytest.mark.slow
 def test_uploads_and_the_index_hold_nothing_of_it_either(tmp_path: Path) -> None:
     settings = study(tmp_path)
     (settings.cache_dir / "uploads" / "1").mkdir(parents=True)

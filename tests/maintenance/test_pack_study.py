@@ -24,6 +24,7 @@ def packed(data_dir: Path, sample_study: Path, tmp_path: Path) -> Path:
     return tmp_path / "study.zip"
 
 
+@pytest.mark.slow
 def test_no_name_caption_path_or_mail_address_is_in_it(packed: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(packed) as archive:
         everything = b"\n".join(archive.read(name) for name in archive.namelist()).decode()
@@ -35,6 +36,7 @@ def test_no_name_caption_path_or_mail_address_is_in_it(packed: Path, tmp_path: P
     assert '"title": "Title"' in everything
 
 
+@pytest.mark.slow
 def test_it_is_unpacked_elsewhere_and_its_figures_are_counted_again(packed: Path, tmp_path: Path) -> None:
     said = unpack_study(UnpackStudyArguments(packed, tmp_path / "check"))
     assert "as it was packed" in said[0] and "run-0: accounts 420" in said[1]

@@ -26,6 +26,7 @@ def test_the_script_gives_the_files_that_are_kept(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes() == (SAMPLE_DIR / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_sample_has_what_its_readme_says() -> None:
     users = read_user_list(SAMPLE_DIR / "users.csv")
     labels = read_labels(SAMPLE_DIR / "labels.csv")
@@ -62,6 +63,7 @@ def test_a_missing_sample_is_said(tmp_path: Path) -> None:
         load_sample(Settings(data_dir=tmp_path / "data"), tmp_path)
 
 
+@pytest.mark.slow
 def test_it_holds_something_real_but_imperfect_to_learn() -> None:
     labels = read_labels(SAMPLE_DIR / "labels.csv").ages
     known = [account for account in read(SAMPLE_DIR / "posts.csv") if account.username in labels]

@@ -166,6 +166,7 @@ def test_an_interrupted_run_of_several_cutoffs_has_each_account_once(tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.csv", "p.cutoffs.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_a_bare_state_dict_of_the_older_form(suffix: str, accounts: Path, encoder: str, tmp_path: Path) -> None:
     """The probability of the plain computation, to 1e-5: one user at a time, padded to 18 tokens."""

@@ -100,6 +100,7 @@ def test_going_on_leaves_out_what_is_there_whoever_did_it(
     assert not shards_beside(output).folder.exists()
 
 
+@pytest.mark.slow
 def test_a_model_of_several_cutoffs_tells_the_probability_at_each_as_one_machine_does(
     accounts: Path, encoder: str, tmp_path: Path
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_shard_that_failed_is_named_and_kept_from_the_output_unless_one_says_s
     assert summary.accounts + len(summary.unreadable) == 32
 
 
+@pytest.mark.slow
 def test_a_damaged_shard_is_named_and_not_put_in(accounts: Path, model: Path, tmp_path: Path) -> None:
     output = tmp_path / "p.csv"
     do_here(accounts, model, output, 0, 1, 2, 3)

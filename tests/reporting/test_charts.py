@@ -37,6 +37,7 @@ def test_the_axis_of_a_histogram_ends_above_its_highest_bar() -> None:
     assert charts.probabilities(counts, 21, 0.5).to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"][1] > 300
 
 
+@pytest.mark.slow
 def test_a_withheld_estimate_is_named_and_has_no_point() -> None:
     table = pd.DataFrame(
         {"estimate": ["Counted", "Corrected"], "value": [0.6, None], "low": [0.5, None], "high": [0.7, None]}

@@ -16,6 +16,7 @@ def test_an_empty_study_is_all_questions() -> None:
     assert said.count(OPEN) > 20 and "0 accounts" in said and "nothing is collected yet" in said
 
 
+@pytest.mark.slow
 def test_what_the_study_knows_is_filled_in(sample_study: Path) -> None:
     settings = get_settings()
     before = protocol(study_facts(settings)).count(OPEN)

@@ -85,6 +85,7 @@ def estimates(view: RunAtThreshold) -> PrevalenceRecord:
     return view.prevalence
 
 
+@pytest.mark.slow
 def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) -> None:
     sentence = "The words that these accounts use are not those of the training accounts."
     drift = Drift.of(
@@ -204,6 +205,7 @@ def test_a_download_can_be_evaluated_like_the_file_of_the_command_line(view: Run
     assert found["by"] == {}
 
 
+@pytest.mark.slow
 def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunAtThreshold) -> None:
     bare = replace(view, run=replace(view.run, predictions=view.run.predictions.assign(age=np.nan), model=None))
     assert bare.judged is None and bare.errors.empty and bare.band is None
@@ -212,6 +214,7 @@ def test_without_a_model_and_labels_it_says_what_is_unknown(view: RunAtThreshold
     assert "folder is gone" in report(bare, FACTS, RunRecord())
 
 
+@pytest.mark.slow
 def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> None:
     assert view.run.model is not None
     (view.run.model.folder / "README.md").write_text("# A card")

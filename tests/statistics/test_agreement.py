@@ -23,6 +23,7 @@ def test_kappa_is_that_of_scikit_learn() -> None:
     assert found.low is not None and found.high is not None and found.low < found.value < found.high  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     """Two coders who copy each other with chance 0.6 and else draw evenly of two: kappa is 0.6."""
     rng, held = np.random.default_rng(7), 0

@@ -110,6 +110,7 @@ def test_with_one_class_there_is_nothing_to_calibrate() -> None:
     assert fit_calibration(np.ones(20, bool), np.linspace(0, 1, 20)).method == "none"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["balanced_accuracy", "f1", "accuracy"])
 def test_no_other_threshold_is_better(measure: str) -> None:
     at_least, probability = calibrated(120)

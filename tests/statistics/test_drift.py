@@ -68,11 +68,13 @@ def training() -> list[list[str]]:
     return accounts(150, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [12, 150])
 def test_accounts_of_the_same_kind_do_not_differ(training: list[list[str]], number: int) -> None:
     assert differing(training, accounts(number, 2)) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("predicted", "expected"),
     [
@@ -116,6 +118,7 @@ def by_class(training: list[list[str]]) -> Profile:
     return training_profile(laughing, AT_LEAST)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_other_shares_of_the_classes_forbid_nothing(training: list[list[str]], share: float) -> None:
     predicted = accounts(100, 2)
@@ -154,6 +157,7 @@ def of_two_kinds() -> Profile:
     return training_profile(made, {21.0: truth})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_least", [0.1, 0.9])
 def test_a_mixture_of_kinds_may_be_asked_about_few_accounts_of_any_age(of_two_kinds: Profile, at_least: float) -> None:
     for seed in range(20, 28):
@@ -161,6 +165,7 @@ def test_a_mixture_of_kinds_may_be_asked_about_few_accounts_of_any_age(of_two_ki
         assert Drift.of(compare(of_two_kinds, asked, 21)).forbidding == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("laughing", [0.0, 1.0])
 def test_one_part_of_a_mixture_forbids_a_corrected_share(of_two_kinds: Profile, laughing: float) -> None:
     for seed in range(20, 24):

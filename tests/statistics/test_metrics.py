@@ -30,6 +30,7 @@ def accounts(number: int, seed: int = 1, separation: float = 1.5, share: float =
     return at_least, 1 / (1 + np.exp(-(separation * score + np.log(share / (1 - share)))))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), number=st.integers(8, 200), decimals=st.integers(1, 6))
 def test_every_metric_is_that_of_scikit_learn(seed: int, number: int, decimals: int) -> None:
@@ -62,6 +63,7 @@ def test_the_area_under_the_curve_of_one_class_is_no_number() -> None:
     assert math.isnan(auc(np.ones(3, dtype=bool), np.array([0.1, 0.2, 0.3])))
 
 
+@pytest.mark.slow
 def test_weights_of_the_bootstrap_mean_accounts_drawn_several_times() -> None:
     at_least, probability = accounts(500)
     found = metrics(at_least, probability, probability >= 0.5, resamples=1_000, seed=3)
@@ -85,6 +87,7 @@ def test_every_metric_has_an_interval_around_it_and_the_seed_decides() -> None:
         assert estimate.low < estimate.value < estimate.high, name  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     # accuracy of the optimal rule at equal shares and separation 1.5: Phi(0.75); AUC: Phi(1.5 / sqrt(2))
     truth = {"accuracy": 0.7734, "auc": 0.8556}

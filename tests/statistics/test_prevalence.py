@@ -118,6 +118,7 @@ def test_the_interval_of_expectation_maximisation_is_the_narrower_one() -> None:
     assert width(expectation_maximisation(probability, known)) < 0.85 * width(rogan_gladen(probability, known, 0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_intervals_hold_the_truth_about_as_often_as_they_say(share: float) -> None:
     found = coverage(MODELS["unequal spread (AUC 0.92)"], share, (60, 60, 500), draws=300)

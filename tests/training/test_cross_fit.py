@@ -25,6 +25,8 @@ from core.training.prepare import prepare
 from core.training.train import train
 from tests.tiny_models import study
 
+pytestmark = pytest.mark.slow  # real commands, or several trainings a test
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:

@@ -244,6 +244,7 @@ def test_a_split_can_be_given(data: tuple[Path, Path], encoder: str, tmp_path: P
     assert split["train"] == names[14:]
 
 
+@pytest.mark.slow
 def test_the_best_recipe_makes_a_model_that_predicts_like_any_other(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:
@@ -261,6 +262,7 @@ def test_the_best_recipe_makes_a_model_that_predicts_like_any_other(
     assert "freeze_encoder" not in card and "recipe" not in card  # the method's name says it
 
 
+@pytest.mark.slow
 def test_a_model_that_masks_self_reports_reads_none_when_it_predicts_either(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:
@@ -379,6 +381,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_keeps_the_best_and_goes_on_to_the_same_end(
     data: tuple[Path, Path], encoder: str, tmp_path: Path
 ) -> None:

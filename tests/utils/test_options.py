@@ -112,6 +112,7 @@ shares = st.builds(
 removals = st.builds(ForgetArguments, usernames=st.lists(texts, min_size=1, max_size=3).map(tuple))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [collections, trainings, predictions, imports, evaluations, shares, removals])
 @given(data=st.data())
 def test_what_a_job_is_told_is_read_back_as_it_was(strategy: Any, data: st.DataObject) -> None:
