@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from core.storage.column_meanings import FieldChoice
+from core.storage.column_meanings import FACEPAGER, FieldChoice
 from core.storage.field_names import plain_name
 from core.storage.field_values import text_of
 from core.storage.not_posts import COMMENTS
 from core.storage.post_parsing import PostReading, read_record
 from core.storage.usernames import canonical_username, instagram_username_error
 
-_NAMES = {"id", "parent_id", "object_id", "query_time"}
 _WIDE = re.compile(r"lvl_\d+_")
 _OWNER = "the row or one above it"
 _MOST_NODES = 1_000_000
@@ -28,7 +27,7 @@ LeaveOut = Callable[[str, str], None]
 
 def is_of_facepager(header: Iterable[str]) -> bool:
     """Whether a table with these columns is Facepager's."""
-    return {plain_name(name) for name in header} >= _NAMES
+    return {plain_name(name) for name in header} >= FACEPAGER
 
 
 def why_not_read(header: Iterable[str]) -> str | None:

@@ -284,8 +284,10 @@ def _is_footer(record: Record, user_column: str) -> bool:
 def _is_total(record: Record, choice: FieldChoice) -> bool:
     """Whether a row begins with a word such as ``Total`` and has neither a text nor a time."""
     first = next((str(cell) for cell in record.values() if cell), "")
+    if first.strip(" :").lower() not in _FOOTERS:
+        return False  # as nearly every row, which need not be read for it
     reading = read_record(record, choice)
-    return first.strip(" :").lower() in _FOOTERS and not (reading.caption or reading.taken_at)
+    return not (reading.caption or reading.taken_at)
 
 
 def _row_check(header: Sequence[str], choice: FieldChoice) -> Callable[[list[str]], bool] | None:

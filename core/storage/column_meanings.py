@@ -23,7 +23,7 @@ _WEAK_CAPTIONS = {"title", "content", "post", "excerpt"}
 """Names that are the caption only where no better one is there."""
 _PHANTOMBUSTER = {"post_url", "query"}
 """Names that only Phantombuster's tables have together; their ``timestamp`` is the moment of scraping."""
-_FACEPAGER = {"parent_id", "object_id", "query_time"}
+FACEPAGER = frozenset(("id", "parent_id", "object_id", "query_time"))
 """Names that only Facepager's tables have together; their ``id`` is the number of a row."""
 _SEEN_IN_PICTURE = re.compile(
     r"may be (an? )?(image|\w+ of|\w+ and|closeup|cartoon|text|meme|\d)|image may contain|no photo description"
@@ -82,7 +82,7 @@ def choose_fields(
     found["username"] = [name for name in found["username"] if not _is_owner_number(name, bool(samples))]
     found["caption"] = _captions(found["caption"], samples, passed_over)
     found["taken_at"] = _times(found["taken_at"], plain, samples, passed_over)
-    if plain.keys() >= _FACEPAGER and "id" in plain:
+    if plain.keys() >= FACEPAGER:
         found["id"] = [name for name in found["id"] if name != plain["id"]]
         passed_over[plain["id"]] = "Facepager's number of the row"
     if samples:

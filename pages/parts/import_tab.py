@@ -13,6 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from core.errors import InputError
 from core.importers.arguments import ColumnChoice, ImportArguments, column_choice, known_encoding
 from core.importers.events import ImportedEvent, NotUnderstoodEvent, RecognisedEvent
+from core.importers.importer import SHOWN
 from core.importers.preview import Preview, preview
 from core.importers.results import ReadingChoices
 from core.jobs.job import ACTIVE, list_jobs
@@ -29,7 +30,6 @@ from pages.parts.study import cached, the_settings
 
 MOST_PREVIEWED = 100_000_000
 """Bytes of uploads that are read for a look at them."""
-SHOWN_FILES = 20
 ORDERS: dict[DateOrder, str] = {"day-first": "the day first", "month-first": "the month first"}
 
 
@@ -109,7 +109,7 @@ def show_preview(asked: ImportArguments, size: int) -> bool:
     parts += [f"{count(seen.ignored, 'file')} left unopened"] if seen.ignored else []
     st.subheader("Before it is kept")
     st.markdown(" · ".join(parts))
-    for item in seen.recognised[:SHOWN_FILES]:
+    for item in seen.recognised[:SHOWN]:
         said = f"**{plain(without(folder, item.name))}** ({plain(item.format_name)})"
         st.markdown(f"- {said}{': ' + plain(item.fields) if item.fields else ''}")
     say_of_more(len(seen.recognised))
@@ -143,15 +143,15 @@ def show_left_out(seen: Preview, folder: str) -> None:
     reasons += [
         (f"{name}, line {rejected.line}", rejected.reason)
         for name, labels in seen.labels.items()
-        for rejected in labels.rejected[:SHOWN_FILES]
+        for rejected in labels.rejected[:SHOWN]
     ]
     if not reasons:
         return
     with st.expander(f"{count(len(reasons), 'remark')} on what is left out or not understood", expanded=True):
-        for name, reason in reasons[:SHOWN_FILES]:
+        for name, reason in reasons[:SHOWN]:
             st.markdown(f"- **{plain(without(folder, name))}**: {plain(reason)}")
-        if len(reasons) > SHOWN_FILES:
-            st.caption(f"The first {SHOWN_FILES} are shown.")
+        if len(reasons) > SHOWN:
+            st.caption(f"The first {SHOWN} are shown.")
         lines = [
             (without(folder, item.name), line.place, item.reason, line.text)
             for item in seen.left_out
@@ -163,8 +163,8 @@ def show_left_out(seen: Preview, folder: str) -> None:
 
 def say_of_more(files: int) -> None:
     """That there are more files than are shown."""
-    if files > SHOWN_FILES:
-        st.caption(f"The first {SHOWN_FILES} of {number(files)} files are shown.")
+    if files > SHOWN:
+        st.caption(f"The first {SHOWN} of {number(files)} files are shown.")
 
 
 def without(folder: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from core.collection.events import AccountEvent
 from core.encoder.age_classifier import AgeClassifier
 from core.encoder.names import OFFLINE_ENCODER
 from core.encoder.pretrained import load_encoder, load_tokenizer
-from core.maintenance.sample import load_sample
 from core.models.predictor import EncoderPredictor
 from core.models.settings import ModelSettings
 from core.settings import Settings
@@ -52,11 +52,11 @@ NOT_OURS = [["[data-testid=stDataFrame]"], ["[data-testid=stHeader]"], ["[data-t
 
 
 @pytest.fixture(scope="module")
-def predicted(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Dashboard]:
+def predicted(tmp_path_factory: pytest.TempPathFactory, sample_data: Path, port: int) -> Iterator[Dashboard]:
     """A dashboard on the sample with predictions and a small model that can be asked for reasons."""
     folder = Path(tmp_path_factory.mktemp("study"))
     study = Settings(data_dir=folder / "data")
-    load_sample(study)
+    shutil.copytree(sample_data, study.data_dir)
     settings = ModelSettings(tiny_encoder(folder / "encoder"), "weights.pth")
     model = AgeClassifier(load_encoder(settings.encoder))
     EncoderPredictor(model, load_tokenizer(OFFLINE_ENCODER), settings).save(study.models_dir / "tiny")
