@@ -143,7 +143,7 @@ def only_one_run(folder: Path) -> Iterator[None]:
             f"{folder} cannot be written: {error.strerror}. Choose another folder or correct its permissions."
         ) from error
     try:
-        remove_leftovers(folder, older_than_s=3600)
+        remove_leftovers(folder)
         yield
     finally:
         lock.release()

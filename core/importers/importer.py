@@ -28,7 +28,7 @@ from core.storage.models import Account, Post
 from core.storage.user_lists import available_name, write_user_list
 from core.storage.usernames import canonical_username, instagram_username_error, username_error
 from core.utils.formatting import count
-from core.utils.io import write_atomically
+from core.utils.io import remove_leftovers, write_atomically
 from core.utils.spreadsheets import csv_text, safe_name
 
 _POSTS_IN_HAND = 20_000
@@ -129,6 +129,7 @@ def import_files(
         Stopped: ``progress`` was asked to stop; what is written stays.
     """
     check_username(username)
+    remove_leftovers(output_dir)
     job = _Import(output_dir, progress)
     for found in find(source, username, choices, progress.check):
         progress.check()

@@ -5,8 +5,6 @@ folder, which people copy and share: the tokens are secrets.
 """
 
 import math
-import os
-import tempfile
 import time
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import platformdirs
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from core.errors import AgeScopeError
+from core.utils.io import remove_leftovers, write_atomically
 from core.utils.machine import machine_name
 from core.utils.records import Record
 
@@ -80,14 +79,5 @@ class StateFile:
             return {}
 
     def _write(self, everything: dict[str, dict[str, Kept]]) -> None:
-        try:
-            # mkstemp's file is readable by its owner alone from the first moment
-            handle, name = tempfile.mkstemp(".part", ".", self._file.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(_EVERYTHING.dump_json(everything))
-            Path(name).replace(self._file)
-        except OSError as error:
-            raise AgeScopeError(
-                f"{self._file} cannot be written: {error.strerror}. Make room or correct its permissions, "
-                "then start again; nothing was damaged."
-            ) from error
+        remove_leftovers(self._file.parent)
+        write_atomically(self._file, _EVERYTHING.dump_json(everything), is_secret=True)

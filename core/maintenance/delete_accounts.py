@@ -35,13 +35,11 @@ from core.storage.account_files import account_files, file_name, read_account
 from core.storage.own_names import OWN_NAME_FILE
 from core.storage.usernames import canonical_username
 from core.utils.formatting import count, number
-from core.utils.io import TEMPORARY_SUFFIX, parse_json_object, write_atomically
+from core.utils.io import parse_json_object, remove_leftovers, write_atomically
 from core.utils.spreadsheets import csv_text, plain_name
 
 VOCABULARY_FILE = "vocabulary.json"
 _NOT_OF_PEOPLE = ENCODER_FILES | {CONFIG_FILE, VOCABULARY_FILE}
-_LEFT_BEHIND_S = 3600
-"""A file in the making that is older was left by a process that is gone."""
 _SHOWN = 10
 _DASHBOARD_S = 20.0
 """How long a dashboard is waited for, which looks at its files every few seconds."""
@@ -194,9 +192,7 @@ class _Removal:
             self.settings.accounts_dir / LEDGER_NAME, lambda line: parse_json_object(line).get("file") not in files
         )
         if self.really:
-            for path in self.settings.data_dir.rglob(f".*{TEMPORARY_SUFFIX}"):
-                if datetime.now().timestamp() - path.stat().st_mtime > _LEFT_BEHIND_S:
-                    path.unlink()
+            remove_leftovers(self.settings.data_dir)
 
     def _went(self, verb: str) -> str:
         return verb if self.really else "would be"

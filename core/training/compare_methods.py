@@ -68,8 +68,7 @@ def compare(
         run = _Comparison(arguments, study, methods, folder, progress)
         tested = run.by_folds(folds) if folds else run.by_test()
     write_comparison(folder, run.study, arguments, tested, folds)
-    for made in (folder, *(folder / method for method in methods)):
-        remove_leftovers(made)
+    remove_leftovers(folder)
     return folder
 
 

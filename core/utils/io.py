@@ -1,6 +1,7 @@
 """Writing files so that they appear whole or not at all, and reading ones that people hand in."""
 
 import os
+import re
 import tempfile
 import time
 from contextlib import suppress
@@ -8,20 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 
 from core.errors import AgeScopeError, InputError
+from core.utils.machine import numbering_place
 
 TEMPORARY_SUFFIX = ".part"
+_WRITER = re.compile(r"\.([0-9a-f]{8})-(\d+)-")
+"""Begins the name of a file in the making: where its process has its number, and the number."""
+_LONGEST_WRITE_S = 3600
+"""No write takes that long: what is older was left by a process that is gone, on whatever machine."""
 
 # The only portable way to read the umask is to set it; done once, before there are threads.
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str, is_secret: bool = False) -> None:
     """Write ``content`` to ``path`` so that a reader, or a crash, sees the old file or the new one.
 
     The bytes go to a temporary file beside ``path``, are flushed to the disk and renamed over it.
+
+    Args:
+        path: of the file; its folder is made.
+        content: all of it.
+        is_secret: nobody but the file's owner may read it, from its first moment.
 
     Raises:
         AgeScopeError: the folder cannot be written, or the disk is full. ``path`` is untouched.
@@ -30,13 +42,14 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary_name = tempfile.mkstemp(TEMPORARY_SUFFIX, ".", path.parent)
+        handle, temporary_name = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{numbering_place()}-{os.getpid()}-", path.parent)
         temporary = Path(temporary_name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_UMASK)
+        if not is_secret:  # mkstemp's file is its owner's alone
+            temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
     except OSError as error:
         if temporary is not None:
@@ -47,18 +60,22 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         ) from error
 
 
-def remove_leftovers(folder: Path, older_than_s: float = 0.0) -> None:
-    """Remove what :func:`write_atomically` left half-written in ``folder`` when its process was killed.
+def remove_leftovers(folder: Path) -> None:
+    """Remove what :func:`write_atomically` left half-written in ``folder`` and below when its process was killed.
 
-    Args:
-        folder: which nobody else writes into, or else with ``older_than_s``.
-        older_than_s: what is younger may still be being written.
+    What another process is writing stays: its name says of which machine and process it is.
     """
-    latest = time.time() - older_than_s
-    for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+    for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
         with suppress(FileNotFoundError):
-            if path.stat().st_mtime <= latest:
+            if _is_left_behind(path):
                 path.unlink()
+
+
+def _is_left_behind(path: Path) -> bool:
+    writer = _WRITER.match(path.name)
+    if writer and writer[1] == numbering_place() and not psutil.pid_exists(int(writer[2])):
+        return True
+    return path.stat().st_mtime <= time.time() - _LONGEST_WRITE_S
 
 
 def write_json(path: Path, value: object) -> None:

@@ -12,7 +12,6 @@ import pytest
 from core.errors import AgeScopeError, Stopped
 from core.jobs.events import Event
 from core.jobs.progress import Progress, recorded_result
-from core.utils.io import decode_text, write_atomically
 
 
 def test_state_and_events_reach_the_jobs_folder(tmp_path: Path) -> None:
@@ -104,25 +103,6 @@ def test_a_crash_is_recorded_as_a_failure(tmp_path: Path, monkeypatch: pytest.Mo
     result = orjson.loads((tmp_path / "result.json").read_bytes())
     assert result["exit_status"] == 1
     assert "log" in result["message"]
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file.json"
-    write_atomically(path, "old")
-
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("core.utils.io.os.fsync", full)
-    with pytest.raises(AgeScopeError, match="No space left"):
-        write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert [found.name for found in tmp_path.iterdir()] == ["file.json"]
-
-
-def test_text_in_the_usual_encodings_is_read() -> None:
-    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
-        assert decode_text("zoë".encode(encoding), "list") == "zoë"
 
 
 def test_without_a_terminal_the_log_tells_where_the_work_stands(monkeypatch: pytest.MonkeyPatch) -> None:
