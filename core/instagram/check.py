@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from core.instagram.backoff import Pace
 from core.instagram.client import RequestClient
 from core.instagram.errors import FatalError, InstagramError
+from core.instagram.factory import sessions_of
 from core.instagram.graph_source import GraphSource
 from core.instagram.rate_limit import Limit
 from core.instagram.routes import RouteData, load_routes
@@ -61,7 +62,7 @@ def check_instagram(
     """
     settings = settings or get_settings()
     data = load_routes(settings.data_dir)
-    line = RequestClient(Pace(limits=limits), progress, patient=False)
+    line = RequestClient(Pace(limits=limits), progress, patient=False, sessions=sessions_of(settings, "web", "graph"))
     try:
         return _Checker(settings, data, line, username).run()
     finally:

@@ -7,7 +7,7 @@ Who asks over it is a :class:`core.instagram.web_session.Session`.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ from core.instagram.errors import (
 )
 from core.instagram.events import RefusalEvent
 from core.instagram.proxies import ProxyPool
-from core.instagram.rate_limit import SharedLimiter, bucket_name
+from core.instagram.rate_limit import Record, SharedLimiter, bucket_name
 from core.instagram.state import state_dir
 from core.instagram.transport import BoundedAdapter, TooLarge
 from core.jobs.progress import Progress
@@ -86,6 +86,9 @@ class RequestClient:
         progress: shows waits, keeps refusals, and ends waits when the run is stopped.
         proxies: the proxies to go through, if any.
         patient: whether to wait and repeat where that can help.
+        sessions: host -> the session that asks it; see :class:`core.instagram.rate_limit.SharedLimiter`.
+        record: of the requests of several machines.
+        permitted: called when a request is free and about to be made; what it raises ends it.
         made: how many requests were made, by route.
         refusals: how many answers in a row were "too many requests".
     """
@@ -94,12 +97,16 @@ class RequestClient:
     progress: Progress
     proxies: ProxyPool | None = None
     patient: bool = True
+    sessions: Mapping[str, str] = field(default_factory=dict)
+    record: Record | None = None
+    permitted: Callable[[], None] = lambda: None
     made: Counter[str] = field(default_factory=Counter)
     refusals: int = 0
 
     def __post_init__(self) -> None:
         self._limiter = SharedLimiter(
-            self.pace.limits, state_dir() / "limits.sqlite", self.progress.wait, self.pace.jitter
+            *(self.pace.limits, state_dir() / "limits.sqlite", self.progress.wait, self.pace.jitter),
+            *(self.sessions, self.record, self.permitted),
         )
         self._http = _LimitedSession(self._limiter)
         for scheme in ("http://", "https://"):

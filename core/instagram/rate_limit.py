@@ -1,5 +1,7 @@
 """Our own limits: several sliding ones at once, for every process of this machine together, kept across restarts.
 
+They count for the address that a request goes out from, and for the session that asks, whatever its addresses.
+
 pyrate-limiter keeps the moments of past requests in an SQLite file. What is added here: limits in any
 combination; waits that show their reason and end at once when the run is stopped; and a strict
 reading of "at most N in S seconds" as the server sees it, by a clock that nobody sets. The server sees a
@@ -12,11 +14,13 @@ How long to wait after Instagram refuses is not decided here but in :mod:`core.i
 import random
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, NamedTuple, cast
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, cast
 
 from pyrate_limiter import BucketFactory, Limiter, Rate, RateItem, SQLiteBucket
 from pyrate_limiter.abstracts.algorithm import Decision, SlidingWindowLog
@@ -94,7 +98,56 @@ def bucket_name(host: str, outgoing: str) -> str:
     return f"{host} {outgoing}"
 
 
-class _LongestWait(SlidingWindowLog):
+def as_rates(limits: Iterable[Limit]) -> list[Rate]:
+    """Limits as pyrate-limiter has them, in milliseconds."""
+    return [Rate(limit.requests, max(1, round(limit.seconds * 1000))) for limit in limits]
+
+
+def tightest(rates: Iterable[Rate]) -> list[Rate]:
+    """Of the rates over one interval the lowest, shortest interval first.
+
+    Unlike pyrate-limiter, take any combination: all limits are checked, so none can contradict another.
+    """
+    lowest: dict[int, Rate] = {}
+    for rate in rates:
+        known = lowest.get(rate.interval)
+        lowest[rate.interval] = rate if known is None or rate.limit < known.limit else known
+    return [lowest[interval] for interval in sorted(lowest)]
+
+
+class Bucket(Protocol):
+    """The moments of past requests that are counted together."""
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Held, nobody else changes what is asked about; does nothing where no lock is needed."""
+
+    def reserve(self, token: str) -> Decision:
+        """Reserve a request under ``token`` if one is free."""
+
+    def look(self) -> Decision:
+        """What `reserve` would decide; reserves nothing."""
+
+    def settle(self, token: str) -> None:
+        """The reserved request has been answered, or has failed: from now on it counts as past."""
+
+    def cancel(self, token: str) -> None:
+        """The reserved request will not be made."""
+
+    def under_way(self) -> bool:
+        """Whether some request, here or elsewhere, has not been answered yet."""
+
+
+class Record(Protocol):
+    """A further record of requests, which other machines share."""
+
+    folder: Path
+
+    def buckets(self, address: str, session: str | None) -> Sequence[Bucket]:
+        """What counts a request from an address and by a session, each as :func:`bucket_name` has it."""
+
+
+class LongestWait(SlidingWindowLog):
     """A sliding window that reports the wait for all limits together, not for the first that fails."""
 
     def decide(
@@ -105,6 +158,7 @@ class _LongestWait(SlidingWindowLog):
         now: int,
         peek_timestamp: Callable[[int], int | None],
     ) -> Decision:
+        """See :class:`pyrate_limiter.abstracts.algorithm.LogAlgorithm`."""
         waits = [
             (self.retry_after(rate, now, peek_timestamp(rate.limit - weight)), rate)
             for rate, count in zip(rates, counts, strict=True)
@@ -130,12 +184,7 @@ class _SharedBucket(SQLiteBucket):
 
     @rates.setter
     def rates(self, value: list[Rate]) -> None:
-        # unlike pyrate-limiter, take any combination: all limits are checked, so none can contradict another
-        tightest: dict[int, Rate] = {}
-        for rate in value:
-            known = tightest.get(rate.interval)
-            tightest[rate.interval] = rate if known is None or rate.limit < known.limit else known
-        self._rates = [tightest[interval] for interval in sorted(tightest)]
+        self._rates = tightest(value)
 
     def reserve(self, token: str) -> Decision:
         """Reserve a request under ``token`` if one is free."""
@@ -158,6 +207,11 @@ class _SharedBucket(SQLiteBucket):
         """The reserved request has been answered, or has failed: from now on it counts as past."""
         with self.lock:
             self._move(token, "", self.now())
+
+    def cancel(self, token: str) -> None:
+        """The reserved request will not be made."""
+        with self.lock:
+            self._execute("DELETE FROM {table} WHERE name = ?", token)
 
     def under_way(self) -> bool:
         """Whether some request, here or in another process, has not been answered yet."""
@@ -184,7 +238,7 @@ class _SharedBuckets(BucketFactory):
     """One bucket for each outgoing address and host, all in one file."""
 
     def __init__(self, limits: Iterable[Limit], file: Path, wait: Wait) -> None:
-        self._rates = [Rate(limit.requests, max(1, round(limit.seconds * 1000))) for limit in limits]
+        self._rates = as_rates(limits)
         self._file = file
         self._wait = wait
         self._buckets: dict[str, _SharedBucket] = {}
@@ -206,7 +260,7 @@ class _SharedBuckets(BucketFactory):
         # pyrate-limiter's own lock would be waited for without an end, and without hearing a stop
         lock = PatientLock(f"{self._file}.lock", self._wait)
         with lock:
-            bucket = _SharedBucket.init_from_file(self._rates, table, str(self._file), algorithm=_LongestWait())
+            bucket = _SharedBucket.init_from_file(self._rates, table, str(self._file), algorithm=LongestWait())
             for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
                 bucket.conn.execute(f"PRAGMA {pragma}")
         own = cast(_SharedBucket, bucket)
@@ -221,22 +275,39 @@ class _SharedBuckets(BucketFactory):
 class SharedLimiter(Limiter):
     """The limiter that requests-ratelimiter asks before each request.
 
+    A request has to be free for the address that it goes out from, and for the session that asks, over all addresses.
+
     Args:
         limits: all of them hold at once.
-        file: the SQLite file that every process shares.
+        file: the SQLite file that every process of this machine shares.
         wait: waits a number of seconds, showing a reason; raises to end the run early.
         jitter: each wait for the limits is longer by up to this many seconds, at random.
+        sessions: host -> the session that asks it, by a name that does not give it away; none for visitors.
+        record: what other machines share, to be asked as well.
+        permitted: called before each request that is let through; what it raises ends it.
 
     Attributes:
         granted: how many requests were let through.
     """
 
-    def __init__(self, limits: Sequence[Limit], file: Path, wait: Wait, jitter: float = 0.0) -> None:
+    def __init__(
+        self,
+        limits: Sequence[Limit],
+        file: Path,
+        wait: Wait,
+        jitter: float = 0.0,
+        sessions: Mapping[str, str] = MappingProxyType({}),
+        record: Record | None = None,
+        permitted: Callable[[], None] = lambda: None,
+    ) -> None:
         self.granted = 0
         self._file = file
         self._factory = _SharedBuckets(limits, file, wait)
         self._wait = wait
         self._jitter = jitter
+        self._sessions = sessions
+        self._record = record
+        self._permitted = permitted
         self._reserved: tuple[str, str] | None = None
         super().__init__(self._factory)
 
@@ -244,54 +315,80 @@ class SharedLimiter(Limiter):
         """Wait until a request may be made to ``name``, and reserve it; always True.
 
         Raises:
-            AgeScopeError: the file cannot be used.
+            AgeScopeError: a record cannot be used.
         """
         token = token_hex(8)
         if self._jitter:
-            self._wait_until_free(name, _SharedBucket.look)
+            while wait := self._looked(name):
+                self._wait(*wait)
             self._wait(random.uniform(0, self._jitter), "a short random pause")  # noqa: S311
-        self._wait_until_free(name, lambda bucket: bucket.reserve(token))
+        while wait := self._taken(name, token):
+            self._wait(*wait)
         self._reserved = (name, token)
+        self._permitted()
         self.granted += 1
         return True
 
     def free_in(self, name: str) -> float:
         """Seconds until a request to ``name`` may be free; reserves nothing."""
-        with self._usable_file():
-            return (self._factory.bucket(name).look().retry_after_ms or 0) / 1000
+        with self._usable_record():
+            return max((bucket.look().retry_after_ms or 0) / 1000 for bucket in self._buckets(name))
 
     def settle(self) -> None:
         """Tell that the request reserved last has been answered or has failed."""
         if self._reserved:
             name, token = self._reserved
             self._reserved = None
-            with self._usable_file():
-                self._factory.bucket(name).settle(token)
+            with self._usable_record():
+                for bucket in self._buckets(name):
+                    bucket.settle(token)
 
-    def _wait_until_free(self, name: str, ask: Callable[[_SharedBucket], Decision]) -> None:
-        """Wait until ``ask`` says that a request to ``name`` is free."""
-        while wait := self._next_wait(name, ask):
-            self._wait(*wait)
+    def _buckets(self, name: str) -> list[Bucket]:
+        """All that count a request to ``name``."""
+        host = name.partition(" ")[0]
+        session = bucket_name(host, f"session {self._sessions[host]}") if host in self._sessions else None
+        own = [self._factory.bucket(each) for each in (name, session) if each]
+        return [*own, *(self._record.buckets(name, session) if self._record else ())]
 
-    def _next_wait(self, name: str, ask: Callable[[_SharedBucket], Decision]) -> tuple[float, str] | None:
-        """How long to wait for what before ``ask`` is tried again; None when a request is free."""
-        with self._usable_file():
-            bucket = self._factory.bucket(name)
-            with bucket.lock:  # an answer that came between the two questions would be waited for in vain
-                decision = ask(bucket)
-                under_way = bucket.under_way()
-            if decision.failing_rate is None:
-                return None
-            limit = Limit(decision.failing_rate.limit, decision.failing_rate.interval / 1000)
-            seconds = max(1, decision.retry_after_ms or 0) / 1000
-            return (min(seconds, _RECHECK_S) if under_way else seconds), f"the limit of {limit}"
+    def _looked(self, name: str) -> tuple[float, str] | None:
+        """How long to wait for what; None when a request is free."""
+        with self._usable_record():
+            return next(filter(None, (_asked(bucket, bucket.look) for bucket in self._buckets(name))), None)
+
+    def _taken(self, name: str, token: str) -> tuple[float, str] | None:
+        """Reserve a request everywhere; or nowhere, and tell how long to wait for what."""
+        with self._usable_record():
+            buckets, reserved = self._buckets(name), list[Bucket]()
+            for bucket in buckets[1:]:  # so that seldom something is reserved in vain; the first is quick to ask
+                if wait := _asked(bucket, bucket.look):
+                    return wait
+            for bucket in buckets:
+                if wait := _asked(bucket, partial(bucket.reserve, token)):
+                    for earlier in reserved:
+                        earlier.cancel(token)
+                    return wait
+                reserved.append(bucket)
+            return None
 
     @contextmanager
-    def _usable_file(self) -> Iterator[None]:
+    def _usable_record(self) -> Iterator[None]:
         try:
             yield
         except (OSError, sqlite3.Error) as error:
+            shared = f" or the shared one, {self._record.folder}" if self._record else ""
             raise AgeScopeError(
-                f"The record of past requests, {self._file}, cannot be used ({error}). Make room, correct its "
+                f"The record of past requests, {self._file}{shared}, cannot be used ({error}). Make room, correct its "
                 "permissions, or set XDG_STATE_HOME to a folder that can be written."
             ) from error
+
+
+def _asked(bucket: Bucket, ask: Callable[[], Decision]) -> tuple[float, str] | None:
+    """How long to wait for what before ``ask`` is tried again; None when it was granted."""
+    with bucket.lock:  # an answer that came between the two questions would be waited for in vain
+        decision = ask()
+        under_way = bucket.under_way()
+    if decision.failing_rate is None:
+        return None
+    limit = Limit(decision.failing_rate.limit, decision.failing_rate.interval / 1000)
+    seconds = max(1, decision.retry_after_ms or 0) / 1000
+    return (min(seconds, _RECHECK_S) if under_way else seconds), f"the limit of {limit}"

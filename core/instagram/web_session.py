@@ -42,6 +42,11 @@ def clean_cookie(secret: SecretStr | None) -> SecretStr | None:
     return SecretStr(value) if value else None
 
 
+def hidden_name(secret: SecretStr) -> str:
+    """A name for whom a secret stands for, which does not give the secret away."""
+    return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()[:16]
+
+
 class Session:
     """Who asks: a visitor who is not logged in, or the researcher's own session cookie.
 
@@ -58,7 +63,7 @@ class Session:
         self.logged_in = cookie is not None
         self._base_url = base_url
         self._cookies = {"sessionid": cookie.get_secret_value()} if cookie else {}
-        who = hashlib.sha256(cookie.get_secret_value().encode()).hexdigest()[:16] if cookie else "visitor"
+        who = hidden_name(cookie) if cookie else "visitor"
         self.memory = StateFile(f"{base_url} {who}")
         self._tokens: dict[str, str] = {}
         self._tokens_are_fresh = False

@@ -15,12 +15,13 @@ import trustme
 
 from core.collection.arguments import CollectArguments
 from core.collection.collector import CollectSummary, collect
-from core.errors import AgeScopeError, InputError
+from core.errors import AgeScopeError, InputError, Stopped
 from core.instagram import errors, proxies
 from core.instagram.proxies import Proxy, fetch_public_proxies, parse_proxy, reaches, read_proxy_list
-from core.jobs.progress import no_progress
+from core.jobs.progress import Progress, no_progress
 from core.settings import get_settings
 from tests.stand_in import SESSION, StandIn
+from tests.stand_in.fixtures import set_secrets
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:
@@ -227,6 +228,23 @@ def test_limits_count_for_each_outgoing_address(
     names = [f"user{number}" for number in range(4)]
     run(tmp_path, addresses, *names, posts_per_user=5, limits=((2, 3600.0),))
     assert len(stand_in.seen) == 4
+
+
+def test_limits_of_a_session_count_over_all_its_addresses(
+    stand_in: StandIn, tmp_path: Path, proxy: FakeProxy, second: FakeProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_secrets(monkeypatch, instagram_session=SESSION)
+    waited: list[str] = []
+
+    def wait(progress: Progress, seconds: float, reason: str) -> None:
+        waited.append(reason)
+        progress.request_stop()
+        progress.check()
+
+    monkeypatch.setattr(Progress, "wait", wait)
+    with pytest.raises(Stopped):
+        run(tmp_path, f"{proxy.address}\n{second.address}", "anna", "bob", posts_per_user=5, limits=((2, 3600.0),))
+    assert (len(stand_in.seen), waited) == (2, ["the limit of 2 in 60 min"])
 
 
 def test_where_no_proxy_is_left_the_run_says_so(stand_in: StandIn, tmp_path: Path, proxy: FakeProxy) -> None:

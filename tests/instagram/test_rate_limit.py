@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyrate_limiter.abstracts.algorithm import Decision
 
-from core.errors import AgeScopeError, InputError
+from core.errors import AgeScopeError, InputError, Stopped
 from core.instagram import rate_limit as module
 from core.instagram.rate_limit import Limit, SharedLimiter, parse_limit, requests_per_second, why_hasty
 from core.settings import PROJECT_DIR
@@ -140,6 +140,42 @@ def test_addresses_count_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         limiter.settle()
         assert 59 < limiter.free_in(name) <= 60.1
     assert clock.reasons == []
+
+
+def test_a_session_counts_over_all_its_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    file = tmp_path / "limits.sqlite"
+    limiter = SharedLimiter([Limit(2, 60)], file, clock.wait, sessions={"instagram": "me"})
+    for name in ("instagram 10.0.0.1:80", "instagram 10.0.0.2:80"):
+        limiter.try_acquire(name)
+        limiter.settle()
+    assert 59 < limiter.free_in("instagram 10.0.0.3:80") <= 60.1
+    assert limiter.free_in("graph direct") == 0
+    visitor = SharedLimiter([Limit(2, 60)], file, clock.wait)
+    visitor.try_acquire("instagram 10.0.0.1:80")
+    assert clock.reasons == []
+    assert visitor.free_in("instagram 10.0.0.1:80") > 59  # the session's request went out there as well
+    start = clock.now
+    limiter.try_acquire("instagram 10.0.0.3:80")
+    assert 59 < clock.now - start < 61
+
+
+def test_what_waits_for_one_limit_reserves_nothing_under_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    file = tmp_path / "limits.sqlite"
+    limiter = SharedLimiter([Limit(1, 60)], file, clock.wait, sessions={"instagram": "me"})
+    limiter.try_acquire("instagram direct")
+    limiter.settle()
+
+    def stop(seconds: float, reason: str) -> None:
+        raise Stopped(reason)
+
+    stopped = SharedLimiter([Limit(1, 60)], file, stop, sessions={"instagram": "me"})
+    with pytest.raises(Stopped):
+        stopped.try_acquire("instagram 10.0.0.1:80")
+    assert SharedLimiter([Limit(1, 60)], file, stop).free_in("instagram 10.0.0.1:80") == 0
 
 
 def test_a_request_whose_process_died_counts_as_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
