@@ -39,7 +39,7 @@ from core.maintenance.pack_study import unpack_study as unpacked
 from core.maintenance.studies import list_studies, studies_with
 from core.maintenance.studies import new_study as make_study
 from core.models.folder import CARD_FILE, TRAINING_FILE, read_model_info
-from core.prediction.arguments import PredictArguments, PredictShardArguments
+from core.prediction.arguments import ExportShardsArguments, PredictArguments, PredictShardArguments
 from core.reporting.protocol import protocol, study_facts
 from core.settings import PROJECT_DIR, get_settings, settings_of
 from core.storage.own_names import say_of
@@ -149,6 +149,15 @@ def predict_shard(arguments: PredictShardArguments) -> None:
 
     with Progress("shards") as progress:
         _say(predict_some_shards(arguments, progress))
+
+
+@_command
+def export_shards(arguments: ExportShardsArguments) -> None:
+    """Write accounts as Parquet files, to any address; run it again to go on after an interruption."""
+    from core.prediction.export_shards import export_shards as run  # loads pyarrow
+
+    with Progress("accounts") as progress:
+        _say(run(arguments, progress))
 
 
 @_command

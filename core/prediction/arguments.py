@@ -115,3 +115,21 @@ class PredictShardArguments(CommandArguments):
     manifest: Annotated[Path, Option("The manifest that predict --engine array wrote.", path="file", exists=True)]
     shard: Annotated[int, Option("The shard's number, from 0.", min=0)]
     step: Annotated[int | None, Option("Also every so many-th after it, with one model loaded.", min=1)] = None
+
+
+@dataclass(frozen=True)
+class ExportShardsArguments(CommandArguments):
+    """Which accounts to write as Parquet, and where to: the options of ``export-shards``."""
+
+    COMMAND: ClassVar[str] = "export-shards"
+
+    input_dir: Annotated[Path, Option("The folder of the accounts' files.", path="folder", exists=True)]
+    output_dir: Annotated[
+        str, Option("An empty folder, or an address of one, such as s3://BUCKET/FOLDER.", metavar="ADDRESS")
+    ]
+    user_file: Annotated[
+        Sequence[Path], Option("A list whose accounts alone to export.", path="file", exists=True)
+    ] = ()
+    accounts_per_shard: Annotated[
+        int, Option("So many in a file, which is what a worker does at a time.", min=1, max=100_000)
+    ] = 1_000

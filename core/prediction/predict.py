@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,8 @@ from core.prediction.arguments import PredictArguments
 from core.privacy.pseudonyms import open_pseudonyms
 from core.settings import get_settings
 from core.statistics.drift import Drift, compare, read_profile
-from core.storage.account_files import account_files, file_name
-from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list
+from core.storage.account_files import account_files
+from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list, wanted_files
 from core.storage.predictions_file import PartialPredictions, Prediction, run_file
 from core.storage.run_record import RunRecord
 from core.utils.iteration import batched, prefetch
@@ -106,14 +106,6 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
                 raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")
             rows = written.finish()
     return run.summary(rows)
-
-
-def wanted_files(files: Iterable[Path], of: NamedList | None) -> Iterable[Path]:
-    """The files of a list's accounts; all where there is no list."""
-    if of is None:
-        return files
-    names = {file_name(username) for username in of.usernames}
-    return (path for path in files if path.name in names or path.name.lower() in names)
 
 
 class PredictionRun:

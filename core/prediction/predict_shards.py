@@ -14,7 +14,7 @@ from core.jobs.job import shell_command
 from core.jobs.progress import Progress
 from core.models.folder import locate_model
 from core.prediction.arguments import PredictArguments, PredictShardArguments
-from core.prediction.predict import PredictionRun, PredictSummary, wanted_files
+from core.prediction.predict import PredictionRun, PredictSummary
 from core.prediction.shards import (
     MANIFEST_FILE,
     Manifest,
@@ -28,7 +28,7 @@ from core.scale.engine import EngineOptions, Watch
 from core.scale.opening import open_engine
 from core.settings import get_settings
 from core.storage.account_files import account_files
-from core.storage.listed import NamedList, read_named_list
+from core.storage.listed import NamedList, read_named_list, wanted_files
 from core.storage.predictions_file import PartialPredictions
 from core.utils.formatting import count
 

@@ -1,7 +1,8 @@
 """The JSON file that keeps an account: its name, and how it is written and read."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -63,6 +64,30 @@ def read_account(path: Path) -> Account:
         raise InputError(
             f"{path} is not an account's file: it needs 'username' and 'posts', or 'edge_owner_to_timeline_media'."
         ) from error
+
+
+@dataclass(frozen=True)
+class AccountFile:
+    """An account's file that was read, or why it holds none.
+
+    Attributes:
+        name: of the file.
+        account: what it holds; None where it is damaged.
+        fault: what is wrong with it, in a sentence; "" where nothing is.
+    """
+
+    name: str
+    account: Account | None = None
+    fault: str = ""
+
+
+def read_accounts(paths: Iterable[Path]) -> Iterator[AccountFile]:
+    """Read accounts' files one after the other; a damaged one ends nothing."""
+    for path in paths:
+        try:
+            yield AccountFile(path.name, read_account(path))
+        except InputError as error:
+            yield AccountFile(path.name, fault=str(error))
 
 
 def older_account(content: dict[str, Any], username: str) -> Account:

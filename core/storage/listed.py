@@ -1,7 +1,7 @@
 """Of whom a share is: named lists of accounts, and what became of each account on the way to an estimate."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,14 @@ def read_named_list(paths: Sequence[Path]) -> NamedList:
     if not usernames:
         raise InputError(f"{', '.join(names)} names no account. Give a list with one username a line.")
     return NamedList(names, tuple(usernames), unusable)
+
+
+def wanted_files(files: Iterable[Path], of: NamedList | None) -> Iterable[Path]:
+    """The files of a list's accounts; all where there is no list."""
+    if of is None:
+        return files
+    names = {file_name(username) for username in of.usernames}
+    return (path for path in files if path.name in names or path.name.lower() in names)
 
 
 class ListFlowRecord(TypedDict):
