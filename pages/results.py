@@ -106,7 +106,11 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
         name = re.sub(r"^\d{8}-\d{6}-", "", model.name)  # when it was made says nothing of these predictions
         output = SETTINGS.predictions_dir / f"{stamp}-{name}"[:100] / "predictions.csv"
         arguments = PredictArguments(
-            SETTINGS.accounts_dir, model.folder, output, user_file=list_files(lists), device=device
+            SETTINGS.accounts_dir,
+            finetuned_model_path=model.folder,
+            prediction_output_file=output,
+            user_file=list_files(lists),
+            device=device,
         )
         if st.button("Predict now", type="primary", icon=":material/insights:", disabled=busy):
             start_job("predict", f"Prediction with {model.name}", arguments.to_argv(), [output])

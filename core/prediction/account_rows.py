@@ -1,16 +1,14 @@
 """From a batch of accounts to their rows: the one way, whoever asks for it on whatever machine."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from pathlib import Path
 
 from core.encoder.vector_cache import VectorCache
-from core.errors import InputError
 from core.models.captions_read import as_read, captions_used
 from core.models.folder import cutoff_index
 from core.models.loading import load_predictor
 from core.models.predictor import Predictor
 from core.prediction.arguments import PredictArguments
-from core.storage.account_files import read_account
+from core.storage.account_files import AccountFile
 from core.storage.models import Account
 from core.storage.predictions_file import Prediction, prediction
 from core.storage.usernames import username_error
@@ -63,39 +61,38 @@ def load_account_predictor(arguments: PredictArguments, cache: VectorCache | Non
 
 
 class AccountReader:
-    """Reads accounts, each once, and remembers why files hold none.
+    """Takes accounts, each once, and tells why files hold none.
 
     Args:
         unlike_the_model: accounts that did not make the model; told of each that is read.
         labelled: the accounts that made or tested it.
         name_in_file: what an account's name becomes.
-        leave_out: told of each file without an account, with the reason.
+        leave_out: told the name of each file without an account, and the reason.
     """
 
     def __init__(
         self,
         unlike_the_model: Callable[[Account], None],
         labelled: Collection[str],
-        leave_out: Callable[[Path, str], None],
+        leave_out: Callable[[str, str], None],
         name_in_file: Callable[[str], str] = str,
     ) -> None:
         self._offer, self._labelled = unlike_the_model, labelled
         self._leave_out, self._name_in_file = leave_out, name_in_file
 
-    def read(self, files: Iterable[Path], seen: set[str]) -> list[Account]:
+    def read(self, files: Iterable[AccountFile], seen: set[str]) -> list[Account]:
         """The accounts of ``files`` that are not ``seen`` yet; they are, after it."""
         accounts = []
-        for path in files:
-            try:
-                account = read_account(path)
-            except InputError as error:
-                self._leave_out(path, str(error))
+        for file in files:
+            account = file.account
+            if account is None:
+                self._leave_out(file.name, file.fault)
                 continue
             if account.username not in self._labelled:  # those would look like themselves
                 self._offer(account)
             fault = username_error(account.username)
             if fault:
-                self._leave_out(path, f"its username cannot be used: {fault}")
+                self._leave_out(file.name, f"its username cannot be used: {fault}")
             elif (name := self._name_in_file(account.username)) not in seen:
                 seen.add(name)
                 accounts.append(account)

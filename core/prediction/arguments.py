@@ -1,7 +1,7 @@
 """What a prediction is asked to do."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -41,14 +41,21 @@ class PredictArguments(CommandArguments):
     encode the accounts again.
 
     Raises:
-        InputError: a value cannot be used.
+        InputError: a value cannot be used, or it is not said where the accounts are.
     """
 
     COMMAND: ClassVar[str] = "predict"
 
-    input_dir: Annotated[Path, Option("The folder of the accounts' files.", path="folder", exists=True)]
-    finetuned_model_path: Annotated[Path, Option("A model's folder, or its weights file.", exists=True)]
-    prediction_output_file: Annotated[Path, Option("The CSV to write.", path="file")]
+    input_dir: Annotated[
+        Path | None, Option("The folder of the accounts' files; or --shards-from.", path="folder", exists=True)
+    ] = None
+    finetuned_model_path: Annotated[Path, Option("A model's folder, or its weights file.", exists=True)] = field(
+        kw_only=True
+    )
+    prediction_output_file: Annotated[Path, Option("The CSV to write.", path="file")] = field(kw_only=True)
+    shards_from: Annotated[
+        str | None, Option("Where export-shards has written the accounts, instead of --input-dir.", metavar="ADDRESS")
+    ] = None
     user_file: Annotated[
         Sequence[Path], Option("A list whose accounts alone to predict for.", path="file", exists=True)
     ] = ()
@@ -85,6 +92,10 @@ class PredictArguments(CommandArguments):
             raise InputError(f"--max-seq-len must be at least 3 (two special tokens and one), not {self.max_seq_len}.")
         if self.precision not in ("exact", "fast"):
             raise InputError(f"--precision must be exact or fast, not {self.precision!r}.")
+        if (self.input_dir is None) == (self.shards_from is None):
+            raise InputError("Say where the accounts are: either --input-dir FOLDER or --shards-from ADDRESS.")
+        if self.shards_from is not None and self.shards is not None:
+            raise InputError("Exported accounts are cut already. Leave --shards out.")
         if self.workers < 1 or (self.shards is not None and self.shards < 1):
             raise InputError("--workers and --shards must be at least 1.")
         if self.pseudonymise and self.in_shards:
@@ -95,7 +106,19 @@ class PredictArguments(CommandArguments):
     @property
     def in_shards(self) -> bool:
         """Whether the accounts are cut into shards."""
-        return self.engine != "local" or self.workers > 1 or self.shards is not None
+        by_several = self.engine != "local" or self.workers > 1 or self.shards is not None
+        return by_several or self.shards_from is not None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the accounts' files.
+
+        Raises:
+            InputError: the accounts are read from Parquet.
+        """
+        if self.input_dir is None:
+            raise InputError("These accounts are read from Parquet shards, not from files: use --input-dir here.")
+        return self.input_dir
 
     def what_is_computed(self) -> dict[str, JsonValue]:
         """The options on which the rows depend, ready for JSON."""

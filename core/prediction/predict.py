@@ -17,7 +17,7 @@ from core.prediction.arguments import PredictArguments
 from core.privacy.pseudonyms import open_pseudonyms
 from core.settings import get_settings
 from core.statistics.drift import Drift, compare, read_profile
-from core.storage.account_files import account_files
+from core.storage.account_files import account_files, read_accounts
 from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list, wanted_files
 from core.storage.predictions_file import PartialPredictions, Prediction, run_file
 from core.storage.run_record import RunRecord
@@ -87,9 +87,10 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
         Stopped: asked to stop.
     """
     of = read_named_list(arguments.user_file) if arguments.user_file else None
-    files = [*wanted_files(account_files(arguments.input_dir), of)]
+    folder = arguments.folder
+    files = [*wanted_files(account_files(folder), of)]
     if of is not None and not files:
-        raise InputError(f"No account of {' and '.join(of.names)} is in {arguments.input_dir}. Collect them first.")
+        raise InputError(f"No account of {' and '.join(of.names)} is in {folder}. Collect them first.")
     output = arguments.prediction_output_file.resolve()
     if arguments.pseudonymise and output.is_relative_to(get_settings().predictions_dir):
         raise InputError(
@@ -103,7 +104,7 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
         with PartialPredictions(arguments.prediction_output_file, run.identity(), cutoffs) as written:
             run.predict_files(model, files, written, progress)
             if not written.usernames:
-                raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")
+                raise InputError(f"{folder} holds no account files. Collect or import accounts first.")
             rows = written.finish()
     return run.summary(rows)
 
@@ -114,6 +115,7 @@ class PredictionRun:
     Attributes:
         settings: the model's, as they were used.
         unreadable: why files have no row, by name.
+        outcomes: what became of accounts without captions, where no file tells it.
         sample: captions of accounts that did not make the model.
         labelled: the accounts that did.
         numbers, precision: in which workers computed; "" where there was none but this process.
@@ -125,6 +127,7 @@ class PredictionRun:
         self.cutoff, self.threshold = settings.age_cutoffs[column], settings.thresholds[column]
         self.numbers = self.precision = ""
         self.unreadable: dict[str, str] = {}
+        self.outcomes: dict[str, str] = {}
         self.sample = Sample(DRIFT_SAMPLE)
         self.model = model_folder(arguments.finetuned_model_path)
         self.labelled = labelled_accounts(self.model)
@@ -142,19 +145,21 @@ class PredictionRun:
         seen, started, predicted = set(written.usernames), time.monotonic(), 0
         batches = [*batched(files, ACCOUNTS_AT_ONCE[self.arguments.device])]
         done = 0
-        for batch, accounts in zip(batches, prefetch(reader.read(batch, seen) for batch in batches), strict=True):
+        for batch, accounts in zip(
+            batches, prefetch(reader.read(read_accounts(batch), seen) for batch in batches), strict=True
+        ):
             progress.check()
             written.add(model.rows(accounts, self.name_in_file))
             done, predicted = done + len(batch), predicted + len(accounts)
             each = (time.monotonic() - started) / max(1, predicted)  # those of an earlier run cost nothing
             progress.update(done, seconds_left=round(each * (len(files) - done), 1) if predicted else None)
 
-    def _leave_out(self, path: Path, reason: str) -> None:
+    def _leave_out(self, name: str, reason: str) -> None:
         """Write down why a file has no row; the reason may hold its name, which pseudonyms are to hide."""
         if self.arguments.pseudonymise:
-            self.unreadable[self.name_in_file(path.stem)] = "its file holds no account that can be used"
+            self.unreadable[self.name_in_file(Path(name).stem)] = "its file holds no account that can be used"
         else:
-            self.unreadable[path.name] = reason
+            self.unreadable[name] = reason
 
     def identity(self) -> dict[str, object]:
         """What the rows depend on; rows of an interrupted run with another identity are not used."""
@@ -192,7 +197,7 @@ class PredictionRun:
         if self.of is None:
             return None
         predicted = {row.username: row.probability is not None for row in rows}
-        return flow_of(self.of, predicted, folder=self.arguments.input_dir)
+        return flow_of(self.of, predicted, folder=self.arguments.input_dir, outcomes=self.outcomes)
 
     def _drift(self) -> Drift | None:
         """A sample of the accounts against those that the model learnt from; None where nothing is known of them."""
@@ -214,7 +219,8 @@ class PredictionRun:
             precision_asked_for=self.arguments.precision,
             numbers=self.numbers or settings.numbers,
             max_seq_len=settings.max_seq_len,
-            input_dir=str(self.arguments.input_dir),
+            input_dir=None if self.arguments.input_dir is None else str(self.arguments.input_dir),
+            shards_from=self.arguments.shards_from,
             accounts=summary.accounts,
             predicted=summary.predicted,
             at_least=summary.at_least,

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from core.jobs.progress import Progress
 from core.models.folder import locate_model
 from core.prediction.arguments import PredictArguments, PredictShardArguments
 from core.prediction.predict import PredictionRun, PredictSummary
+from core.prediction.shard_accounts import ShardAccounts, accounts_of_shards, list_of
 from core.prediction.shards import (
     MANIFEST_FILE,
     Manifest,
@@ -27,18 +28,15 @@ from core.prediction.shards import (
 from core.scale.engine import EngineOptions, Watch
 from core.scale.opening import open_engine
 from core.settings import get_settings
-from core.storage.account_files import account_files
-from core.storage.listed import NamedList, read_named_list, wanted_files
+from core.storage.listed import NamedList
 from core.storage.predictions_file import PartialPredictions
 from core.utils.formatting import count
 
-_ACCOUNTS_A_SHARD = 1_000
-_SHARDS_A_WORKER = 4
 _NAMED = 5
 
 
 def predict_shards(arguments: PredictArguments, progress: Progress) -> PredictSummary:
-    """Predict for every account of a folder by several workers; the same call goes on, by another engine too.
+    """Predict for every account by several workers; the same call goes on, by another engine too.
 
     Raises:
         InputError: the folder, the model or a setting cannot be used, or the engine is not installed.
@@ -47,26 +45,25 @@ def predict_shards(arguments: PredictArguments, progress: Progress) -> PredictSu
     """
     arguments = with_absolute_paths(arguments)
     engine = open_engine(engine_options(arguments)) if arguments.engine != "array" else None
-    of = read_named_list(arguments.user_file) if arguments.user_file else None
-    files = [*wanted_files(account_files(arguments.input_dir), of)]
-    if not files:
-        raise InputError(f"{arguments.input_dir} holds no account files to predict for. Collect or import them first.")
+    of = list_of(arguments)
     shards = shards_beside(arguments.prediction_output_file)
+    accounts = accounts_of_shards(arguments, shards.folder, of)
     with _claimed(shards):
-        manifest = lay_down(shards, arguments, files, _shard_count(arguments, len(files)))
+        manifest = lay_down(shards, arguments, accounts)
         missing = [shard for shard in range(manifest.shards) if not shards.is_done(shard)]
         failed: dict[int, str] = {}
         if missing and engine is None:
             raise AgeScopeError(_how_to_submit(shards, manifest, len(missing)))
         if missing and engine is not None:
-            watch = _Watching(shards, manifest, missing, progress)
+            sizes = {shard: accounts.size(shard) for shard in missing}
+            watch = _Watching(shards, sizes, manifest.accounts, progress)
             keeps = arguments.cache and arguments.engine == "local"
             worker = ShardWorker(shards.folder, get_settings().cache_dir if keeps else None)
             failed = engine.run(worker, missing, watch.as_watch())
         if failed and not arguments.leave_out_failed:
             raise AgeScopeError(_what_failed(failed, manifest))
-        summary = _put_together(shards, manifest, arguments, of, failed, progress)
-        late = len({path.name for path in files}) - manifest.accounts
+        summary = _put_together(shards, manifest, arguments, accounts, of, failed, progress)
+        late = accounts.late(manifest.accounts)
     shutil.rmtree(shards.folder)
     return replace(summary, warnings=[*summary.warnings, *_of_failed(failed), *_of_late(late)])
 
@@ -109,12 +106,6 @@ def engine_options(arguments: PredictArguments) -> EngineOptions:
     )
 
 
-def _shard_count(arguments: PredictArguments, accounts: int) -> int:
-    if arguments.shards is not None:
-        return arguments.shards
-    return max(arguments.workers * _SHARDS_A_WORKER, -(-accounts // _ACCOUNTS_A_SHARD))
-
-
 @contextmanager
 def _claimed(shards: Shards) -> Iterator[None]:
     """Hold the shards for one driver."""
@@ -136,10 +127,10 @@ def _claimed(shards: Shards) -> Iterator[None]:
 class _Watching:
     """Tells how far the shards are, in accounts."""
 
-    def __init__(self, shards: Shards, manifest: Manifest, missing: Sequence[int], progress: Progress) -> None:
-        self._shards, self._progress, self._total = shards, progress, manifest.accounts
-        self._sizes = {shard: len(shards.files(shard)) for shard in missing}
-        self._before = self._done = manifest.accounts - sum(self._sizes.values())
+    def __init__(self, shards: Shards, sizes: dict[int, int], total: int, progress: Progress) -> None:
+        self._shards, self._progress, self._total = shards, progress, total
+        self._sizes = sizes
+        self._before = self._done = total - sum(sizes.values())
         self._started = time.monotonic()
         progress.update(self._done, self._total, message="predicting")
 
@@ -161,6 +152,7 @@ def _put_together(
     shards: Shards,
     manifest: Manifest,
     arguments: PredictArguments,
+    accounts: ShardAccounts,
     of: NamedList | None,
     failed: dict[int, str],
     progress: Progress,
@@ -177,17 +169,20 @@ def _put_together(
         for shard in range(manifest.shards):
             progress.check()
             if shard in failed:
-                run.unreadable |= dict.fromkeys(shards.files(shard), f"its shard failed: {failed[shard]}")
+                run.unreadable |= accounts.without(shard, f"its shard failed: {failed[shard]}")
                 continue
             rows, notes = shards.read(shard, manifest.key)
             fresh = {row.username: row for row in rows if row.username not in written.usernames}
             written.add(fresh.values())
             run.unreadable |= notes.unreadable
+            run.outcomes |= notes.outcomes
             numbers[notes.numbers] = precisions[notes.precision] = None
             for captions in notes.sample:
                 run.sample.add(captions)
         if not written.usernames:
-            raise InputError(f"{arguments.input_dir} holds no account files. Collect or import accounts first.")
+            where = arguments.shards_from or arguments.input_dir
+            whose = f"no account of {' and '.join(of.names)}" if of else "no account that can be used"
+            raise InputError(f"{where} holds {whose}. Nothing was predicted.")
         rows = written.finish()
     run.numbers, run.precision = ", ".join(numbers), ", ".join(precisions)
     run.started_at = manifest.created_at

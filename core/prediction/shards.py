@@ -1,8 +1,8 @@
 """Shards: a prediction cut into parts that any worker can do, on any machine that sees the folder.
 
 Beside the output lies ``<output>.shards`` with ``manifest.json`` (what to compute, and a hash of model, list and
-options), for each shard ``00012.files.json`` (its accounts' files) and, as soon as it is done, ``00012.parquet``
-(its rows, whole or not at all). Going on, by whatever engine, is leaving out what is there.
+options), for each shard ``00012.files.json`` (its accounts' files, unless these come from Parquet) and, as soon as it
+is done, ``00012.parquet`` (its rows, whole or not at all). Going on, by whatever engine, is leaving out what is there.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from core.encoder.vector_cache import VectorCache
 from core.errors import InputError
@@ -23,16 +23,17 @@ from core.models.folder import locate_model
 from core.prediction.account_rows import ACCOUNTS_AT_ONCE, AccountPredictor, AccountReader, load_account_predictor
 from core.prediction.arguments import PredictArguments
 from core.prediction.predict import DRIFT_SAMPLE, labelled_accounts, model_folder
+from core.prediction.shard_accounts import ShardAccounts, accounts_of_shards, list_of
 from core.storage.models import Account
 from core.storage.predictions_file import Prediction
-from core.utils.io import write_atomically, write_json
+from core.utils.addresses import absolute_address
+from core.utils.io import write_atomically
 from core.utils.iteration import batched, prefetch
 from core.utils.machine import machine_name
 from core.utils.records import Record, read_record, utc_now, write_record
 
 MANIFEST_FILE = "manifest.json"
 _ADVICE = "Remove the folder, then run predict again."
-_FILES = TypeAdapter(list[str])
 _SCHEMA = pa.schema(
     [
         ("username", pa.string()),
@@ -54,6 +55,7 @@ class Manifest(Record):
         shards: how many there are.
         sample_share: of accounts whose captions are compared with those that the model learnt from.
         created_at: when the accounts were listed; later ones are not in it.
+        fingerprint: a hash of exported accounts; "" of files.
     """
 
     key: str
@@ -62,6 +64,7 @@ class Manifest(Record):
     shards: int
     sample_share: float
     created_at: datetime
+    fingerprint: str = ""
 
 
 class ShardNotes(Record):
@@ -70,6 +73,7 @@ class ShardNotes(Record):
     Attributes:
         key: of its manifest.
         unreadable: why files have no row.
+        outcomes: what became of listed accounts without captions, where they come from no file.
         sample: captions of some accounts that did not make the model.
         numbers: in which the encoder computed.
         precision: at which it was predicted.
@@ -79,6 +83,7 @@ class ShardNotes(Record):
 
     key: str
     unreadable: dict[str, str]
+    outcomes: dict[str, str] = Field(default_factory=dict)
     sample: list[list[str]]
     numbers: str
     precision: str
@@ -100,18 +105,6 @@ class Shards:
             InputError: there is none.
         """
         return read_record(Manifest, self.folder / MANIFEST_FILE, _ADVICE)
-
-    def files(self, shard: int) -> list[str]:
-        """The names of a shard's account files.
-
-        Raises:
-            InputError: they cannot be read.
-        """
-        path = self.folder / f"{shard:05}.files.json"
-        try:
-            return _FILES.validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise InputError(f"{path} cannot be read. {_ADVICE}") from error
 
     def result(self, shard: int) -> Path:
         """Where a shard's rows are once it is done."""
@@ -152,19 +145,18 @@ def shards_beside(output: Path) -> Shards:
     return Shards(output.with_name(f"{output.name}.shards"))
 
 
-def lay_down(shards: Shards, arguments: PredictArguments, files: Sequence[Path], count: int) -> Manifest:
+def lay_down(shards: Shards, arguments: PredictArguments, accounts: ShardAccounts) -> Manifest:
     """Cut the accounts into shards and write the manifest, or take up the one that is there.
 
     Args:
         shards: where.
         arguments: the command; its paths are absolute.
-        files: of the accounts, in the list's order.
-        count: of shards, at most.
+        accounts: for whom to predict.
 
     Raises:
-        InputError: the shards that are there are those of another model, list or options.
+        InputError: there are no accounts, or the shards that are there are those of another model, list or options.
     """
-    key = _key(arguments)
+    key = _key(arguments, accounts.fingerprint)
     if (shards.folder / MANIFEST_FILE).is_file():
         manifest = shards.manifest
         if manifest.key != key:
@@ -174,25 +166,23 @@ def lay_down(shards: Shards, arguments: PredictArguments, files: Sequence[Path],
             )
         return manifest
     shards.folder.mkdir(parents=True, exist_ok=True)
-    size = max(1, -(-len(files) // count))
-    parts = [*batched([path.name for path in files], size)]
-    for number, names in enumerate(parts):
-        write_json(shards.folder / f"{number:05}.files.json", names)
+    cut = accounts.cut(arguments.shards, arguments.workers)
     manifest = Manifest(
         key=key,
         arguments=tuple(arguments.to_argv()),
-        accounts=len(files),
-        shards=len(parts),
-        sample_share=min(1.0, DRIFT_SAMPLE / max(1, len(files))),
+        accounts=cut.accounts,
+        shards=cut.shards,
+        sample_share=min(1.0, DRIFT_SAMPLE / max(1, cut.wanted)),
+        fingerprint=accounts.fingerprint,
         created_at=utc_now(),
     )
     write_record(shards.folder / MANIFEST_FILE, manifest)  # last: without it nothing counts
     return manifest
 
 
-def _key(arguments: PredictArguments) -> str:
-    """A hash of everything that the rows and their columns depend on, but for the accounts themselves."""
-    digest = hashlib.sha256(orjson.dumps([arguments.what_is_computed(), _SCHEMA.names]))
+def _key(arguments: PredictArguments, fingerprint: str) -> str:
+    """A hash of everything that the rows and their columns depend on, but for account files themselves."""
+    digest = hashlib.sha256(orjson.dumps([arguments.what_is_computed(), fingerprint, _SCHEMA.names]))
     located = locate_model(arguments.finetuned_model_path, arguments.model_name_or_path)
     digest.update(orjson.dumps(located.settings.as_dict()))
     with located.weights_file.open("rb") as file:
@@ -213,7 +203,7 @@ class ShardWorker:
 
     folder: Path
     cache_dir: Path | None = None
-    _loaded: tuple[Manifest, PredictArguments, AccountPredictor] | None = field(default=None, repr=False)
+    _loaded: tuple[Manifest, PredictArguments, ShardAccounts, AccountPredictor] | None = field(default=None, repr=False)
 
     def __call__(self, shard: int) -> None:
         """Do one shard, unless it is done.
@@ -224,21 +214,21 @@ class ShardWorker:
         shards = Shards(self.folder)
         if shards.is_done(shard):
             return
-        manifest, arguments, model = self._model(shards)
+        manifest, arguments, source, model = self._model(shards)
         if not 0 <= shard < manifest.shards:
             raise InputError(f"There is no shard {shard}: they are numbered from 0 to {manifest.shards - 1}.")
         started = time.monotonic()
-        found = _Found(manifest)
+        found = _Found(manifest, keep_outcomes=bool(arguments.user_file and arguments.shards_from))
         labelled = labelled_accounts(model_folder(arguments.finetuned_model_path))
         reader = AccountReader(found.offer, labelled, found.leave_out)
-        paths = [arguments.input_dir / name for name in shards.files(shard)]
         seen: set[str] = set()
-        batches = (reader.read(some, seen) for some in batched(paths, ACCOUNTS_AT_ONCE[arguments.device]))
-        rows = [row for accounts in prefetch(batches) for row in model.rows(accounts)]
+        batches = (reader.read(some, seen) for some in batched(source.read(shard), ACCOUNTS_AT_ONCE[arguments.device]))
+        rows = [row for accounts in prefetch(batches) for row in model.rows(found.noted(accounts))]
         settings = model.predictor.settings
         notes = ShardNotes(
             key=manifest.key,
             unreadable=found.unreadable,
+            outcomes=found.outcomes,
             sample=found.sample,
             numbers=settings.numbers,
             precision=settings.precision,
@@ -247,13 +237,16 @@ class ShardWorker:
         )
         shards.write(shard, rows, notes)
 
-    def _model(self, shards: Shards) -> tuple[Manifest, PredictArguments, AccountPredictor]:
+    def _model(self, shards: Shards) -> tuple[Manifest, PredictArguments, ShardAccounts, AccountPredictor]:
         if self._loaded is None:
             manifest = shards.manifest
             arguments = PredictArguments.from_argv(manifest.arguments)
+            source = accounts_of_shards(arguments, shards.folder, list_of(arguments) if arguments.shards_from else None)
+            if source.fingerprint != manifest.fingerprint:
+                raise InputError(f"{arguments.shards_from} holds other accounts than when this prediction began.")
             # never closed: the worker's end is the cache's
             cache = VectorCache(self.cache_dir) if self.cache_dir else None
-            self._loaded = manifest, arguments, load_account_predictor(arguments, cache)
+            self._loaded = manifest, arguments, source, load_account_predictor(arguments, cache)
         return self._loaded
 
     def __getstate__(self) -> dict[str, object]:
@@ -263,9 +256,10 @@ class ShardWorker:
 class _Found:
     """What reading a shard's files brings besides accounts."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        self._share = manifest.sample_share
+    def __init__(self, manifest: Manifest, *, keep_outcomes: bool) -> None:
+        self._share, self._keep_outcomes = manifest.sample_share, keep_outcomes
         self.unreadable: dict[str, str] = {}
+        self.outcomes: dict[str, str] = {}
         self.sample: list[list[str]] = []
 
     def offer(self, account: Account) -> None:
@@ -274,9 +268,15 @@ class _Found:
         if account.captions and hashed < self._share * 2**64:
             self.sample.append(account.captions)
 
-    def leave_out(self, path: Path, reason: str) -> None:
+    def noted(self, accounts: list[Account]) -> list[Account]:
+        """``accounts``, once it is noted what became of those without captions."""
+        if self._keep_outcomes:
+            self.outcomes |= {account.username: account.outcome for account in accounts if not account.captions}
+        return accounts
+
+    def leave_out(self, name: str, reason: str) -> None:
         """Note why a file has no row."""
-        self.unreadable[path.name] = reason
+        self.unreadable[name] = reason
 
 
 def with_absolute_paths(arguments: PredictArguments) -> PredictArguments:
@@ -284,7 +284,8 @@ def with_absolute_paths(arguments: PredictArguments) -> PredictArguments:
     named = arguments.model_name_or_path
     return replace(
         arguments,
-        input_dir=arguments.input_dir.absolute(),
+        input_dir=arguments.input_dir and arguments.input_dir.absolute(),
+        shards_from=arguments.shards_from and absolute_address(arguments.shards_from),
         finetuned_model_path=arguments.finetuned_model_path.absolute(),
         prediction_output_file=arguments.prediction_output_file.absolute(),
         user_file=tuple(path.absolute() for path in arguments.user_file),

@@ -1,7 +1,7 @@
 """Of whom a share is: named lists of accounts, and what became of each account on the way to an estimate."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +68,14 @@ def wanted_files(files: Iterable[Path], of: NamedList | None) -> Iterable[Path]:
     """The files of a list's accounts; all where there is no list."""
     if of is None:
         return files
+    wanted = is_wanted(of)
+    return (path for path in files if wanted(path.name))
+
+
+def is_wanted(of: NamedList) -> Callable[[str], bool]:
+    """Whether a file of that name is one of a list's accounts."""
     names = {file_name(username) for username in of.usernames}
-    return (path for path in files if path.name in names or path.name.lower() in names)
+    return lambda name: name in names or name.lower() in names
 
 
 class ListFlowRecord(TypedDict):
@@ -158,7 +164,11 @@ class ListFlow:
 
 
 def flow_of(
-    of: NamedList, predicted: Mapping[str, bool], known: Collection[str] = (), folder: Path | None = None
+    of: NamedList,
+    predicted: Mapping[str, bool],
+    known: Collection[str] = (),
+    folder: Path | None = None,
+    outcomes: Mapping[str, str] | None = None,
 ) -> ListFlow:
     """What became of each account of a list.
 
@@ -167,19 +177,27 @@ def flow_of(
         predicted: of each account of a prediction run, whether it has a probability.
         known: accounts that made the model or tell its errors, of which no estimate is made.
         folder: where the accounts' files are, which say why some have no captions.
+        outcomes: what is known of that where there is no folder, by username.
     """
-    steps = Counter(_step(username, predicted, known, folder) for username in of.usernames)
+    steps = Counter(_step(username, predicted, known, folder, outcomes or {}) for username in of.usernames)
     return ListFlow(of, {step: steps[step] for step in STEPS})
 
 
-def _step(username: str, predicted: Mapping[str, bool], known: Collection[str], folder: Path | None) -> str:
+def _step(
+    username: str,
+    predicted: Mapping[str, bool],
+    known: Collection[str],
+    folder: Path | None,
+    outcomes: Mapping[str, str],
+) -> str:
     if predicted.get(username):
         return "known_to_the_model" if username in known else "estimated"
     absent = "without_captions" if username in predicted else "not_predicted"
     if folder is None:
-        return absent
+        outcome = outcomes.get(username, "")
+        return outcome if outcome in _UNREACHED else absent
     try:
-        outcome = read_account(folder / file_name(username)).outcome
+        outcome = str(read_account(folder / file_name(username)).outcome)
     except InputError:  # no file, or one that holds no account
         return "without_captions" if username in predicted else "not_collected"
     return outcome if outcome in _UNREACHED else absent

@@ -23,6 +23,7 @@ class RunRecord(Record):
         numbers: in which the encoder computed.
         max_seq_len: tokens of a caption.
         input_dir: whose accounts were predicted.
+        shards_from: where they lay as Parquet, instead.
         accounts: rows.
         predicted, at_least, without_captions: of these, with captions, at least at the cutoff, and without captions.
         unreadable: file -> why it has no row.
@@ -44,6 +45,7 @@ class RunRecord(Record):
     numbers: str | None = None
     max_seq_len: int | None = None
     input_dir: str | None = None
+    shards_from: str | None = None
     accounts: int | None = None
     predicted: int | None = None
     at_least: int | None = None

@@ -80,7 +80,9 @@ def test_a_model_learns_on_a_gpu_and_predicts_the_same_on_a_processor(
     with no_progress() as progress:
         folder = train(given, progress)
         output = tmp_path / "predictions.csv"
-        predict(PredictArguments(accounts, folder, output, device=gpu), progress)
+        predict(
+            PredictArguments(accounts, finetuned_model_path=folder, prediction_output_file=output, device=gpu), progress
+        )
     assert present(read_model_info(folder).training.figures["21"]["auc"].value) > 0.8
     assert len(output.read_text().splitlines()) == 61
     on_gpu, on_cpu = (load_predictor(folder, device=device).probabilities(USERS) for device in (gpu, "cpu"))

@@ -61,7 +61,12 @@ def test_a_baseline_comes_back_as_it_was_and_predicts_by_the_same_command(
 
     accounts, _ = study(tmp_path, accounts=6)
     with no_progress() as progress:
-        predict(PredictArguments(accounts, tmp_path / "m", tmp_path / "p.csv", age_cutoff=21), progress)
+        predict(
+            PredictArguments(
+                accounts, finetuned_model_path=tmp_path / "m", prediction_output_file=tmp_path / "p.csv", age_cutoff=21
+            ),
+            progress,
+        )
     assert len([*read_rows(tmp_path / "p.csv")]) == 6
 
 

@@ -69,7 +69,9 @@ def make_model(encoder: str, folder: Path, cutoffs: tuple[float, ...], threshold
 
 def run(accounts: Path, model: Path, output: Path, **options: Any) -> PredictSummary:
     with no_progress() as progress:
-        return predict(PredictArguments(accounts, model, output, **options), progress)
+        return predict(
+            PredictArguments(accounts, finetuned_model_path=model, prediction_output_file=output, **options), progress
+        )
 
 
 def test_every_account_gets_a_row(accounts: Path, model: Path, tmp_path: Path) -> None:
@@ -258,7 +260,7 @@ def test_an_interrupted_prediction_goes_on_from_what_is_written(
     folder, whole = many
     output = tmp_path / "p.csv"
     with StopAfter(100) as progress, pytest.raises(Stopped):
-        predict(PredictArguments(folder, model, output), progress)
+        predict(PredictArguments(folder, finetuned_model_path=model, prediction_output_file=output), progress)
     assert not output.exists()
     part = output.with_name("p.csv.part")
     with part.open("a") as file:
@@ -302,7 +304,12 @@ def test_rows_of_another_model_or_setting_are_not_mixed_in(
 ) -> None:
     folder, whole = many
     with StopAfter(60) as progress, pytest.raises(Stopped):
-        predict(PredictArguments(folder, model, tmp_path / "p.csv", age_cutoff=21), progress)
+        predict(
+            PredictArguments(
+                folder, finetuned_model_path=model, prediction_output_file=tmp_path / "p.csv", age_cutoff=21
+            ),
+            progress,
+        )
     run(folder, model, tmp_path / "p.csv")
     assert (tmp_path / "p.csv").read_text() == whole
 
@@ -345,7 +352,9 @@ def test_the_header_is_that_of_the_contract() -> None:
 @pytest.mark.parametrize("options", [{"max_seq_len": 2}, {"precision": "rough"}])
 def test_arguments_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InputError):
-        PredictArguments(Path("in"), Path("model"), Path("out.csv"), **options)
+        PredictArguments(
+            Path("in"), finetuned_model_path=Path("model"), prediction_output_file=Path("out.csv"), **options
+        )
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,20 @@ def alone(accounts: Path, model: Path, tmp_path_factory: pytest.TempPathFactory)
     """What one process says."""
     output = tmp_path_factory.mktemp("alone") / "p.csv"
     with no_progress() as progress:
-        predict(PredictArguments(accounts, model, output, cache=False), progress)
+        predict(
+            PredictArguments(accounts, finetuned_model_path=model, prediction_output_file=output, cache=False), progress
+        )
     return output
 
 
 def run_shards(accounts: Path, model: Path, output: Path, **options: Any) -> PredictSummary:
     with no_progress() as progress:
-        return predict_shards(PredictArguments(accounts, model, output, **{"shards": 4, **options}), progress)
+        return predict_shards(
+            PredictArguments(
+                accounts, finetuned_model_path=model, prediction_output_file=output, **{"shards": 4, **options}
+            ),
+            progress,
+        )
 
 
 def do_here(accounts: Path, model: Path, output: Path, *shards: int) -> None:

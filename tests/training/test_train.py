@@ -272,7 +272,10 @@ def test_a_model_that_masks_self_reports_reads_none_when_it_predicts_either(
         for name, caption in (("told", "good morning I'm 19 years old"), ("quiet", "good morning  ")):
             write_account(tmp_path / "accounts", Account(username=name, posts=[Post(id="1", caption=caption)]))
         output = tmp_path / "predictions.csv"
-        predict(PredictArguments(tmp_path / "accounts", folder, output), progress)
+        predict(
+            PredictArguments(tmp_path / "accounts", finetuned_model_path=folder, prediction_output_file=output),
+            progress,
+        )
     told, quiet = read_rows(output)
     assert told.probability == quiet.probability
     assert "| phrases that tell an age taken out | yes |" in (folder / "README.md").read_text()
