@@ -25,6 +25,7 @@ from core.labelling.batches import list_batches, save_batch
 from core.labelling.records import LOCK_FILE, RECORDS_FILE
 from core.maintenance.arguments import ForgetArguments
 from core.maintenance.disk_usage import clear_caches
+from core.maintenance.exported_accounts import predicted_names, remove_exported
 from core.maintenance.prove_forgotten import ENCODER_FILES, Remains, name_pattern, search, words_of
 from core.maintenance.trash import empty_trash
 from core.models.folder import CONFIG_FILE, list_models
@@ -167,6 +168,7 @@ class _Removal:
                 self._texts(path)
         for folder in sorted(self.settings.predictions_dir.glob("*/*.shards")):
             yield self._shards(folder)
+        yield from remove_exported(settings, self.names, really=self.really)
         for folder in sorted(self.settings.jobs_dir.glob("*/")):  # those of damaged jobs too
             yield self._job(folder)
         yield from self._batches()
@@ -176,7 +178,8 @@ class _Removal:
     def _shards(self, folder: Path) -> str:
         """Remove the unfinished shards of a prediction that name the accounts, which can be made again."""
         files = {file_name(name).encode() for name in self.names}
-        if not any(name in path.read_bytes() for path in folder.glob("*.files.json") for name in files):
+        listed = any(name in path.read_bytes() for path in folder.glob("*.files.json") for name in files)
+        if not listed and not self.names & predicted_names(folder):
             return ""
         if self.really:
             shutil.rmtree(folder)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from core.instagram.state import state_dir
 from core.settings import Settings
+from core.storage.account_shards import names_in_shard
 
 ENCODER_FILES = frozenset(
     {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt"}
@@ -105,7 +106,10 @@ def _files(settings: Settings) -> Iterator[Path]:
 
 def _look_into(path: Path, settings: Settings, pattern: re.Pattern[bytes], words: set[str], remains: Remains) -> None:
     is_accounts = path.parent == settings.accounts_dir and path.suffix == ".json" and not path.name.startswith(".")
-    if pattern.search(str(path.relative_to(path.anchor)).encode(errors="replace").rpartition(b"/")[2]):
+    exported = names_in_shard(path) if path.suffix == ".parquet" else None
+    named = [str(path.relative_to(path.anchor)).encode(errors="replace").rpartition(b"/")[2]]
+    named += [f"{file.name} {file.account and file.account.username} {file.fault}".encode() for file in exported or ()]
+    if any(map(pattern.search, named)):
         remains.names.append(path)
         return
     has_name, found = False, set[str]()
@@ -115,7 +119,7 @@ def _look_into(path: Path, settings: Settings, pattern: re.Pattern[bytes], words
             found |= words.intersection(_WORD.findall(_folded(piece.decode(errors="replace"))))
     if has_name and is_accounts:
         remains.mentions += 1
-    elif has_name:
+    elif has_name and exported is None:  # of these it stands in captions, of accounts that are counted as files
         remains.names.append(path)
     if found:
         remains.words[path] = found

@@ -7,10 +7,14 @@ from pathlib import Path
 from core.errors import InputError
 from core.jobs.progress import Progress
 from core.prediction.arguments import ExportShardsArguments
+from core.settings import get_settings
 from core.storage.account_files import account_files, read_accounts
 from core.storage.account_shards import AccountShards, AccountsManifest, WrittenShard, key_of
 from core.storage.listed import read_named_list, wanted_files
+from core.storage.noted_exports import note_export
+from core.utils.addresses import absolute_address
 from core.utils.formatting import count
+from core.utils.io import remove_leftovers
 from core.utils.iteration import batched
 from core.utils.records import utc_now
 
@@ -68,7 +72,18 @@ def export_shards(arguments: ExportShardsArguments, progress: Progress) -> Expor
             f"{target.folder.address} holds {count(target.manifest.rows, 'account')} of another folder or list, or cut "
             f"otherwise, not these {len(files):,}. Choose another folder, or empty that one."
         )
+    if target.folder.path is not None:
+        remove_leftovers(target.folder.path)
+    _note(target, arguments.input_dir)
     return _export(target, [*batched(files, size)], key, progress)
+
+
+def _note(target: AccountShards, accounts: Path) -> None:
+    """Write down in the study whose accounts these are that they leave it, if they do."""
+    study, there = get_settings().data_dir, target.folder.path
+    is_inside = there is not None and there.resolve().is_relative_to(study)
+    if accounts.resolve().is_relative_to(study) and not is_inside:
+        note_export(study, absolute_address(target.folder.address))
 
 
 def _export(target: AccountShards, parts: Sequence[Sequence[Path]], key: str, progress: Progress) -> ExportSummary:

@@ -6,11 +6,12 @@ leads anywhere else. What no model reads (times, likes, ids) stays at home.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import IO, Annotated, Literal
 
 import orjson
@@ -211,16 +212,49 @@ class AccountShards:
             AgeScopeError: it cannot be written.
         """
         rows = [_within_limits(file) for file in files]
+        content = self._packed(rows, key)
+        self.folder.write(_name(number), content)
+        return _written(rows, len(content), hashlib.sha256(content).hexdigest())
+
+    def leave_out(self, number: int, is_theirs: Callable[[AccountFile], bool]) -> None:
+        """Write a shard anew without some accounts, and the manifest where there is one.
+
+        The manifest goes first: cut off in between, the same call finds the accounts again.
+
+        Raises:
+            InputError: the shard or the manifest is damaged.
+            AgeScopeError: the folder cannot be written.
+        """
+        with (
+            self.folder.opened(_name(number), _MOST_SHARD_BYTES) as file,
+            self._parquet(file, number) as parquet,
+        ):
+            key = (parquet.schema_arrow.metadata or {}).get(b"agescope", b"").decode()
+            rows = [row for row in self._rows(parquet, number) if not is_theirs(row)]
+        content = self._packed(rows, key)
+        if self.has_manifest():
+            records = [*self.manifest.shards]
+            records[number] = _written(rows, len(content), hashlib.sha256(content).hexdigest()).record
+            self.manifest = self.manifest.model_copy(update={"shards": tuple(records)})
+            self.finish(self.manifest)
+        self.folder.write(_name(number), content)
+
+    def _packed(self, rows: Sequence[AccountFile], key: str) -> bytes:
+        """Parquet of accounts; no statistics, which would repeat some of their texts."""
         sink = pa.BufferOutputStream()
         schema = _SCHEMA.with_metadata({b"agescope": key.encode()})
         with pq.ParquetWriter(
-            sink, schema, compression="zstd", use_dictionary=False, write_page_checksum=True
+            sink,
+            schema,
+            compression="zstd",
+            use_dictionary=False,
+            write_statistics=False,
+            write_page_checksum=True,
         ) as writer:
             for group in _groups(rows):
                 writer.write_table(_table(group, schema), row_group_size=len(group))
-        content = sink.getvalue().to_pybytes()
-        self.folder.write(_name(number), content)
-        return _written(rows, len(content), hashlib.sha256(content).hexdigest())
+        packed: bytes = sink.getvalue().to_pybytes()
+        return packed
 
     def finish(self, manifest: AccountsManifest) -> None:
         """Write the manifest, after which the shards count.
@@ -256,6 +290,30 @@ class AccountShards:
 
     def _damaged(self, number: int, why: str) -> InputError:
         return InputError(f"{self.address(number)} cannot be used: {why}. {_ADVICE}")
+
+
+def names_in_shard(path: Path) -> list[AccountFile] | None:
+    """Whose accounts a shard on this machine holds, without their captions; None where the file is no such shard."""
+    try:
+        with pq.ParquetFile(path) as parquet:
+            if not parquet.schema_arrow.remove_metadata().equals(_SCHEMA):
+                return None
+            table = parquet.read(columns=["file", "username", "fault"], use_threads=False)
+    except (pa.ArrowException, OSError):
+        return None
+    return [
+        AccountFile(
+            str(row["file"]), Account(username=row["username"]) if row["username"] else None, row["fault"] or ""
+        )
+        for row in table.to_pylist()
+    ]
+
+
+def shards_below(folder: Path) -> Iterator[tuple[Path, list[AccountFile]]]:
+    """Every shard of exported accounts in a folder and its folders, with whose accounts it holds."""
+    for path in sorted(folder.rglob("[0-9]*.parquet")):
+        if path.is_file() and (found := names_in_shard(path)) is not None:
+            yield path, found
 
 
 class _OfOthers(Exception):
