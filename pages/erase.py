@@ -22,6 +22,7 @@ def names_asked() -> set[str]:
         height=100,
         help="What their owners are called on Instagram, with or without @, or the addresses of their profiles.",
     )
+    st.button("Show what would go", icon=":material/search:")  # leaving the field is what a press of it does
     return {canonical_username(line.strip().lstrip("@")) for line in text.splitlines() if line.strip()}
 
 
@@ -38,7 +39,7 @@ def show_what_would_go(names: set[str], studies: list[str]) -> None:
     """Everything that would be changed, study by study, before anything is."""
     for study in studies:
         st.markdown(f"**In the study {plain(study)}**")
-        for sentence in forget(names, settings_of(study), really=False):
+        for sentence in dict.fromkeys(forget(names, settings_of(study), really=False)):
             st.markdown(f"- {plain(sentence)}")
 
 
@@ -51,7 +52,7 @@ def erase(names: set[str], studies: list[str]) -> None:
             settings = settings_of(study)
             with st.spinner("Erasing, and searching for what is left …"):
                 told = forget(names, settings, make_index_anew=open_store(settings).rebuild)
-            for sentence in told:
+            for sentence in dict.fromkeys(told):  # a run's further cutoffs have a file beside it
                 st.markdown(f"- {plain(sentence)}")
         except AgeScopeError as error:
             st.error(plain(error))

@@ -89,7 +89,7 @@ def choose_batch(batches: Sequence[Batch]) -> tuple[Batch, str]:
 
 
 def in_words(batch: Batch) -> str:
-    return f"{batch.name} · {PURPOSES[batch.purpose]} · {count(len(batch.usernames), 'account')}"
+    return f"{count(len(batch.usernames), 'account')} · {batch.name} · {PURPOSES[batch.purpose]}"
 
 
 @st.fragment

@@ -54,7 +54,12 @@ def pipeline(counts: Counts, models: int) -> None:
     """Where the study stands, from left to right."""
     steps = [
         ("Listed", counts.listed, "list_alt", "different accounts on the uploaded user lists"),
-        ("Collected", counts.collected, "download_done", "accounts with a file, whatever its outcome"),
+        (
+            "Collected",
+            counts.collected,
+            "download_done",
+            "accounts that were asked for or imported, whatever came of it: those without posts count as well",
+        ),
         ("With posts", counts.with_posts, "article", f"accounts with captions; {number(counts.posts)} posts in all"),
         (
             "Labelled",
@@ -94,21 +99,26 @@ def offer_sample() -> None:
 
 def show_collected(counts: Counts) -> None:
     from core.reporting import charts  # Altair, which an empty study does not need
+    from core.reporting.charts import OUTCOME_NAMES
     from core.reporting.collected_lists import day_clicked, outcome_clicked
-    from pages.parts.clicks import clickable_chart
+    from pages.parts.clicks import BEHIND, clickable_chart
     from pages.parts.collected_list import show_collected_behind
 
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.markdown("**Outcomes**")
-        tally = ", ".join(f"{number(found)} {name.replace('_', ' ')}" for name, found in counts.outcomes.items())
+        names = {name: OUTCOME_NAMES.get(name, name) for name in counts.outcomes}
+        tally = "; ".join(f"{number(found)} {names[name]}" for name, found in counts.outcomes.items())
         clickable_chart(
             charts.stable_spec(charts.clickable(charts.outcomes(counts.outcomes), "outcome")),
             f"Collected accounts by outcome: {tally}",
             "outcomes",
             lambda bar: outcome_clicked(str(bar["outcome"])),
         )
-        st.caption(f"{plain(tally)}. A click lists the accounts.")
+        is_listed = st.query_params.get(BEHIND, "").startswith("outcome")
+        st.caption(
+            f"{plain(tally)}. {'The accounts are listed below.' if is_listed else 'A click lists the accounts.'}"
+        )
         damaged = store.damaged()
         if len(damaged) and may(Action.SEE_ACCOUNTS):
             with st.expander(f"{count(len(damaged), 'file')} could not be read"):

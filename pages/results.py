@@ -33,7 +33,7 @@ from core.reporting.account_lists import (
 from core.reporting.exclusions import flow_chart
 from core.reporting.group_tables import group_differences, group_shares
 from core.reporting.methods_text import methods_with_references
-from core.reporting.run_comparison import compare, with_method
+from core.reporting.run_comparison import RunComparison, compare, with_method
 from core.reporting.run_results import CALIBRATION, Chart, Run, RunAtThreshold, baselines
 from core.reporting.study_facts import study_facts
 from core.reporting.subgroup_table import subgroup_table
@@ -45,7 +45,7 @@ from core.storage.own_names import called
 from core.storage.predictions_file import cutoffs_file, read_cutoff
 from core.storage.run_record import RunRecord, run_record_of
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
-from pages.parts.account_lists import behind, list_accounts, opens_here, show_behind
+from pages.parts.account_lists import OPENED, behind, list_accounts, opens_here, show_behind
 from pages.parts.audit import show_audit
 from pages.parts.clicks import BEHIND, clickable_chart
 from pages.parts.components import (
@@ -68,9 +68,18 @@ in_frame()
 
 SETTINGS = the_settings()
 MOST_POINTS = 5_000
-ANY_AGE = (5, 120)
+YOUNGEST, OLDEST = 5, 120
+NO_FILTERS: dict[str, Any] = {
+    "find": "",
+    "result_label": "any",
+    "between": (0.0, 1.0),
+    "age_from": None,
+    "age_to": None,
+    "wrong": False,
+}
+"""What each field holds while it lets every account pass."""
 CARD_WIDTH = 150
-COUNTS_WIDTH = 112
+COUNTS_WIDTH = 118
 """Of each column of the confusion: all three stand on a phone."""
 NARROW = """<style>
 .st-key-shares :is(td:nth-child(2), td:nth-child(3)) * { white-space: nowrap; }
@@ -95,7 +104,7 @@ LABELS: dict[Label, str] = {
 store = the_store()
 
 
-def predict_now(models: list[ModelInfo], busy: bool) -> None:
+def predict_now(models: Sequence[ModelInfo], busy: bool) -> None:
     """Choose a model and predict for every account of the study, in the background."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Model", models, format_func=lambda model: model.title, key="model", width=320)
@@ -118,6 +127,20 @@ def predict_now(models: list[ModelInfo], busy: bool) -> None:
         command_to_copy(arguments)
 
 
+def offer_the_newest(models: Sequence[ModelInfo], runs: pd.DataFrame) -> bool:
+    """Where a model was made after all predictions, say so and offer to predict with it; whether that is so."""
+    newest = max(models, key=lambda model: model.training.created_at, default=None)
+    if newest is None or predictions_under_way() or not may(Action.PREDICT):
+        return False
+    predicted_at = runs["created_at"].dropna().dt.tz_localize(UTC)
+    if predicted_at.empty or predicted_at.max() > newest.training.created_at:
+        return False
+    with st.container(border=True, key="newest"):
+        st.markdown(f"**{plain(newest.title)}** is newer than all predictions. What stands below is of another model.")
+        predict_now(models, busy=False)
+    return True
+
+
 def predictions_under_way() -> list[Job]:
     return [job for job in active_jobs(SETTINGS.jobs_dir) if job.record.kind == "predict"]
 
@@ -132,6 +155,7 @@ def follow_predictions() -> None:
     active = predictions_under_way()
     if st.session_state.get("predicting") and not active:
         st.session_state.predicting = False
+        st.session_state.predicted = st.session_state.get("predicted", 0) + 1  # closes what "Predict again" opened
         store.refresh()
         show_the_latest()
         st.rerun()
@@ -380,7 +404,10 @@ def show_confusion(view: RunAtThreshold) -> None:
         selection_mode="single-cell",
         key=key,
         width="content",
-        column_config={str(name): st.column_config.Column(width=COUNTS_WIDTH) for name in counts},
+        column_config={
+            str(name): st.column_config.Column(str(name).replace("predicted", "told"), width=COUNTS_WIDTH)
+            for name in counts
+        },
         alt="Confusion at the threshold; a click on a count lists its accounts",
     )
     rates = [f"{row['in error']} of those {row['label']} ({row['95 % interval']})" for row in errors.to_dict("records")]
@@ -408,16 +435,24 @@ def show_baselines(view: RunAtThreshold) -> None:
 
 def show_accounts(view: RunAtThreshold) -> None:
     """The accounts of the run by probability, and one by one; a click opens what speaks for its probability."""
-    show_distribution(view)
     if not may(Action.SEE_ACCOUNTS):
+        show_distribution(view)
         st.info("Single accounts are for the operators of this study.")
         return
+    asked, found = st.query_params.get("why"), behind(view)
+    is_behind = found is not None and found.figure == "probability" and opens_here(found)
+    by_address = asked != st.session_state.get(OPENED)
+    if asked and by_address and not is_behind:  # whoever followed a link sees the answer first
+        show_account(asked, view)
+    show_distribution(view)
     accounts = accounts_passing(view, choose_accounts())
-    found = behind(view)
-    if st.query_params.get("why") and not (found and found.figure == "probability" and opens_here(found)):
-        show_account(st.query_params["why"], view)
+    if asked and not by_address and not is_behind:
+        show_account(asked, view)
     if few := view.too_few_in_words:
         st.caption(plain(few))
+    if accounts.empty:
+        st.info("No account passes these filters.")
+        return
     st.markdown(f"**{count(len(accounts), 'account')}** · click one to see which of its captions moved its probability")
     list_accounts(view, accounts, "predictions")
 
@@ -435,9 +470,30 @@ def choose_accounts() -> AccountFilter:
             bind="query-params",
         )
         between = st.slider("Probability", 0.0, 1.0, (0.0, 1.0), 0.01, key="between", width=260, bind="query-params")
-        ages = st.slider("Years of age", *ANY_AGE, ANY_AGE, key="ages", width=260, bind="query-params")
+        first, last = (
+            st.number_input(
+                name,
+                YOUNGEST,
+                OLDEST,
+                None,
+                key=key,
+                placeholder="any",
+                width=130,
+                bind="query-params",
+                help="in years",
+            )
+            for name, key in (("Age from", "age_from"), ("Age to", "age_to"))
+        )
         wrong = st.toggle("Only where known age and prediction differ", key="wrong", bind="query-params")
-    return AccountFilter(username, label, between, None if ages == ANY_AGE else ages, wrong)
+        if any(st.session_state.get(key, nothing) != nothing for key, nothing in NO_FILTERS.items()):
+            st.button("Clear filters", icon=":material/filter_alt_off:", type="tertiary", on_click=clear_filters)
+    ages = None if first is None and last is None else (first or YOUNGEST, last or OLDEST)
+    return AccountFilter(username, label, between, ages, wrong)
+
+
+def clear_filters() -> None:
+    """Let every account pass again; the address follows."""
+    st.session_state.update(NO_FILTERS)
 
 
 def show_distribution(view: RunAtThreshold) -> None:
@@ -453,7 +509,7 @@ def show_distribution(view: RunAtThreshold) -> None:
         view.distribution(everybody),
         lambda bar: bar_clicked(float(bar["start"]), str(bar["group"]), view.cutoff),
     )
-    st.caption("A click on a bar lists its accounts.")
+    st.caption("A click on a bar lists its accounts; the fields below choose from the list alone.")
     show_behind(view, "probability")
 
 
@@ -552,11 +608,20 @@ def threshold_of_run(run: str, cutoff: float) -> float:
     return threshold_of(row, model_of(run), own, cutoff)
 
 
+@cached(max_entries=8, show_spinner="Computing intervals …")
+def compared(
+    known: pd.DataFrame, cutoff: float, thresholds: tuple[float, float], names: tuple[str, str]
+) -> RunComparison | None:
+    """See :func:`compare`."""
+    return compare(known, cutoff, thresholds, names)
+
+
 def show_which_is_better(view: RunAtThreshold, table: pd.DataFrame, threshold: float, names: tuple[str, str]) -> None:
     """Both side by side on the labelled accounts that made neither model."""
     made = {username for run in (view.run.model, model_of(st.session_state.other)) if run for username in run.made_from}
     known = table[table["age"].notna() & ~table["username"].isin(made)]
-    found = compare(known, view.cutoff, (view.threshold, threshold), names)
+    known = known.sort_index()  # in the order of the run, so that intervals are those of the other tabs
+    found = compared(known, view.cutoff, (view.threshold, threshold), names)
     if found is None:
         st.info("No labelled accounts on both sides of the cutoff made neither model, so none can be called better.")
         return
@@ -763,13 +828,15 @@ if runs.empty:
     wait_for_predictions()
     st.stop()
 
+offered = offer_the_newest(models, runs)
 unfold_on_phones("Choose predictions, threshold, accounts", "run_chosen", "threshold_chosen", "of_whom", "filters")
 with folded_on_phones("run_chosen"), st.container(horizontal=True, vertical_alignment="bottom"):
     every_run = runs["run"].tolist()
     run = choose_of_runs("Predictions", every_run, "run", every_run, begin_at_its_threshold)
     lists = choose_lists("of")
-    if models and may(Action.PREDICT):
-        with st.popover("Predict again", icon=":material/insights:"):
+    if models and may(Action.PREDICT) and not offered:
+        again = f"again_{st.session_state.get('predicted', 0)}"
+        with st.popover("Predict again", icon=":material/insights:", key=again):
             predict_now(models, busy=bool(predictions_under_way()))
 wait_for_predictions()
 about = runs[runs["run"] == run].iloc[0]

@@ -1,3 +1,6 @@
+import re
+import unicodedata
+from datetime import date
 from typing import TypedDict
 
 import orjson
@@ -6,6 +9,7 @@ import streamlit as st
 
 from core.encoder.devices import devices
 from core.encoder.pretrained import available_encoders
+from core.errors import AgeScopeError
 from core.maintenance.arguments import NewStudyArguments
 from core.maintenance.diagnostics import OPTIONAL, PACKAGES, diagnostics, installed, settings_in_words
 from core.maintenance.pack_study import packed_study
@@ -97,8 +101,13 @@ def save_study(said: dict[str, object]) -> None:
 def begin_study() -> None:
     """Make a study beside the others, and lead there."""
     with st.form("new_study", border=False):
-        name = st.text_input("Name of its folder", max_chars=60, help="Small letters, digits, - and _.")
         title = st.text_input("Title", max_chars=2_000, key="new_title")
+        name = st.text_input(
+            "Name of its folder",
+            max_chars=60,
+            placeholder="made of the title",
+            help="Small letters, digits, - and _; it stands in the addresses of its pages.",
+        )
         question = st.text_area("Question", max_chars=2_000, key="new_question")
         cutoff = st.number_input("Cutoff (years)", 6.0, 119.0, DEFAULT_CUTOFF, 1.0, format="%g", width=160)
         until = st.date_input("Data are kept until", None, key="new_until")
@@ -109,9 +118,20 @@ def begin_study() -> None:
     act(Action.CHANGE_STUDY, "made another study")
     day = until.isoformat() if until else ""
     source = SETTINGS.study if copies else ""
-    made = new_study(NewStudyArguments(name.strip(), title, question, cutoff, people, day, source))
+    folder = name.strip() or folder_of(title)
+    try:
+        made = new_study(NewStudyArguments(folder, title, question, cutoff, people, day, source))
+    except AgeScopeError as error:
+        st.error(plain(error))
+        return
     st.success("The study is made.")
     offer_studies([made.study])
+
+
+def folder_of(title: str) -> str:
+    """The name of a folder made of a title: ``Pilot 2027`` becomes ``pilot-2027``."""
+    letters = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", letters)[:60].strip("-")
 
 
 def show_studies() -> None:
@@ -142,7 +162,7 @@ def offer_packed() -> None:
     st.download_button(
         "Download the packed study",
         content,
-        f"{SETTINGS.study}.zip",
+        f"agescope-{SETTINGS.study}-packed-{date.today():%Y-%m-%d}.zip",
         "application/zip",
         icon=":material/download:",
         help=f"{count(files, 'file')}, {size(len(content))}",
@@ -194,7 +214,12 @@ with st.expander("About this study", icon=":material/edit_note:", key="about", o
     if about.open:
         edit_study()
 
-with st.expander("Studies", icon=":material/folder_open:", key="all_studies", on_change="rerun") as studies:
+with st.expander(
+    "Studies: pack this one for somebody who checks it, or make another",
+    icon=":material/folder_open:",
+    key="all_studies",
+    on_change="rerun",
+) as studies:
     if studies.open:
         show_studies()
 

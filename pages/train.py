@@ -13,6 +13,7 @@ from core.encoder.pretrained import available_encoders, preferred_encoder
 from core.jobs.job import ACTIVE, RESUMABLE, Job, list_jobs
 from core.models.folder import CARD_FILE, TRAINING_FILE, ModelInfo, list_models, model_name
 from core.models.method_names import NAMES, method_name
+from core.models.settings import DEFAULT_CUTOFF
 from core.reporting import charts
 from core.statistics.estimate import Estimate
 from core.statistics.prevalence import FEWEST_PER_CLASS
@@ -72,7 +73,7 @@ METHOD_OPTIONS: dict[str, MethodOptions] = {
 EXPLAINED = {
     "best": (
         "Words, letters and the encoder's vectors in one calibrated linear model: the best known here, in minutes. "
-        "None of its settings is chosen by how it does on accounts set aside; these only measure it."
+        "Accounts set aside choose nothing of it; they only measure it."
     ),
     "published": (
         "The published method, see the README: BERT or another encoder is fine-tuned, and the [CLS] vectors of its "
@@ -183,7 +184,8 @@ def plan(at_least: int, below: int) -> str:
     learn, choose, test = (number(sum(parts[part])) for part in PARTS)
     text = f"That gives about {learn} to learn from, {choose} for validation and {test} to test with."
     if min(at_least, below) >= 2 * FEWEST_PER_CLASS:
-        text += " But for fine-tuning, all of them tell the model's errors, each by a model that had not seen it."
+        text += " The model's errors are told by all of them (each by a model that had not seen it), except with the "
+        text += "methods published and frozen encoder, whose errors the test accounts tell."
     if min(parts["test"]) >= FEWEST_PER_CLASS:
         return text
     return (
@@ -319,8 +321,19 @@ def show_outcome(job: Job, models: list[ModelInfo]) -> None:
         if job.state in RESUMABLE:
             go_on_button(job)
         if made:
-            st.page_link("pages/results.py", label="Predict with it on Results", icon=":material/arrow_forward:")
+            link_to_results(made)
         link_to_job(job)
+
+
+def link_to_results(made: list[ModelInfo]) -> None:
+    """The way to the latest predictions of a new model, or to where it makes the first."""
+    run = latest_runs().get(made[0].name) if len(made) == 1 else None
+    st.page_link(
+        "pages/results.py",
+        label="Its predictions on Results" if run else "Predict with it on Results",
+        icon=":material/arrow_forward:",
+        query_params={"run": run} if run else {},
+    )
 
 
 def show_unused_labels(model: ModelInfo) -> None:
@@ -346,8 +359,11 @@ def ready(made: list[ModelInfo]) -> str:
     if len(made) > 1:
         return f"The {number(len(made))} models that were compared are ready; the table shows what each is worth."
     [model] = made
-    accuracy = next(iter(model.training.figures.values()))["accuracy"]
-    return f"Model {plain(model.title)} is ready: right on {right(model, accuracy)} accounts."
+    asked = the_study().cutoff or DEFAULT_CUTOFF
+    cutoff = min(model.training.figures, key=lambda it: abs(float(it) - asked))
+    at = f" at the cutoff {cutoff}" if len(model.training.figures) > 1 else ""
+    accuracy = model.training.figures[cutoff]["accuracy"]
+    return f"The model **{plain(model.title)}** is ready: right on {right(model, accuracy)} accounts{at}."
 
 
 def right(model: ModelInfo, accuracy: Estimate) -> str:
@@ -363,6 +379,7 @@ def curves(job: Job) -> None:
         for step in job.events(StepEvent)[-1:]:
             st.caption(f"Loss {number(step.loss, 3)}; the curves begin after the first epoch.")
         return
+    st.markdown("**Training, epoch by epoch**")
     loss, quality = st.columns(2)
     loss.altair_chart(charts.training_curve(epochs, "loss", "loss"), alt="Loss by epoch")
     quality.altair_chart(charts.training_curve(epochs, "auc", "validation AUC"), alt="Validation AUC by epoch")
@@ -512,13 +529,17 @@ def show_card(models: list[ModelInfo]) -> None:
         st.warning(f"There is no model called {plain(asked[:100])} here.")
         return
     with st.container(border=True):
-        st.button("Close", icon=":material/close:", type="tertiary", key="close_model", on_click=close, args=(MODEL,))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(model.title)}**", width="stretch")
+            st.button(
+                "Close", icon=":material/close:", type="tertiary", key="close_model", on_click=close, args=(MODEL,)
+            )
+        edit_own_name(model.folder)
         try:
             st.markdown((model.folder / CARD_FILE).read_text(encoding="utf-8"))
         except OSError:
             st.info("This model has no card. Train it anew to have one written.")
         st.caption(f"Its folder: {plain(model.folder)}")
-        edit_own_name(model.folder)
 
 
 store = the_store()

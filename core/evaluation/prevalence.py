@@ -360,7 +360,10 @@ def _warnings(
     if any(share.impossible for share in shares.values()) and not any(
         share.interval_impossible for share in shares.values()
     ):
-        found.append("A corrected share was impossible (below 0 or above 100 %): the share is near that end.")
+        found.append(
+            "A corrected share was impossible (below 0 or above 100 %) and is cut there: the share is near that end, "
+            "or the model errs otherwise on these accounts than on the labelled ones. Its interval says how far."
+        )
     if p_value is not None and MIXTURE_LIMIT <= p_value < _ALARM:
         found.append(
             "The predicted accounts' probabilities are no mixture of those of the labelled accounts "

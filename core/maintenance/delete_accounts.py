@@ -213,7 +213,8 @@ class _Removal:
         if len(kept) == len(rows):
             return ""
         self._write(path, _as_csv(header, kept))
-        return f"{count(len(rows) - len(kept), 'row')} {self._went('were')} removed from {what}."
+        gone = len(rows) - len(kept)
+        return f"{count(gone, 'row')} {self._went('was' if gone == 1 else 'were')} removed from {what}."
 
     def _is_theirs(self, row: list[str], at: int) -> bool:
         return len(row) > at and canonical_username(plain_name(row[at])) in self.names

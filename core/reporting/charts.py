@@ -23,8 +23,10 @@ OUTCOME_COLORS = {
     "not_found": "#8A9499",
     "failed": "#D55E00",
 }
+OUTCOME_NAMES = {name: name.replace("_", " ") for name in OUTCOME_COLORS} | {"empty": "empty, no posts"}
+"""What a chart calls each outcome."""
 HEIGHT = 280
-OUTCOMES_HEIGHT = 180
+OUTCOMES_HEIGHT = 130
 """With its legend and its axis."""
 BINS = 25
 CLICKABLE, CLICKED = "clickable", "clicked"
@@ -184,7 +186,7 @@ def outcomes(counts: dict[str, int]) -> alt.Chart:
     """How many accounts ended how, as one stacked bar."""
     present = [outcome for outcome in OUTCOME_COLORS if counts.get(outcome)]
     table = pd.DataFrame({"outcome": present, "accounts": [counts[outcome] for outcome in present]})
-    table["order"], table["outcome"] = range(len(present)), [name.replace("_", " ") for name in present]
+    table["order"], table["outcome"] = range(len(present)), [OUTCOME_NAMES[name] for name in present]
     return (
         alt.Chart(table)
         .mark_bar()
@@ -194,7 +196,7 @@ def outcomes(counts: dict[str, int]) -> alt.Chart:
                 "outcome:N",
                 title=None,
                 scale={
-                    "domain": [name.replace("_", " ") for name in present],
+                    "domain": [OUTCOME_NAMES[name] for name in present],
                     "range": [OUTCOME_COLORS[name] for name in present],
                 },
                 legend=alt.Legend(orient="top", columns=3),

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Literal, get_args
 
 from core.index import Filter
+from core.reporting.charts import OUTCOME_NAMES
 from core.storage.models import Outcome
 
 CollectionFigure = Literal["outcome", "day"]
@@ -22,16 +23,19 @@ class CollectedList:
         figure: of which.
         title: which accounts they are, in words.
         chosen: what finds them in the index.
+        file_stem: for a file of them.
     """
 
     figure: CollectionFigure
     title: str
     chosen: Filter
+    file_stem: str
 
 
 def outcome_clicked(name: str) -> str:
     """The text for an outcome, called as the chart calls it."""
-    return f"outcome {name.replace(' ', '_')}"
+    outcomes = {shown: outcome for outcome, shown in OUTCOME_NAMES.items()}
+    return f"outcome {outcomes.get(name, name)}"
 
 
 def day_clicked(iso_date: str) -> str:
@@ -52,10 +56,10 @@ def collected_behind(clicked: str) -> CollectedList | None:
 def _of_outcome(name: str) -> CollectedList:
     if name not in get_args(Outcome):
         raise ValueError(name)
-    return CollectedList("outcome", f"Outcome: {name.replace('_', ' ')}", Filter(outcomes=(name,)))
+    return CollectedList("outcome", f"Outcome: {OUTCOME_NAMES[name]}", Filter(outcomes=(name,)), name)
 
 
 def _of_day(text: str) -> CollectedList:
     collected_on = date.fromisoformat(text)
     title = f"Collected on {collected_on.day} {collected_on:%b %Y} (UTC)"
-    return CollectedList("day", title, Filter(collected_on=collected_on))
+    return CollectedList("day", title, Filter(collected_on=collected_on), text)

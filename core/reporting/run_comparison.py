@@ -11,7 +11,6 @@ from core.statistics.metrics import PairedTest, compare_predictions, metric_diff
 from core.utils.formatting import number
 
 _SHOWN = {"auc": "AUC", "accuracy": "accuracy", "average_precision": "average precision", "brier": "Brier score"}
-_RESAMPLES = 1_000
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,15 @@ def compare(
         return None
     first, second = (known[name].to_numpy(dtype=float) for name in ("first", "second"))
     said = first >= thresholds[0], second >= thresholds[1]
-    one, other = metrics(truth, first, said[0], _RESAMPLES), metrics(truth, second, said[1], _RESAMPLES)
-    gaps = metric_differences(truth, (first, said[0]), (second, said[1]), _RESAMPLES)
+    one, other = metrics(truth, first, said[0]), metrics(truth, second, said[1])
+    gaps = metric_differences(truth, (first, said[0]), (second, said[1]))
     rows = [
         (words, one[key].in_words(3), other[key].in_words(3), gaps[key].in_words(3)) for key, words in _SHOWN.items()
     ]
     ece = "calibration_error"
     rows.append(("calibration error", one[ece].in_words(3), other[ece].in_words(3), number(gaps[ece].value, 3)))
     shares = [Estimate(float(it.mean()), *share_interval(int(it.sum()), len(it))) for it in said]
-    rows.append(("share predicted at least", shares[0].in_words(3), shares[1].in_words(3), ""))
+    rows.append((f"share predicted at least {cutoff:g}", shares[0].in_words(3), shares[1].in_words(3), ""))
     table = pd.DataFrame(rows, columns=["figure", names[0], names[1], "difference"])
     return RunComparison(table, _verdict(gaps["auc"], names), compare_predictions(truth, *said))
 
@@ -67,7 +66,7 @@ def _verdict(gap: Estimate, names: tuple[str, str]) -> str:
     if gap.value is None or gap.low is None or gap.high is None:
         return "By AUC the two cannot be told apart here."
     if gap.low <= 0 <= gap.high:
-        return f"By AUC neither was better here: the difference is {gap.in_words(3)}, which chance explains."
+        return f"By AUC neither was better here: the difference is {gap.in_words(3)}, which chance can explain."
     better = names[1] if gap.value > 0 else names[0]
     size = Estimate(abs(gap.value), min(abs(gap.low), abs(gap.high)), max(abs(gap.low), abs(gap.high)))
     return f"By AUC {better} was better here, by {size.in_words(3)}."

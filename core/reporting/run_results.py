@@ -42,11 +42,6 @@ ESTIMATES: dict[ShareName, str] = {
     "rogan_gladen": "Corrected for both error rates (Rogan and Gladen)",
     "expectation_maximisation": "From the whole probabilities (expectation maximisation)",
 }
-_SHORT_NAMES: dict[ShareName, str] = {
-    "raw": "Counted",
-    "rogan_gladen": "Corrected (Rogan and Gladen)",
-    "expectation_maximisation": "Expectation maximisation",
-}
 _NOTES: dict[ShareName, str] = {
     "rogan_gladen": "for comparison",
     "expectation_maximisation": "depends on no threshold; for comparison",
@@ -315,14 +310,16 @@ class RunAtThreshold:
             rows.append(_figures(AUDITED, self.run.audited, everybody, _audit_note(self.run.audited)))
         if not isinstance(found, str):
             who = f"{number(len(self.run.counted))} new to the model"
-            notes = {**_NOTES, found["recommended"]: "the one to report"}
+            of_these = "the one to report" + " of these accounts" * (self.known_and_corrected is not None)
+            notes = {**_NOTES, found["recommended"]: of_these}
             rows += [
                 _figures(name, found[key], who, found[key]["note"] or notes.get(key)) for key, name in ESTIMATES.items()
             ]
         if (known := self.known_and_corrected) is not None:
             all_of_them = int((table["age"].notna() | table["probability"].notna()).sum())
             who = f"all {number(all_of_them)} of known age or with captions"
-            rows.append(_figures("Known ages as known, the others corrected", known, who, known["note"]))
+            note = f"the one to report of all of them: {known['note']}"
+            rows.append(_figures("Known ages as known, the others corrected", known, who, note))
         rows += [
             (
                 f"Of the whole list: {name}",
@@ -364,7 +361,7 @@ class RunAtThreshold:
         found = self.prevalence
         estimates: dict[str, Interval | AuditRecord] = {}
         if not isinstance(found, str):
-            estimates = {name: found[key] for key, name in _SHORT_NAMES.items() if found[key]["low"] is not None}
+            estimates = {name: found[key] for key, name in ESTIMATES.items() if found[key]["low"] is not None}
         if isinstance(self.run.audited, dict):
             estimates["From the audit sample"] = self.run.audited
         if not estimates:

@@ -50,11 +50,14 @@ class StudyFacts:
         parts = []
         if self.sources:
             each = [f"{number(accounts)} {_source(source)}" for source, accounts in self.sources.items()]
-            parts.append(f"Of the accounts, {', '.join(each)}.")
+            parts.append(f"The accounts: {', '.join(each)}.")
         if self.period:
             parts.append(f"Their posts are from {_days(self.period)}.")
         if self.collected:
-            parts.append(f"They were collected or imported from {_days(self.collected)}.")
+            first, last = map(day, self.collected)
+            parts.append(
+                f"They were collected or imported {f'on {first}' if first == last else f'from {first} to {last}'}."
+            )
         return " ".join(parts)
 
 

@@ -32,17 +32,17 @@ def subgroup_table(view: RunAtThreshold, known: pd.DataFrame) -> tuple[pd.DataFr
     found, too_small = subgroups(
         table["at_least"].to_numpy(dtype=bool), probability, probability >= view.threshold, columns
     )
-    return as_table(found), left_out_in_words(too_small)
+    return as_table(found, view.cutoff), left_out_in_words(too_small)
 
 
-def as_table(found: Sequence[Subgroup]) -> pd.DataFrame:
+def as_table(found: Sequence[Subgroup], cutoff: float) -> pd.DataFrame:
     """The groups in words: by, group, accounts, accuracy, sensitivity, specificity, AUC."""
     return pd.DataFrame(
         [
             {
                 "by": each.by,
                 "group": each.group,
-                "accounts": f"{number(each.accounts)} ({number(each.at_least)} at least)",
+                "accounts": f"{number(each.accounts)} ({number(each.at_least)} at least {cutoff:g})",
                 "accuracy": each.accuracy.in_words(2),
                 "sensitivity": each.sensitivity.in_words(2),
                 "specificity": each.specificity.in_words(2),

@@ -16,6 +16,8 @@ from pages.parts.results_details import show_account
 from pages.parts.sign_in import may
 
 PAGE_ROWS = 50
+OPENED = "opened_in_list"
+"""Of the session: the account that a click in a list opened, not a link."""
 ROW_HEIGHT = 36
 TABLE_HEIGHT = 420
 
@@ -87,7 +89,7 @@ def _open(place: str, rows: pd.DataFrame) -> None:
     """Put the account of the cell that was clicked into the address."""
     row = clicked_row(place)
     if row is not None:
-        st.query_params["why"] = rows["username"].iloc[row]
+        st.query_params["why"] = st.session_state[OPENED] = rows["username"].iloc[row]
 
 
 def _columns(cutoff: float) -> dict[str, Any]:

@@ -32,11 +32,17 @@ def show_collected_behind() -> None:
             st.markdown(f"**{count(accounts, 'account')}** · {plain(found.title)}", width="stretch")
             st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=(BEHIND,))
         if may(Action.SEE_ACCOUNTS) and accounts:
-            _list(found.chosen, accounts)
+            _list(found.chosen, accounts, found.file_stem)
 
 
-def _list(chosen: Filter, accounts: int) -> None:
-    """A page of the accounts, of which a click opens one on Posts; below it what can be done with all of them."""
+def _list(chosen: Filter, accounts: int, name: str) -> None:
+    """A page of the accounts, of which a click opens one on Posts; below it what can be done with all of them.
+
+    Args:
+        chosen: what finds them.
+        accounts: how many they are.
+        name: of their file.
+    """
     store = the_store()
     pages = -(-accounts // PAGE_ROWS)
     page = st.pagination(pages, key=f"collected_page_{hash(chosen)}") if pages > 1 else 1
@@ -62,7 +68,7 @@ def _list(chosen: Filter, accounts: int) -> None:
         st.switch_page("pages/posts.py", query_params=here(account=username))
     with st.container(horizontal=True, vertical_alignment="center"):
         content = choose_content("collected")
-        download_table("Export list", lambda: store.accounts(chosen, limit=accounts), "accounts.csv", content)
+        download_table("Export list", lambda: store.accounts(chosen, limit=accounts), f"accounts-{name}.csv", content)
         readable = replace(chosen, min_posts=1)
         if store.count_accounts(readable):  # nobody can label an account by nothing
             label_these(

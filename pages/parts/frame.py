@@ -32,7 +32,7 @@ comes back by itself.</div>"""
 FOR_EVERYBODY = frozenset({"Overview", "Results", "Settings"})
 """Pages that a viewer has too, and that leave out by themselves what one may not see; any other is an operator's."""
 
-WHOLE_NUMBERS = ("cutoff", "least")
+WHOLE_NUMBERS = ("cutoff", "least", "age_from", "age_to")
 """Of the address."""
 
 PAGES = (

@@ -164,8 +164,10 @@ def show_row_downloads(view: RunAtThreshold) -> None:
 def show_downloads(view: RunAtThreshold, record: RunRecord) -> None:
     """Files for the threshold that is set, made when somebody asks for them."""
     st.caption(
-        f"Predictions are those at the threshold of {number(view.threshold, 2)}. The report holds figures and charts "
-        "and names no account; it takes some seconds to draw."
+        f"Predictions are those at the threshold of {number(view.threshold, 2)}. *Figures*: each chart as SVG and PNG "
+        "at the width of a journal's column, and its data as CSV. *Report*: all figures and charts with the text for a "
+        "methods section and its references. *Checklists*: what TRIPOD+AI, REFORMS and CREMLS ask. None of the three "
+        "names an account; each takes some seconds to make."
     )
     facts, name = study_facts(the_store(), the_settings()), view.run.name
     if may(Action.DOWNLOAD_ROWS):

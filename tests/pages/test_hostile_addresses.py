@@ -39,8 +39,11 @@ def acting(app: AppTest) -> list[str]:
         ("train", {"cutoff": "1e999", "labels": "../../x/predictions"}),
         ("train", {"cutoff": "nan"}),
         ("posts", {"least": "inf", "likes": "nan", "since": "9999-99-99", "until": "0001-01-01"}),
-        ("results", {"view": "Accounts", "between": "nan,inf", "ages": "1e999", "threshold": "nan", "cutoff": "inf"}),
-        ("results", {"view": "Accounts", "between": "0.2", "ages": "-inf", "threshold": "1e999", "find": "nan"}),
+        (
+            "results",
+            {"view": "Accounts", "between": "nan,inf", "age_from": "1e999", "threshold": "nan", "cutoff": "inf"},
+        ),
+        ("results", {"view": "Accounts", "between": "0.2", "age_to": "-inf", "threshold": "1e999", "find": "nan"}),
         ("jobs", {"kind": SCRIPT, "state": "__proto__"}),
         ("overview", {"study": "../../x"}),
         ("overview", {"study": SCRIPT}),

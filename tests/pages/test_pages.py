@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -147,9 +148,7 @@ def test_an_address_lists_the_accounts_behind_a_bar_beside_all_others(predicted:
 
 def test_an_address_lists_the_accounts_behind_a_cell_and_they_become_a_batch(predicted: Path) -> None:
     app = run("results", run="run-1", view="How good", behind="confusion under at_least")
-    listed = next(
-        str(each.value) for each in app.markdown if "Known to be under 21, predicted at least 21" in each.value
-    )
+    listed = next(str(each.value) for each in app.markdown if "Known to be under 21, told at least 21" in each.value)
     number = int(re.sub(r"\D", "", listed.partition("account")[0]))
     next(each for each in app.button if each.label == "Label these").click().run()
     [batch] = list_batches(predicted / "coding")
@@ -255,8 +254,28 @@ def test_a_link_shows_the_same_threshold_until_another_run_is_chosen(predicted: 
 def test_a_link_opens_the_reasons_of_an_account(predicted: Path) -> None:
     app = run("results", why="sample_dov_04")
     assert r"sample\_dov\_04" in words(app)
+    order = [element.type for element in app.main if element.type in ("info", "vega_lite_chart")]
+    assert order == ["info", "vega_lite_chart"], "the answer stands above what it was not asked for"
     next(button for button in app.button if button.label == "Close").click().run()
     assert r"sample\_dov\_04" not in words(app)
+
+
+def test_accounts_between_two_ages_are_listed_until_the_filters_are_cleared(predicted: Path) -> None:
+    app = run("results", age_from="20", age_to="22", wrong="true")
+    [listed] = [each.value for each in app.dataframe if "called" in each.value]
+    assert len(listed) and listed["known_age"].between(20, 22).all()
+    next(button for button in app.button if button.label == "Clear filters").click().run()
+    assert not app.exception and "420 accounts" in words(app)
+    assert not {"age_from", "age_to", "wrong"} & set(app.query_params)
+    assert "No account passes these filters" in words(run("results", find="nobody of this name"))
+
+
+def test_a_model_newer_than_all_predictions_is_offered_before_those_of_another(predicted: Path) -> None:
+    assert "is newer than all predictions" not in words(run("results"))
+    add_model(predicted / "models" / "newer", created_at=datetime(2026, 11, 9, tzinfo=UTC))
+    app = run("results")
+    assert "**newer** is newer than all predictions" in words(app)
+    assert "Predict now" in [button.label for button in app.button]
 
 
 def test_a_model_is_shown_beside_the_baselines_it_was_compared_with(predicted: Path) -> None:
@@ -681,7 +700,7 @@ def test_a_training_that_one_saw_running_ends_with_its_model_at_the_top(sample: 
     app.run()
     assert not app.exception
     [said] = app.success
-    assert said.value == r"Model the\-model is ready: right on 2 of 2 validation accounts."
+    assert said.value == r"The model **the\-model** is ready: right on 2 of 2 validation accounts."
     assert [heading.value for heading in app.subheader][:2] == ["The latest run", "Models"]
     assert "Prepare another training" in [expander.label for expander in app.expander]
 
@@ -742,7 +761,7 @@ def test_the_overview_tells_where_the_study_stands(predicted: Path) -> None:
     steps = ("Listed", "Collected", "With posts", "Labelled", "Models", "Predicted")
     assert [metric(app, step) for step in steps] == ["420", "420", "412", "340", "1", "412"]
     assert "%" in metric(app, "Corrected") and metric(app, "AUC") == "0.90"
-    assert "412 collected, 8 empty" in words(app) and "All 420 on" in words(app)
+    assert "412 collected; 8 empty, no posts" in words(app) and "All 420 on" in words(app)
 
 
 def test_the_overview_speaks_of_one_account_as_of_one(study: Path) -> None:
@@ -833,6 +852,7 @@ def test_a_run_that_is_not_there_is_said(predicted: Path) -> None:
 
 def test_a_person_is_erased_after_it_was_shown_what_goes(sample: Path) -> None:
     app = run("erase")
+    assert "Show what would go" in [button.label for button in app.button]
     app.text_area(key="whom").set_value("@sample_dov_04").run()
     assert "would be removed" in words(app) and (sample / "accounts" / "sample_dov_04.json").is_file()
     assert next(button for button in app.button if button.label == "Erase").disabled

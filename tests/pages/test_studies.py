@@ -94,7 +94,12 @@ def test_a_study_is_made_on_the_page(second: Settings) -> None:
     app.session_state["all_studies"] = True
     app.run()
     app.text_input(key="new_title").set_value("Third")
-    next(it for it in app.text_input if it.label == "Name of its folder").set_value("third")
+    name = next(it for it in app.text_input if it.label == "Name of its folder")
+    name.set_value("Not a folder")
+    next(button for button in app.button if button.label == "Make the study").click().run()
+    assert "cannot be called" in app.error[0].value and "Versions" in [it.value for it in app.subheader]
+    app.text_input(key="new_title").set_value("Étude 3, 2027")
+    next(it for it in app.text_input if it.label == "Name of its folder").set_value("")
     next(button for button in app.button if button.label == "Make the study").click().run()
     assert not app.exception and not app.error, app.error
-    assert settings_of("third").data_dir.is_dir()
+    assert settings_of("etude-3-2027").data_dir.is_dir()

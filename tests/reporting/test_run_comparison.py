@@ -30,7 +30,7 @@ def test_each_run_is_judged_at_its_own_threshold() -> None:
     accounts = known(1.0)
     loose = compare(accounts, 21, (0.5, 0.01), ("one", "two"))
     assert loose is not None
-    assert loose.table.set_index("figure")["two"].astype(str)["share predicted at least"].startswith(("0.9", "1.0"))
+    assert loose.table.set_index("figure")["two"].astype(str)["share predicted at least 21"].startswith(("0.9", "1.0"))
 
 
 def test_accounts_of_one_side_compare_nothing_and_a_run_without_a_model_keeps_its_name() -> None:

@@ -264,7 +264,7 @@ def test_ages_are_grouped_and_no_group_lies_on_both_sides_of_the_cutoff(view: Ru
 def test_every_estimate_of_the_share_is_in_one_picture(view: RunAtThreshold) -> None:
     chart = view.shares_chart()
     assert chart is not None
-    assert chart.data["estimate"].tolist()[:2] == ["Counted", "Corrected (Rogan and Gladen)"]
+    assert chart.data["estimate"].tolist()[:2] == ["Counted", "Corrected for both error rates (Rogan and Gladen)"]
     assert (chart.data["low"] <= chart.data["value"]).all() and (chart.data["value"] <= chart.data["high"]).all()
 
 
