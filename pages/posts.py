@@ -1,6 +1,7 @@
 import re
 import time
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -485,8 +486,8 @@ def spaced(piece: str) -> str:
     return f"{' ' if before else ''}{plain(piece)}{' ' if after else ''}"
 
 
-def draw_account(account: AccountDetail, terms: list[str]) -> None:
-    """Everything that is known of one account, and its posts."""
+def draw_account(account: AccountDetail, chosen: Filter) -> None:
+    """Everything that is known of one account, and its posts; first those that the filters ask for."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(account.username), width="stretch")
         st.button("Close", icon=":material/close:", type="tertiary", on_click=close, args=("account",))
@@ -501,10 +502,21 @@ def draw_account(account: AccountDetail, terms: list[str]) -> None:
     activity = store.activity(account.username)
     if len(activity) > 1:
         st.altair_chart(charts.over_time(activity, "month", "posts", "posts", 90), alt="Posts by month")
-    mine = Filter(account=account.username)
-    page = page_chooser(account.posts, f"account_page_{account.username}", POSTS_A_PAGE)
+    mine, found = posts_of(account, chosen)
+    page = page_chooser(found, f"account_page_{account.username}_{found}", POSTS_A_PAGE)
     posts = store.posts(mine, limit=POSTS_A_PAGE, offset=(page - 1) * POSTS_A_PAGE)
-    draw_posts(posts, terms, with_account=False, height=READING_HEIGHT if len(posts) > 7 else "content")
+    draw_posts(posts, chosen.terms, with_account=False, height=READING_HEIGHT if len(posts) > 7 else "content")
+
+
+def posts_of(account: AccountDetail, chosen: Filter) -> tuple[Filter, int]:
+    """Which posts of an account to read, and how many they are: those asked for by words or days, where there are."""
+    everything = Filter(account=account.username)
+    asked = replace(everything, words=chosen.words, since=chosen.since, until=chosen.until)
+    found = store.count_posts(asked) if asked != everything else 0
+    if not found:
+        return everything, account.posts
+    label = f"Only the {count(found, 'post')} of {number(account.posts)} that the filters ask for"
+    return (asked, found) if st.toggle(label, True, key="only_asked") else (everything, account.posts)
 
 
 def draw_prediction(username: str, latest: pd.Series) -> None:
@@ -545,7 +557,7 @@ if accounts.open:
             st.html(LIST_FIRST)
             beside, listed = st.columns([2, 3], gap="medium")
             with beside.container(key="opened_account"):
-                draw_account(account, chosen.terms)
+                draw_account(account, chosen)
             with listed:
                 accounts_table(chosen)
         else:

@@ -85,8 +85,8 @@ NARROW = """<style>
 .st-key-shares :is(td:nth-child(2), td:nth-child(3)) * { white-space: nowrap; }
 @media (max-width: 640px) {
   [data-testid=stMetricValue] { font-size: 1.15rem; }
-  [data-testid=stMetric] * { white-space: normal; overflow: visible; text-overflow: clip; }
-  [data-testid=stMetric] { padding: 0.6rem; }
+  [data-testid=stMetric] p { white-space: normal !important; }
+  [data-testid=stMetric] > div { padding: 0.6rem; }
   .st-key-shares tr { display: grid; grid-template-columns: 1fr auto auto; }
   .st-key-shares th:nth-child(n + 4) { display: none; }
   .st-key-shares td:nth-child(n + 4) { grid-column: 1 / -1; border: none; padding-top: 0; font-size: 0.75rem; }
@@ -645,16 +645,17 @@ def show_furthest_apart(view: RunAtThreshold, table: pd.DataFrame, titles: tuple
         alt="Accounts by the probabilities of both runs",
     )
     right.markdown("**Furthest apart**")
+    right.caption(plain(f"first: {titles[0]}; second: {titles[1]}"))
     right.dataframe(
         table.head(200),
         hide_index=True,
         placeholder="–",
         alt="Accounts on which the two runs differ most",
         column_config={
-            "username": "account",
-            "first": st.column_config.NumberColumn(titles[0], format="%.3f"),
-            "second": st.column_config.NumberColumn(titles[1], format="%.3f"),
-            "age": "label",
+            "username": st.column_config.TextColumn("account", width=132),
+            "first": st.column_config.NumberColumn("first", format="%.3f", width=70, help=titles[0]),
+            "second": st.column_config.NumberColumn("second", format="%.3f", width=70, help=titles[1]),
+            "age": st.column_config.NumberColumn("known age", width=86, help="in years"),
         },
     )
 

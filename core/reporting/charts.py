@@ -325,7 +325,9 @@ def accuracy_by(table: pd.DataFrame, title: str) -> alt.LayerChart:
         table: rows of :func:`core.evaluation.evaluate.by_group`.
         title: what the groups are.
     """
-    base = alt.Chart(table).encode(x=alt.X("group:N", title=title, sort=None, axis=alt.Axis(labelAngle=0)))
+    names = "replace(replace(datum.label, ' to ', '–'), ' or more', '+')"  # short, so that a phone shows all of them
+    axis = alt.Axis(labelAngle=0, labelOverlap=False, labelExpr=names)
+    base = alt.Chart(table).encode(x=alt.X("group:N", title=title, sort=None, axis=axis))
     tooltip = [
         alt.Tooltip("group:N", title=title),
         *(alt.Tooltip(f"{name}:Q", format=",") for name in ("accounts", "errors")),

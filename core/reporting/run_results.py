@@ -501,7 +501,8 @@ class RunAtThreshold:
             data = data[data["accounts"] >= _FEWEST_SHOWN].assign(group=data["group"].astype(str))
             if data.empty:
                 continue
-            yield Chart(f"Accuracy by {title}", charts.accuracy_by(data, title), f"Accuracy by {title}", data)
+            drawn = charts.accuracy_by(data, f"{title}; groups of {_FEWEST_SHOWN} accounts or more")
+            yield Chart(f"Accuracy by {title}", drawn, f"Accuracy by {title}", data)
 
     @property
     def counted_uncertain(self) -> int:

@@ -29,6 +29,11 @@ collected and computed is safe, and jobs go on. Start it again as it was started
 comes back by itself.</div>"""
 """Shown by the browser once the server has been gone for three seconds; Streamlit alone names a script of its own."""
 
+PHONES = """@media (max-width: 640px) {
+  [data-testid=stToolbar] > div > div:last-child { min-width: 0; }
+}"""
+"""Streamlit keeps 200 pixels for its menu, for the last of which a phone has no room."""
+
 FOR_EVERYBODY = frozenset({"Overview", "Results", "Settings"})
 """Pages that a viewer has too, and that leave out by themselves what one may not see; any other is an operator's."""
 
@@ -55,6 +60,7 @@ def draw_frame() -> None:
     st.logo(PROJECT_DIR / "docs" / "logo.svg", size="large")
     # white, which Streamlit takes, is hard to read on the accent that can be read on a dark page
     st.html("<style>[data-testid^=stBaseButton-primary]:enabled { color: light-dark(#FFFFFF, #0B1519); }</style>")
+    st.html(f"<style>{PHONES}</style>")
     st.html(GONE)
     leave_out_what_is_no_number()
     try:

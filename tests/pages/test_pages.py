@@ -353,6 +353,16 @@ def test_an_opened_account_stands_above_the_table_with_the_way_to_its_reasons(pr
     assert link.page == "results" and link.query_string == "run=run-1&why=sample_dov_04"
 
 
+def test_an_opened_account_shows_the_posts_that_the_filters_ask_for_until_all_are_wanted(study: Path) -> None:
+    posts = [Post(id=str(at), caption=caption) for at, caption in enumerate(["no school today", "lunch", "the sea"])]
+    write_account(study / "accounts", Account(username="ann", posts=posts))
+    app = run("posts", account="ann", words="school")
+    assert len(app.table[0].value) == 1 and "school" in str(app.table[0].value)
+    next(toggle for toggle in app.toggle if toggle.label.startswith("Only the 1 post of 3")).set_value(False).run()
+    assert len(app.table[0].value) == 3
+    assert len(run("posts", account="ann", words="mountain").table[0].value) == 3
+
+
 def test_filters_are_cleared(sample: Path) -> None:
     filters = {
         "user": "dov",
