@@ -79,8 +79,8 @@ NO_FILTERS: dict[str, Any] = {
 }
 """What each field holds while it lets every account pass."""
 CARD_WIDTH = 150
-COUNTS_WIDTH = 118
-"""Of each column of the confusion: all three stand on a phone."""
+COUNTS_WIDTHS = (98, 128, 128)
+"""Of the columns of the confusion: all three stand on a phone."""
 NARROW = """<style>
 .st-key-shares :is(td:nth-child(2), td:nth-child(3)) * { white-space: nowrap; }
 @media (max-width: 640px) {
@@ -405,8 +405,8 @@ def show_confusion(view: RunAtThreshold) -> None:
         key=key,
         width="content",
         column_config={
-            str(name): st.column_config.Column(str(name).replace("predicted", "told"), width=COUNTS_WIDTH)
-            for name in counts
+            str(name): st.column_config.Column(str(name).replace("predicted", "pred."), width=width)
+            for name, width in zip(counts, COUNTS_WIDTHS, strict=True)
         },
         alt="Confusion at the threshold; a click on a count lists its accounts",
     )

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.slow  # whole pages are drawn
 __all__ = ["predicted", "sample", "study"]
 
 ARGUMENTS: dict[str, Any] = {"scrape-users": CollectArguments, "train": TrainArguments, "predict": PredictArguments}
-CHOSEN_BY_THE_MACHINE = {"model-name-or-path", "device"}
-"""What a page proposes by what is there: the first encoder that needs no download, a GPU."""
+CHOSEN_BY_THE_MACHINE = {"model-name-or-path", "device", "input-dir"}
+"""What a page proposes by what is there: the first encoder that needs no download, a GPU, the study's accounts."""
 
 
 def defaults(command: str) -> dict[str, Any]:

@@ -129,8 +129,9 @@ def _of_cell(view: RunAtThreshold, label: str, predicted: str) -> AccountList | 
     if table is None:
         return None
     is_in = (table["at_least"] == bool(places[0])) & ((table["probability"] >= view.threshold) == bool(places[1]))
+    known, told = (names[place] for place in places)
     side = "at or above" if places[1] else "below"
-    title = f"Known to be {names[places[0]]}, told {names[places[1]]}: {side} the threshold of {view.threshold:.2f}"
+    title = f"Known to be {known}, predicted {told}: {side} the threshold of {view.threshold:.2f}"
     return AccountList("confusion", title, _surest_first(table[is_in], view.threshold))
 
 

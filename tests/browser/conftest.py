@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -34,11 +35,12 @@ ARGUMENTS = [
 
 @dataclass
 class Dashboard:
-    """A running dashboard: its address, its data folder, and its process."""
+    """A running dashboard: its address, its data folder, its process, and what that prints."""
 
     url: str
     data_dir: Path
     process: "subprocess.Popen[bytes]"
+    log: Path
 
 
 def free_port() -> int:
@@ -58,6 +60,7 @@ def start_dashboard(
     """Start the one in ``folder`` and wait until it answers; ``further`` is added to its environment."""
     own = {"AGESCOPE_DATA_DIR": str(data_dir), "AGESCOPE_INSTAGRAM_URL": instagram_url}
     own["XDG_DATA_HOME"] = str(data_dir.parent / "home")  # where keys of pseudonyms lie
+    own["PYTHONFAULTHANDLER"] = "1"  # one that does not stop says where it stands
     environment = {**os.environ, **own, **(further or {})}
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -72,7 +75,7 @@ def start_dashboard(
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-            return Dashboard(url, data_dir, process)
+            return Dashboard(url, data_dir, process, log)
         except (urllib.error.URLError, TimeoutError):
             assert process.poll() is None, log.read_text()
             time.sleep(0.1)
@@ -80,8 +83,18 @@ def start_dashboard(
 
 
 def stop_dashboard(dashboard: Dashboard) -> None:
+    """End it as a person does.
+
+    Raises:
+        AssertionError: it does not end; with what each of its threads does.
+    """
     dashboard.process.terminate()
-    dashboard.process.wait(30)
+    try:
+        dashboard.process.wait(60)
+    except subprocess.TimeoutExpired:
+        dashboard.process.send_signal(signal.SIGABRT)
+        dashboard.process.wait(60)
+        raise AssertionError(dashboard.log.read_text()) from None
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.browser.conftest import Dashboard, downloaded
+from tests.browser.conftest import Dashboard, clicked, downloaded
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +48,7 @@ def test_a_newcomer_walks_the_whole_way_with_the_sample(page: Page, dashboard: D
     go(page, "Results")
     page.get_by_role("button", name="Predict now").click()
     expect(page.get_by_text("Share at least 21").first).to_be_visible(timeout=4 * MINUTES)
-    page.get_by_role("tab", name="Download").click()
+    clicked(page.get_by_role("tab", name="Download"), page.get_by_role("button", name="Download CSV"))
     rows = list(csv.DictReader(io.StringIO(downloaded(page, "Download CSV").decode("utf-8-sig"))))
     assert len(rows) >= 50
     assert all(0 <= float(row["probability"]) <= 1 for row in rows if row["probability"])

@@ -148,7 +148,8 @@ def test_an_address_lists_the_accounts_behind_a_bar_beside_all_others(predicted:
 
 def test_an_address_lists_the_accounts_behind_a_cell_and_they_become_a_batch(predicted: Path) -> None:
     app = run("results", run="run-1", view="How good", behind="confusion under at_least")
-    listed = next(str(each.value) for each in app.markdown if "Known to be under 21, told at least 21" in each.value)
+    title = "Known to be under 21, predicted at least 21"
+    listed = next(str(each.value) for each in app.markdown if title in each.value)
     number = int(re.sub(r"\D", "", listed.partition("account")[0]))
     next(each for each in app.button if each.label == "Label these").click().run()
     [batch] = list_batches(predicted / "coding")
