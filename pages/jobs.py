@@ -62,6 +62,8 @@ def figures(job: Job) -> str:
         parts.append(count(progress.requests, "request"))
     for outcome, accounts in progress.outcomes.items():
         parts.append(f"{number(accounts)} {plain(outcome.replace('_', ' '))}")
+    if progress.by_others:
+        parts.append(f"{count(progress.by_others, 'account')} by other machines")
     if job.state in ACTIVE and (memory := job.memory_bytes()):
         parts.append(f"{size(memory)} of memory")
     elif peak := progress.peak_memory:

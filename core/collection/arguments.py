@@ -71,6 +71,10 @@ class CollectArguments(CommandArguments):
             write="username={}".format,
         ),
     ] = None
+    shared: Annotated[bool, Option("Share list, folder and limits with other machines that do the same.")] = False
+    own_address: Annotated[
+        bool, Option("With --shared: no other of them goes out from this machine's internet address.")
+    ] = False
 
     def __post_init__(self) -> None:
         self._check_backoff()
@@ -85,6 +89,9 @@ class CollectArguments(CommandArguments):
             raise InputError(f"A jitter of {self.jitter:g} s makes no sense. Give 0 to 3600 seconds.")
         if self.refresh_days is not None and self.refresh_days < 0:
             raise InputError("The number of days after which to collect anew cannot be negative.")
+
+        if self.own_address and not self.shared:
+            raise InputError("--own-address says something of a list that is shared. Give --shared too, or neither.")
 
     def _check_backoff(self) -> None:
         if (self.backoff_mult is None) != (self.backoff_exp is None):

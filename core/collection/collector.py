@@ -7,18 +7,18 @@ answer is kept before the next is asked for, so at most the answer in flight is 
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from core.collection.account_state import AccountState
 from core.collection.arguments import CollectArguments
 from core.collection.events import AccountEvent
 from core.collection.final_outcomes import begins_anew, is_wanted
+from core.collection.folder_use import only_one_run, take_part
+from core.collection.leases import TakenOver
 from core.collection.outcome_log import Ledger
+from core.collection.turns import UNFINISHED, OnlyRun, SharedTurns, Turns
 from core.errors import AgeScopeError, InputError
 from core.instagram.errors import (
     AccountNotFound,
@@ -32,6 +32,7 @@ from core.instagram.errors import (
 )
 from core.instagram.factory import open_source
 from core.instagram.rate_limit import requests_per_second, why_hasty
+from core.instagram.shared_record import RequestFolder
 from core.instagram.source import PUBLIC_ACCOUNT, Page, Source
 from core.jobs.progress import Progress
 from core.settings import Settings, get_settings
@@ -40,7 +41,6 @@ from core.storage.csv_records import ListChoices
 from core.storage.models import Account, Outcome
 from core.storage.user_lists import read_user_list, why_rejected
 from core.utils.formatting import count
-from core.utils.io import remove_leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ MOST_WALLS = 12
 MOST_FAULTS = 144
 MOST_ABSENT = 10
 """So many accounts in a row that do not exist are doubted."""
-_LOCK_NAME = ".collecting.lock"
+_REQUESTS_NAME = ".requests"
 
 
 @dataclass
@@ -60,6 +60,7 @@ class CollectSummary:
         accounts: usable accounts on the list.
         rejected: lines of the list that could not be used.
         skipped: accounts that had a final outcome already.
+        by_others: accounts that other machines have asked about meanwhile.
         outcomes: outcomes of this run, by kind.
         posts: posts that this run brought.
         requests: requests of this run, by route.
@@ -68,6 +69,7 @@ class CollectSummary:
     accounts: int
     rejected: int = 0
     skipped: int = 0
+    by_others: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     posts: int = 0
     requests: dict[str, int] = field(default_factory=dict)
@@ -77,6 +79,7 @@ class CollectSummary:
         parts = [
             f"{sum(self.outcomes.values()):,} of {self.accounts:,} accounts in this run"
             + (f" ({done})" if done else ""),
+            f"{self.by_others:,} by other machines" if self.by_others else "",
             f"{self.skipped:,} were done before" if self.skipped else "",
             f"{count(self.rejected, 'line')} of the list cannot be used" if self.rejected else "",
             f"{count(self.posts, 'post')} with {count(sum(self.requests.values()), 'request')}",
@@ -100,7 +103,9 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
     if not users.usernames:
         reasons = "; ".join(why_rejected(users)) or "it holds no names"
         raise InputError(f"{arguments.user_file} holds no usable username: {reasons}.")
-    with only_one_run(arguments.output_dir):
+    if arguments.shared:
+        take_part(arguments.output_dir)
+    with nullcontext() if arguments.shared else only_one_run(arguments.output_dir):
         progress.update(message="looking at what is there")  # before that, nobody knows how much is done
         ledger = Ledger(arguments.output_dir, progress)
         entries = {name: ledger.get(name) for name in users.usernames}
@@ -108,6 +113,7 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
         summary = CollectSummary(len(entries), len(users.rejected), len(entries) - len(todo))
         outcomes = Counter(str(entry.outcome) for entry in entries.values() if entry)
         if todo:
+            turns = SharedTurns(arguments.output_dir, ledger, progress) if arguments.shared else OnlyRun()
             source = open_source(
                 arguments.source,
                 arguments.pace,
@@ -115,38 +121,22 @@ def collect(arguments: CollectArguments, progress: Progress, settings: Settings 
                 progress,
                 useproxies=arguments.useproxies,
                 proxy_list=arguments.proxy_list,
+                record=_record(arguments),
+                permitted=turns.check,
             )
             try:
-                Collector(arguments, source, ledger, progress, summary, outcomes).run(todo)
+                Collector(arguments, source, ledger, progress, summary, outcomes, turns).run(todo)
             finally:
                 source.close()
     return summary
 
 
-@contextmanager
-def only_one_run(folder: Path) -> Iterator[None]:
-    """Hold a folder for one run.
-
-    Raises:
-        AgeScopeError: another run holds it, or it cannot be written.
-    """
-    lock = FileLock(folder / _LOCK_NAME, timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise AgeScopeError(
-            f"Another collection is writing into {folder}. Let it end, or stop it, before you start this one."
-        ) from error
-    except OSError as error:
-        raise AgeScopeError(
-            f"{folder} cannot be written: {error.strerror}. Choose another folder or correct its permissions."
-        ) from error
-    try:
-        remove_leftovers(folder)
-        yield
-    finally:
-        lock.release()
+def _record(arguments: CollectArguments) -> RequestFolder | None:
+    """The record of requests that all share who share the list."""
+    if not arguments.shared:
+        return None
+    folder = arguments.output_dir / _REQUESTS_NAME
+    return RequestFolder(folder, arguments.pace.limits, own_address=arguments.own_address)
 
 
 class Collector:
@@ -160,6 +150,7 @@ class Collector:
         progress: Progress,
         summary: CollectSummary,
         outcomes: Counter[str],
+        turns: Turns,
     ) -> None:
         self._arguments = arguments
         self._folder = arguments.output_dir
@@ -168,6 +159,7 @@ class Collector:
         self._progress = progress
         self._summary = summary
         self._outcomes = outcomes
+        self._turns = turns
         self._faults = 0
         self._walls = 0
         self._absent: list[str] = []
@@ -179,10 +171,13 @@ class Collector:
         """Collect the accounts in turn; see :func:`collect`."""
         self._report()
         try:
-            for username in usernames:
-                self._progress.check()
-                self._collect(username)
-                self._report()
+            with closing(self._turns.of(usernames, self._report)) as turns:
+                for username in turns:
+                    self._progress.check()
+                    with suppress(TakenOver):  # what is missing of it is asked for by whoever has it now
+                        self._collect(username)
+                    self._report()
+            self._report()
         finally:
             self._summary.requests = self._source.requests_made()
 
@@ -238,7 +233,7 @@ class Collector:
             while draft.wants_more():
                 draft.add(self._page(draft))
                 if draft.wants_more():
-                    self._write(draft.account("partial", "not finished yet"))
+                    self._write(draft.account("partial", UNFINISHED))
                 self._report(in_hand=had - draft.missing)
         except AccountNotFound as error:
             return "not_found", error.meaning
@@ -300,6 +295,7 @@ class Collector:
             return None
 
     def _write(self, account: Account) -> Path:
+        self._turns.check()
         if not self._folder.is_dir():
             raise AgeScopeError(f"{self._folder} has vanished. Bring it back (is the disk mounted?), then start again.")
         return write_account(self._folder, account)
@@ -327,10 +323,15 @@ class Collector:
         Args:
             in_hand: posts that this run has brought of the account which is not finished yet.
         """
+        for before, now in self._turns.news():
+            self._outcomes.update([now.outcome])
+            self._outcomes.subtract([before.outcome] if before else [])
+        self._summary.by_others = self._turns.by_others
         self._progress.update(
-            done=self._summary.skipped + self._summary.outcomes.total(),
+            done=self._summary.skipped + self._summary.outcomes.total() + self._summary.by_others,
             total=self._summary.accounts,
             message="collecting",
+            by_others=self._summary.by_others or None,
             requests=self._requests(),
             requests_by_route=self._source.requests_made(),
             outcomes={name: count for name, count in self._outcomes.items() if count},
@@ -345,5 +346,7 @@ class Collector:
             return None
         slowest = 1 / requests_per_second(self._arguments.pace.limits, self._arguments.jitter)
         pace = max((time.monotonic() - self._begun) / self._requests(), slowest)
-        left = self._summary.accounts - self._summary.skipped - finished
+        together = finished + self._summary.by_others
+        own_share = finished / together
+        left = (self._summary.accounts - self._summary.skipped - together) * own_share
         return round(left * self._spent / finished * pace, 1)

@@ -61,6 +61,7 @@ class Ledger:
         self._folder = folder
         self._file = folder / LEDGER_NAME
         self._entries: dict[str, Entry] = {}
+        self._read_to = (0, 0)  # the file, and how many of its bytes
         lines = self._load()
         unknown = self._match_files()
         for number, name in enumerate(unknown):
@@ -92,21 +93,54 @@ class Ledger:
                 "then start again; nothing was damaged."
             ) from error
 
+    def news(self) -> list[tuple[str, Entry | None, Entry]]:
+        """What other runs have written since it was read last: an account's file, what was known of it, and what is."""
+        found = []
+        for name, entry in dict(self._new_lines()).items():
+            before = self._entries.get(name)
+            if before is None or entry.changed > before.changed:
+                self._entries[name] = entry
+                found.append((name, before, entry))
+        return found
+
+    def look_again(self, username: str) -> Account | None:
+        """The account where its file is another than what is known of it, which is known from then on; else None."""
+        path = self._folder / file_name(username)
+        known = self.get(username)
+        try:
+            with path.open("rb") as file:  # a network file system asks its server when a file is opened
+                changed = os.fstat(file.fileno()).st_mtime_ns
+            if known and known.changed == changed:
+                return None
+            account = read_account(path)
+        except (InputError, FileNotFoundError):
+            return None  # nobody has written it, or what is there is set aside
+        self._entries[path.name] = _entry(account, changed)
+        return account
+
     def _load(self) -> int:
         """Read the ledger; the last line of an account counts. Return how many lines there are."""
+        lines = 0
+        for name, entry in self._new_lines():
+            self._entries[name] = entry
+            lines += 1
+        return lines
+
+    def _new_lines(self) -> list[tuple[str, Entry]]:
+        """What stands in the ledger behind what was read of it, or from its beginning where it is another file."""
         try:
-            content = self._file.read_bytes()
+            with self._file.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                same = self._read_to[0] == stat.st_ino and self._read_to[1] <= stat.st_size
+                start = file.seek(self._read_to[1] if same else 0)
+                content = file.read()
         except OSError:
-            return 0  # the files are the truth
-        lines = content.splitlines()
-        for line in lines:
-            try:
-                record = orjson.loads(line)
-                name = record.pop("file")
-                self._entries[name] = Entry(**record)
-            except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
-                continue  # cut off by a kill or a full disk: its file is read again
-        return len(lines)
+            return []  # the files are the truth
+        self._read_to = (stat.st_ino, start + len(content))
+        found = [_parsed(line) for line in content.splitlines()]
+        if found and found[-1] is None:  # perhaps not all of it is there yet
+            self._read_to = (stat.st_ino, start + max(0, content.rfind(b"\n")))
+        return [each for each in found if each]
 
     def _match_files(self) -> list[str]:
         """Forget what has no file any more; return the files that are new or have changed."""
@@ -137,6 +171,16 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
 def _entry(account: Account, changed: int) -> Entry:
     more = account.cursor is not None
     return Entry(account.outcome, len(account.posts), more, account.collected_at.timestamp(), changed)
+
+
+def _parsed(line: bytes) -> tuple[str, Entry] | None:
+    """What a line of the ledger says; None where it was cut off by a kill or a full disk: its file is read again."""
+    try:
+        record = orjson.loads(line)
+        name = record.pop("file")
+        return name, Entry(**record)
+    except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def _line(name: str, entry: Entry) -> bytes:

@@ -53,6 +53,7 @@ class Report(TypedDict, total=False):
     requests_by_route: dict[str, int]
     outcomes: dict[str, int]
     posts: int
+    by_others: int | None
     epoch: int
     loss: float
 

@@ -74,6 +74,7 @@ class ProgressRecord(Record):
         heartbeat: its latest sign of life, in seconds since 1970.
         peak_memory: bytes, the most seen at a heartbeat.
         requests, requests_by_route, outcomes, posts: of a collection; None, and empty, for other work.
+        by_others: how many of ``done`` were done by other machines since this one began; None for none.
         epoch, loss: of a training.
     """
 
@@ -92,6 +93,7 @@ class ProgressRecord(Record):
     requests_by_route: dict[str, int] = Field(default_factory=dict)
     outcomes: dict[str, int] = Field(default_factory=dict)
     posts: int | None = None
+    by_others: int | None = None
     epoch: int | None = None
     loss: float | None = None
 

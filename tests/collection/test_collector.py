@@ -10,6 +10,7 @@ from core.collection.arguments import CollectArguments
 from core.collection.collector import FAILURES_BEFORE_WAITING, MOST_ABSENT, MOST_WALLS, CollectSummary, collect
 from core.collection.estimate import estimate
 from core.collection.events import AccountEvent
+from core.collection.folder_use import only_one_run
 from core.errors import AgeScopeError, InputError, Stopped
 from core.instagram.client import TRIES_AFTER_FAULT
 from core.instagram.errors import Checkpoint, ImplausibleAnswersError, NoRouteError
@@ -115,8 +116,6 @@ def test_a_partial_account_goes_on_and_a_failed_one_is_tried_again(stand_in: Sta
 
 
 def test_two_runs_into_one_folder_say_so(stand_in: StandIn, tmp_path: Path) -> None:
-    from core.collection.collector import only_one_run
-
     with only_one_run(tmp_path / "accounts"), pytest.raises(AgeScopeError, match="Another collection"):
         run(tmp_path, "anna")
 

@@ -36,6 +36,7 @@ import importlib, json, os, resource, signal, sys
 for module in sys.argv[1:]:
     importlib.import_module(module)
 import core.cli
+from core.collection import leases, turns
 from core.instagram import rate_limit
 from core.jobs import progress
 from core.settings import get_settings
@@ -43,6 +44,7 @@ if "torch" in sys.modules:
     sys.modules["torch"].set_num_threads(1)
 rate_limit.IN_FLIGHT_S = 0.02
 progress.HEARTBEAT_S = 0.1
+leases.LEASE_S, turns.LOOK_AGAIN_S = 1.0, 0.1
 
 def killed_at(moment, number):
     rename, done = os.replace, 0
