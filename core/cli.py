@@ -34,8 +34,6 @@ from core.maintenance.arguments import (
     UnpackStudyArguments,
 )
 from core.maintenance.map_pseudonyms import map_pseudonyms
-from core.maintenance.pack_study import pack_study as packed
-from core.maintenance.pack_study import unpack_study as unpacked
 from core.maintenance.studies import list_studies, studies_with
 from core.maintenance.studies import new_study as make_study
 from core.models.folder import CARD_FILE, TRAINING_FILE, read_model_info
@@ -272,13 +270,17 @@ def new_study(arguments: NewStudyArguments) -> None:
 @_command
 def pack_study(arguments: PackStudyArguments) -> None:
     """Put the study into one file without captions and names, for whoever checks it."""
-    _say(packed(arguments, get_settings()))
+    from core.maintenance.pack_study import pack_study as run  # loads pyarrow
+
+    _say(run(arguments, get_settings()))
 
 
 @_command
 def unpack_study(arguments: UnpackStudyArguments) -> None:
     """Check what pack-study wrote, and lay it down in a new folder."""
-    for sentence in unpacked(arguments):
+    from core.maintenance.pack_study import unpack_study as run  # loads pyarrow
+
+    for sentence in run(arguments):
         print(sentence)
 
 

@@ -29,6 +29,7 @@ from core.statistics.estimate import Estimate
 from core.statistics.metrics import share_interval
 from core.storage.age_answers import UNTOLD
 from core.storage.own_names import called
+from core.storage.predictions_file import predictions_in
 from core.utils.formatting import count, day, number, percent, plain
 from core.utils.io import write_atomically
 from pages.parts.captions import captions_of, show_captions
@@ -324,7 +325,7 @@ def show_share(batch: Batch, filled_in: str) -> None:
     """The share of the list that an audit sample was drawn from, and the command that tells it."""
     audit = CODING / batch.name / AUDIT_FILE
     write_if_new(audit, filled_in)
-    predictions = SETTINGS.predictions_dir / str(batch.run) / "predictions.csv"
+    predictions = predictions_in(SETTINGS.predictions_dir / str(batch.run))
     st.subheader(f"Share at least {batch.cutoff:g}")
     try:
         share = audited_share(str(predictions), predictions.stat().st_mtime_ns, filled_in, batch.cutoff)
@@ -427,7 +428,8 @@ def drawn(purpose: Purpose, run: str | None, size: int, seed: int) -> tuple[list
     from core.evaluation.audit import draw_sample  # with SciPy and its seconds, which no other view needs
     from core.evaluation.evaluate import read_predictions
 
-    draw, usernames = draw_sample(read_predictions(SETTINGS.predictions_dir / str(run) / "predictions.csv"), size, seed)
+    predictions = read_predictions(predictions_in(SETTINGS.predictions_dir / str(run)))
+    draw, usernames = draw_sample(predictions, size, seed)
     return usernames, str(draw)
 
 

@@ -42,7 +42,7 @@ from core.statistics.estimate import Estimate
 from core.statistics.metrics import accuracy_interval, metrics, share_interval
 from core.storage.listed import read_named_list
 from core.storage.own_names import called
-from core.storage.predictions_file import cutoffs_file, read_cutoff
+from core.storage.predictions_file import cutoffs_file, predictions_in, read_cutoff
 from core.storage.run_record import RunRecord, run_record_of
 from core.utils.formatting import count, moment, number, percent, percent_with_interval, plain
 from pages.parts.account_lists import OPENED, behind, list_accounts, opens_here, show_behind
@@ -195,7 +195,7 @@ def read_run(
 
 def predictions_of(run: str) -> Path:
     """The predictions file of a run."""
-    return SETTINGS.predictions_dir / run / "predictions.csv"
+    return predictions_in(SETTINGS.predictions_dir / run)
 
 
 def list_files(lists: Iterable[str]) -> tuple[Path, ...]:

@@ -21,7 +21,7 @@ from core.models.folder import read_model_info
 from core.privacy.pseudonyms import is_pseudonym
 from core.statistics.calibration import Bools, Floats, calibration_bins
 from core.statistics.metrics import LEVEL, RESAMPLES, SEED, auc, confusion, metrics, share_interval
-from core.storage.predictions_file import HEADER, run_file
+from core.storage.predictions_file import HEADER, is_parquet, read_table, run_file
 from core.storage.run_record import RunRecord
 from core.storage.user_lists import UserList, read_labels
 from core.storage.usernames import canonical_username
@@ -44,6 +44,20 @@ def read_predictions(path: Path) -> pd.DataFrame:
     Raises:
         InputError: the file cannot be read, lacks a column, or holds values that are none.
     """
+    table = read_table(path).to_pandas() if is_parquet(path) else _numbers_of(path)
+    table["username"] = [canonical_username(name) for name in table["username"]]
+    _refuse(path, table["username"].duplicated(), "this account stands twice")
+    if table["username"].map(is_pseudonym).any():
+        raise InputError(
+            f"{path} names accounts by pseudonyms, so those that made the model cannot be told from the others. Turn "
+            f"them back first: python -m core pseudonyms --table {path} --reverse --output NAMES.csv"
+        )
+    _refuse(path, ~table["probability"].dropna().between(0, 1), "the probability is not between 0 and 1")
+    return table
+
+
+def _numbers_of(path: Path) -> pd.DataFrame:
+    """A CSV of predictions, which people may have edited; texts that are no numbers are refused with their line."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
@@ -51,26 +65,20 @@ def read_predictions(path: Path) -> pd.DataFrame:
     missing = [column for column in HEADER if column not in table]
     if missing:
         raise InputError(f"{path} is no predictions file: it has no column {missing[0]!r}. Make one with `predict`.")
-    table["username"] = [canonical_username(plain_name(cell)) for cell in table["username"]]
-    _refuse(path, table["username"].duplicated(), "this account stands twice")
-    if table["username"].map(is_pseudonym).any():
-        raise InputError(
-            f"{path} names accounts by pseudonyms, so those that made the model cannot be told from the others. Turn "
-            f"them back first: python -m core pseudonyms --table {path} --reverse --output NAMES.csv"
-        )
+    table["username"] = table["username"].map(plain_name)
     for column in HEADER[1:]:
         text = table[column]
         table[column] = pd.to_numeric(text.where(text != "", None), errors="coerce")
         _refuse(path, (text != "") & table[column].isna(), f"the {column} is not a number")
-    known = table["probability"].notna()
-    _refuse(path, known & ~table["probability"].between(0, 1), "the probability is not between 0 and 1")
     return table
 
 
 def _refuse(path: Path, wrong: "pd.Series[bool]", reason: str) -> None:
+    """Name the first row that is wrong; ``wrong`` has the table's index, or a part of it."""
     if wrong.any():
-        line = int(np.flatnonzero(wrong)[0]) + 2
-        raise InputError(f"{path}, line {line}: {reason}. Make the file anew with `predict`.")
+        row = int(wrong.index[int(np.argmax(wrong.to_numpy()))])
+        place = f"row {row + 1}" if is_parquet(path) else f"line {row + 2}"
+        raise InputError(f"{path}, {place}: {reason}. Make the file anew with `predict`.")
 
 
 class Rates(TypedDict):

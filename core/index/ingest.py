@@ -7,16 +7,15 @@ from pathlib import Path
 import duckdb
 import orjson
 import pyarrow as pa
-import pyarrow.csv
 
 from core.errors import InputError
 from core.index.account_reader import languages_of, read_batch
 from core.index.scan import FileKind, FoundFile
 from core.storage.moments import parse_time
+from core.storage.predictions_file import read_table
 from core.storage.run_record import RunRecord
 from core.storage.user_lists import read_labels, read_user_list
 from core.utils.records import read_record
-from core.utils.spreadsheets import plain_name
 
 _TABLES: dict[FileKind, tuple[str, ...]] = {
     "account": ("accounts",),
@@ -151,35 +150,10 @@ def _label_rows(path: Path, file: FoundFile) -> pa.Table:
     )
 
 
-_PREDICTION_COLUMNS = {
-    "username": pa.string(),
-    "probability": pa.float64(),
-    "prediction": pa.int8(),
-    "posts": pa.int32(),
-}
-
-
 def _prediction_rows(path: Path, file: FoundFile) -> pa.Table:
-    try:
-        content = path.read_bytes()
-        whole_lines = content[: content.rfind(b"\n") + 1]  # a run under way may be writing the last one
-        table = pyarrow.csv.read_csv(
-            pa.BufferReader(whole_lines),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=_PREDICTION_COLUMNS,
-                include_columns=list(_PREDICTION_COLUMNS),
-                strings_can_be_null=False,
-            ),
-        )
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise InputError(f"{path} is not a predictions file ({error}). Predict again into another folder.") from error
-    names = pa.array([plain_name(name) for name in table["username"].to_pylist()], pa.string())
-    table = table.set_column(table.schema.get_field_index("username"), "username", names)
+    table = read_table(path)
     for name, value in (("run", path.parent.name), ("path", file.path)):
-        table = table.append_column(name, pa.array([value] * len(table), pa.string()))
+        table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(table)))
     return table
 
 

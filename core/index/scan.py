@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from core.settings import Settings
+from core.storage.predictions_file import FILE_NAMES
 
 FileKind = Literal["account", "list", "labels", "predictions", "run"]
 
-_RUN_FILES: dict[str, FileKind] = {"predictions.csv": "predictions", "predictions.run.json": "run"}
+_RUN_FILE = "predictions.run.json"
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,10 @@ def find_files(settings: Settings, with_accounts: bool) -> list[FoundFile]:
     found += _found(settings, "labels", _entries(settings.labels_dir, ".csv"))
     for run in _entries(settings.predictions_dir):
         if run.is_dir():
-            for name, kind in _RUN_FILES.items():
-                found += _found(settings, kind, (entry for entry in _entries(Path(run.path)) if entry.name == name))
+            entries = {entry.name: entry for entry in _entries(Path(run.path))}
+            predictions = next((entries[name] for name in FILE_NAMES if name in entries), None)
+            found += _found(settings, "predictions", [predictions] if predictions else [])
+            found += _found(settings, "run", [entries[_RUN_FILE]] if _RUN_FILE in entries else [])
     return found
 
 

@@ -34,6 +34,7 @@ from core.privacy.roles import Action, at_command_line
 from core.settings import Settings
 from core.storage.account_files import account_files, file_name, read_account
 from core.storage.own_names import OWN_NAME_FILE
+from core.storage.predictions_file import leave_out
 from core.storage.usernames import canonical_username
 from core.utils.formatting import count, number
 from core.utils.io import parse_json_object, remove_leftovers, write_atomically
@@ -159,8 +160,7 @@ class _Removal:
                 yield self._rows(path, f"the {what} {path.stem}")
             for path in sorted(folder.glob("*.left-out.jsonl")):
                 self._lines(path, lambda line: not self.pattern.search(line))
-        for path in sorted(self.settings.predictions_dir.glob("*/*.csv*")):
-            yield self._rows(path, f"the predictions {path.parent.name}")
+        yield from self._predictions()
         for path in sorted(self.settings.predictions_dir.glob("*/*.json*")):
             self._json(path, drop=True)
         for folder in (self.settings.predictions_dir, self.settings.models_dir):
@@ -174,6 +174,14 @@ class _Removal:
         yield from self._batches()
         yield from self._models()
         yield from self._account_files()
+
+    def _predictions(self) -> Iterator[str]:
+        """Remove the rows of predictions, as CSV and as Parquet, finished and under way."""
+        for path in sorted(self.settings.predictions_dir.glob("*/*.csv*")):
+            yield self._rows(path, f"the predictions {path.parent.name}")
+        for path in sorted(self.settings.predictions_dir.glob("*/*.parquet")):
+            gone = leave_out(path, lambda name: canonical_username(name) in self.names, really=self.really)
+            yield self._of_rows(gone, f"the predictions {path.parent.name}")
 
     def _shards(self, folder: Path) -> str:
         """Remove the unfinished shards of a prediction that name the accounts, which can be made again."""
@@ -210,11 +218,13 @@ class _Removal:
         if at is None:
             return ""
         kept = [row for row in rows if not self._is_theirs(row, at)]
-        if len(kept) == len(rows):
-            return ""
-        self._write(path, _as_csv(header, kept))
-        gone = len(rows) - len(kept)
-        return f"{count(gone, 'row')} {self._went('was' if gone == 1 else 'were')} removed from {what}."
+        if len(kept) < len(rows):
+            self._write(path, _as_csv(header, kept))
+        return self._of_rows(len(rows) - len(kept), what)
+
+    def _of_rows(self, gone: int, what: str) -> str:
+        """A sentence about rows that went; "" where none did."""
+        return f"{count(gone, 'row')} {self._went('was' if gone == 1 else 'were')} removed from {what}." if gone else ""
 
     def _is_theirs(self, row: list[str], at: int) -> bool:
         return len(row) > at and canonical_username(plain_name(row[at])) in self.names

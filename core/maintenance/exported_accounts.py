@@ -3,14 +3,12 @@
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from core.errors import AgeScopeError
 from core.settings import Settings
 from core.storage.account_files import AccountFile, file_name
 from core.storage.account_shards import AccountShards, shards_below
 from core.storage.noted_exports import noted_exports
+from core.storage.predictions_file import usernames_in
 from core.storage.usernames import canonical_username
 from core.utils.addresses import Folder
 from core.utils.formatting import count
@@ -41,14 +39,7 @@ def remove_exported(settings: Settings, names: Collection[str], *, really: bool)
 
 def predicted_names(shards: Path) -> set[str]:
     """The names in what is done of an unfinished prediction; one that is damaged counts for nothing."""
-    names: set[str] = set()
-    for path in shards.glob("*.parquet"):
-        try:
-            found = pq.read_table(path, columns=["username"])["username"].to_pylist()
-        except (pa.ArrowException, OSError):
-            continue
-        names |= {canonical_username(name) for name in found}
-    return names
+    return {canonical_username(name) for path in shards.glob("*.parquet") for name in usernames_in(path)}
 
 
 def _elsewhere(address: str, day: str, is_theirs: Callable[[AccountFile], bool]) -> str:

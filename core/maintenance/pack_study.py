@@ -24,6 +24,7 @@ from core.privacy.pseudonyms import open_pseudonyms
 from core.privacy.study_settings import read_study
 from core.settings import Settings
 from core.storage.account_files import account_files
+from core.storage.predictions_file import predictions_in
 from core.storage.run_record import RunRecord
 from core.training.arguments import TrainArguments
 from core.utils.formatting import count
@@ -117,7 +118,9 @@ def _contents(settings: Settings, pseudonym: Callable[[str], str]) -> Iterator[t
     )
     for model in list_models(settings.models_dir):
         yield from _of_model(model, pseudonym)
-    for path in sorted(settings.predictions_dir.glob("*/predictions.csv")):
+    for path in sorted(map(predictions_in, settings.predictions_dir.glob("*/"))):
+        if not path.is_file():
+            continue
         run = find_record(RunRecord, path.with_name("predictions.run.json")) or RunRecord()
         about = run.model_dump(mode="json", include=_OF_RUN)
         if run.model:

@@ -52,7 +52,9 @@ class PredictArguments(CommandArguments):
     finetuned_model_path: Annotated[Path, Option("A model's folder, or its weights file.", exists=True)] = field(
         kw_only=True
     )
-    prediction_output_file: Annotated[Path, Option("The CSV to write.", path="file")] = field(kw_only=True)
+    prediction_output_file: Annotated[
+        Path, Option("The CSV to write, or Parquet where it is called .parquet.", path="file")
+    ] = field(kw_only=True)
     shards_from: Annotated[
         str | None, Option("Where export-shards has written the accounts, instead of --input-dir.", metavar="ADDRESS")
     ] = None

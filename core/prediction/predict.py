@@ -1,4 +1,4 @@
-"""Prediction: a folder of accounts and a model in, a CSV with a row for every account out."""
+"""Prediction: a folder of accounts and a model in, a table with a row for every account out."""
 
 import random
 import time
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.encoder.vector_cache import open_cache
 from core.errors import InputError
@@ -19,7 +22,7 @@ from core.settings import get_settings
 from core.statistics.drift import Drift, compare, read_profile
 from core.storage.account_files import account_files, read_accounts
 from core.storage.listed import ListFlow, NamedList, flow_of, read_named_list, wanted_files
-from core.storage.predictions_file import PartialPredictions, Prediction, run_file
+from core.storage.predictions_file import PartialPredictions, check_output, run_file
 from core.storage.run_record import RunRecord
 from core.utils.iteration import batched, prefetch
 from core.utils.records import utc_now, write_record
@@ -92,6 +95,7 @@ def predict(arguments: PredictArguments, progress: Progress) -> PredictSummary:
     if of is not None and not files:
         raise InputError(f"No account of {' and '.join(of.names)} is in {folder}. Collect them first.")
     output = arguments.prediction_output_file.resolve()
+    check_output(output)
     if arguments.pseudonymise and output.is_relative_to(get_settings().predictions_dir):
         raise InputError(
             f"{output.parent} is where the dashboard looks for predictions, which it joins with ages by name. "
@@ -171,18 +175,18 @@ class PredictionRun:
             "listed": None if self.of is None else sorted(self.of.usernames),
         }
 
-    def summary(self, rows: Sequence[Prediction]) -> PredictSummary:
-        """Count, and write down beside the predictions what made them."""
+    def summary(self, rows: pa.Table) -> PredictSummary:
+        """Count ``rows``, of a predictions file, and write down beside it what made them."""
         output = self.arguments.prediction_output_file
-        known = [row for row in rows if row.probability is not None]
+        predicted = len(rows) - rows["probability"].null_count
         drift = self._drift()
         summary = PredictSummary(
             output=output,
             run_file=run_file(output),
             accounts=len(rows),
-            predicted=len(known),
-            at_least=sum(row.prediction or 0 for row in known),
-            without_captions=len(rows) - len(known),
+            predicted=predicted,
+            at_least=pc.sum(rows["prediction"]).as_py() or 0,
+            without_captions=len(rows) - predicted,
             unreadable=self.unreadable,
             warnings=[] if drift is None else [*drift.warnings],
             no_estimate=drift is not None and (bool(drift.forbidding) or not drift.is_by_words),
@@ -193,10 +197,11 @@ class PredictionRun:
         write_record(summary.run_file, self._record(summary, drift))
         return summary
 
-    def _flow(self, rows: Sequence[Prediction]) -> ListFlow | None:
+    def _flow(self, rows: pa.Table) -> ListFlow | None:
         if self.of is None:
             return None
-        predicted = {row.username: row.probability is not None for row in rows}
+        has_probability = pc.is_valid(rows["probability"])
+        predicted = dict(zip(rows["username"].to_pylist(), has_probability.to_pylist(), strict=True))
         return flow_of(self.of, predicted, folder=self.arguments.input_dir, outcomes=self.outcomes)
 
     def _drift(self) -> Drift | None:

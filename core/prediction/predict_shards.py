@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from core.errors import AgeScopeError, InputError
@@ -29,7 +30,7 @@ from core.scale.engine import EngineOptions, Watch
 from core.scale.opening import open_engine
 from core.settings import get_settings
 from core.storage.listed import NamedList
-from core.storage.predictions_file import PartialPredictions
+from core.storage.predictions_file import check_output, first_of_each, write_table
 from core.utils.formatting import count
 
 _NAMED = 5
@@ -44,6 +45,7 @@ def predict_shards(arguments: PredictArguments, progress: Progress) -> PredictSu
         Stopped: asked to stop; shards that are done stay.
     """
     arguments = with_absolute_paths(arguments)
+    check_output(arguments.prediction_output_file)
     engine = open_engine(engine_options(arguments)) if arguments.engine != "array" else None
     of = list_of(arguments)
     shards = shards_beside(arguments.prediction_output_file)
@@ -164,26 +166,25 @@ def _put_together(
     numbers: dict[str, None] = {}
     precisions: dict[str, None] = {}
     progress.update(message="putting the shards together")
-    identity, cutoffs = {"shards": manifest.key, "failed": [*failed]}, located.settings.age_cutoffs
-    with PartialPredictions(arguments.prediction_output_file, identity, cutoffs) as written:
-        for shard in range(manifest.shards):
-            progress.check()
-            if shard in failed:
-                run.unreadable |= accounts.without(shard, f"its shard failed: {failed[shard]}")
-                continue
-            rows, notes = shards.read(shard, manifest.key)
-            fresh = {row.username: row for row in rows if row.username not in written.usernames}
-            written.add(fresh.values())
-            run.unreadable |= notes.unreadable
-            run.outcomes |= notes.outcomes
-            numbers[notes.numbers] = precisions[notes.precision] = None
-            for captions in notes.sample:
-                run.sample.add(captions)
-        if not written.usernames:
-            where = arguments.shards_from or arguments.input_dir
-            whose = f"no account of {' and '.join(of.names)}" if of else "no account that can be used"
-            raise InputError(f"{where} holds {whose}. Nothing was predicted.")
-        rows = written.finish()
+    tables = []
+    for shard in range(manifest.shards):
+        progress.check()
+        if shard in failed:
+            run.unreadable |= accounts.without(shard, f"its shard failed: {failed[shard]}")
+            continue
+        table, notes = shards.read(shard, manifest.key)
+        tables.append(table)
+        run.unreadable |= notes.unreadable
+        run.outcomes |= notes.outcomes
+        numbers[notes.numbers] = precisions[notes.precision] = None
+        for captions in notes.sample:
+            run.sample.add(captions)
+    if not any(map(len, tables)):
+        where = arguments.shards_from or arguments.input_dir
+        whose = f"no account of {' and '.join(of.names)}" if of else "no account that can be used"
+        raise InputError(f"{where} holds {whose}. Nothing was predicted.")
+    rows = first_of_each(pa.concat_tables(tables))
+    write_table(arguments.prediction_output_file, rows, located.settings.age_cutoffs)
     run.numbers, run.precision = ", ".join(numbers), ", ".join(precisions)
     run.started_at = manifest.created_at
     return run.summary(rows)

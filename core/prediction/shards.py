@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from core.encoder.vector_cache import VectorCache
 from core.errors import InputError
@@ -25,7 +25,7 @@ from core.prediction.arguments import PredictArguments
 from core.prediction.predict import DRIFT_SAMPLE, labelled_accounts, model_folder
 from core.prediction.shard_accounts import ShardAccounts, accounts_of_shards, list_of
 from core.storage.models import Account
-from core.storage.predictions_file import Prediction
+from core.storage.predictions_file import SCHEMA, Prediction
 from core.utils.addresses import absolute_address
 from core.utils.io import write_atomically
 from core.utils.iteration import batched, prefetch
@@ -34,15 +34,7 @@ from core.utils.records import Record, read_record, utc_now, write_record
 
 MANIFEST_FILE = "manifest.json"
 _ADVICE = "Remove the folder, then run predict again."
-_SCHEMA = pa.schema(
-    [
-        ("username", pa.string()),
-        ("probability", pa.float64()),
-        ("prediction", pa.int8()),
-        ("posts", pa.int32()),
-        ("by_cutoff", pa.list_(pa.float64())),
-    ]
-)
+_SCHEMA = SCHEMA.append(pa.field("by_cutoff", pa.list_(pa.float64())))
 
 
 class Manifest(Record):
@@ -114,8 +106,8 @@ class Shards:
         """Whether a shard's rows are there."""
         return self.result(shard).is_file()
 
-    def read(self, shard: int, key: str) -> tuple[list[Prediction], ShardNotes]:
-        """A shard's rows, and what else it tells.
+    def read(self, shard: int, key: str) -> tuple[pa.Table, ShardNotes]:
+        """A shard's rows, with ``by_cutoff`` besides the columns of a predictions file, and what else it tells.
 
         Raises:
             InputError: it is damaged, or belongs to another manifest.
@@ -124,12 +116,12 @@ class Shards:
         try:
             table = pq.read_table(path)
             notes = ShardNotes.model_validate_json(table.schema.metadata[b"agescope"])
-            rows = [Prediction(**row | {"by_cutoff": tuple(row["by_cutoff"])}) for row in table.to_pylist()]
-        except (OSError, pa.ArrowException, ValidationError, KeyError, TypeError) as error:
+            table = table.replace_schema_metadata().cast(_SCHEMA)
+        except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is damaged. Remove it, then run the same command again.") from error
         if notes.key != key:
             raise InputError(f"{path} belongs to another prediction. Remove it, then run the same command again.")
-        return rows, notes
+        return table, notes
 
     def write(self, shard: int, rows: Sequence[Prediction], notes: ShardNotes) -> None:
         """Write a shard's rows, whole or not at all."""

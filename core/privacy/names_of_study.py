@@ -18,11 +18,15 @@ from core.utils.spreadsheets import csv_text, plain_name, safe_name
 
 def names_of_study(settings: Settings) -> set[str]:
     """The canonical names of all accounts that are collected, listed, labelled or predicted."""
+    from core.storage.predictions_file import usernames_in  # loads pyarrow, which no start should wait for
+
     names = set(_of_accounts(settings.accounts_dir))
     folders = (settings.lists_dir, settings.labels_dir, settings.imports_dir)
     tables = [path for folder in folders for path in folder.glob("*.csv")]
     for path in (*tables, *settings.predictions_dir.glob("*/*.csv")):
         names.update(names_in_table(path))
+    for path in settings.predictions_dir.glob("*/*.parquet"):
+        names.update(map(canonical_username, usernames_in(path)))
     return names
 
 
@@ -40,13 +44,17 @@ def renamed(table: Path, new_name: Callable[[str], str]) -> str:
     """A CSV with other names in its column of users, and everything else as it was.
 
     Args:
-        table: of which one column is called as :data:`core.storage.csv_records.USER_COLUMNS` are.
+        table: of which one column is called as :data:`core.storage.csv_records.USER_COLUMNS` are; or predictions as
+            Parquet, which become a CSV.
         new_name: gives a canonical name its new one.
 
     Raises:
         InputError: the file cannot be read, or has no such column.
     """
-    header, *rows = [*csv.reader(io.StringIO(read_text(table)))] or [[]]
+    from core.storage.predictions_file import as_csv, is_parquet, read_rows  # loads pyarrow
+
+    text = as_csv(read_rows(table)) if is_parquet(table) else read_text(table)
+    header, *rows = [*csv.reader(io.StringIO(text))] or [[]]
     at = _place(header)
     if at is None:
         raise InputError(f"{table} has no column username. Give a CSV with a header, and commas between.")

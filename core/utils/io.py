@@ -4,9 +4,10 @@ import os
 import re
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import psutil
@@ -26,9 +27,7 @@ os.umask(_UMASK)
 
 
 def write_atomically(path: Path, content: bytes | str, is_secret: bool = False) -> None:
-    """Write ``content`` to ``path`` so that a reader, or a crash, sees the old file or the new one.
-
-    The bytes go to a temporary file beside ``path``, are flushed to the disk and renamed over it.
+    """Write ``content`` to ``path`` as :func:`atomic_file` does.
 
     Args:
         path: of the file; its folder is made.
@@ -38,26 +37,44 @@ def write_atomically(path: Path, content: bytes | str, is_secret: bool = False) 
     Raises:
         AgeScopeError: the folder cannot be written, or the disk is full. ``path`` is untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with atomic_file(path, is_secret) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def atomic_file(path: Path, is_secret: bool = False) -> Iterator[IO[bytes]]:
+    """A file to write ``path`` into, so that a reader, or a crash, sees the old one or the new one.
+
+    The bytes go to a temporary file beside ``path``, are flushed to the disk and renamed over it when the block
+    ends well; where it does not, ``path`` stays as it was.
+
+    Args:
+        path: of the file; its folder is made.
+        is_secret: nobody but the file's owner may read it, from its first moment.
+
+    Raises:
+        AgeScopeError: the folder cannot be written, or the disk is full. ``path`` is untouched.
+    """
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary_name = tempfile.mkstemp(TEMPORARY_SUFFIX, f".{numbering_place()}-{os.getpid()}-", path.parent)
         temporary = Path(temporary_name)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if not is_secret:  # mkstemp's file is its owner's alone
             temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise AgeScopeError(
             f"{path.parent} cannot be written: {error.strerror}. "
             "Make room or correct its permissions, then start again; nothing was damaged."
         ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)  # after a success there is none
 
 
 def remove_leftovers(folder: Path) -> None:

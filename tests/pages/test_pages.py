@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Button, FileUploader
+from streamlit.testing.v1.element_tree import Button, ButtonGroup, FileUploader
 
 from core.collection.arguments import CollectArguments
 from core.evaluation.audit import draw_sample
@@ -25,7 +25,7 @@ from core.storage.account_files import write_account
 from core.storage.audit_file import sample_as_csv
 from core.storage.models import Account, Post
 from core.storage.own_names import say_of
-from core.storage.predictions_file import read_rows
+from core.storage.predictions_file import read_rows, read_table, write_table
 from core.utils.io import write_atomically, write_json
 from core.utils.records import write_record
 from core.utils.spreadsheets import csv_text
@@ -106,6 +106,23 @@ def test_every_view_of_the_results_opens(predicted: Path, view: str) -> None:
     app = run("results", view=view)
     assert not app.error
     assert "%" in metric(app, "counted") and "%" in metric(app, "Corrected")
+
+
+def test_a_run_that_is_kept_as_parquet_is_shown_and_audited_like_one_of_csv(predicted: Path) -> None:
+    before = run("results", view="Share")
+    for path in (predicted / "predictions").glob("*/predictions.csv"):
+        write_table(path.with_suffix(".parquet"), read_table(path))
+        path.unlink()
+    app = run("results", view="Share")
+    assert [metric.value for metric in app.metric] == [metric.value for metric in before.metric]
+    assert words(app) == words(before)
+    drawn = run("label")
+    purposes = drawn.get("button_group")[0]
+    assert isinstance(purposes, ButtonGroup)
+    purposes.set_value("audit").run()
+    next(button for button in drawn.button if button.label == "Make the batch").click().run()
+    assert not drawn.exception and not drawn.error
+    assert [len(batch.usernames) for batch in list_batches(get_settings().coding_dir)] == [40]
 
 
 def test_the_threshold_moves_the_share_and_the_errors(predicted: Path) -> None:
