@@ -50,6 +50,7 @@ from pages.parts.audit import show_audit
 from pages.parts.clicks import BEHIND, clickable_chart
 from pages.parts.components import (
     choose_in_address,
+    chosen_in,
     empty_state,
     folded_on_phones,
     in_frame,
@@ -417,7 +418,8 @@ def show_confusion(view: RunAtThreshold) -> None:
 
 def take_cell(key: str, view: RunAtThreshold) -> None:
     """Put the count that was clicked into the address."""
-    for row, column in st.session_state[key].selection.cells:
+    chosen = chosen_in(key)
+    for row, column in chosen.cells if chosen else ():
         predicted = [*view.errors.columns].index(column) - 1
         if predicted in (0, 1):
             st.query_params[BEHIND] = cell_clicked(row, predicted)

@@ -9,7 +9,7 @@ from core.labelling.batches import Batch, create_batch
 from core.privacy.roles import Action
 from core.reporting import charts
 from core.utils.formatting import count
-from pages.parts.components import table_key
+from pages.parts.components import chosen_in, table_key
 from pages.parts.sign_in import act, may
 from pages.parts.study import here, the_settings
 
@@ -51,7 +51,10 @@ def label_these(usernames: Callable[[], Iterable[str]], run: str | None, cutoff:
 
 
 def _take_click(place: str, text: Callable[[Mapping[str, Any]], str]) -> None:
-    marks = st.session_state[place].selection.get(charts.CLICKED)
+    chosen = chosen_in(place)
+    if chosen is None:
+        return
+    marks = chosen.get(charts.CLICKED)
     st.query_params.pop("why", None)
     if marks:
         st.query_params[BEHIND] = text(marks[0])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -165,13 +166,22 @@ def table_key(name: str) -> str:
     return f"{name}_{st.session_state.get('closed', 0)}"
 
 
+def chosen_in(key: str) -> Any | None:
+    """What was just chosen in a table or chart with a key of :func:`table_key`; for its ``on_select``.
+
+    None for one that has begun anew since: a browser that has not drawn the new one yet sends the old one's choice
+    once more with its next request, a timer's for one, and that would open what was just closed.
+    """
+    return st.session_state[key].selection if key == table_key(key.rpartition("_")[0]) else None
+
+
 def clicked_row(key: str) -> int | None:
     """The row of a table with single-cell selection that was just clicked; for its ``on_select``."""
-    cells = st.session_state[key].selection.cells
-    return int(cells[0][0]) if cells else None
+    chosen = chosen_in(key)
+    return int(chosen.cells[0][0]) if chosen and chosen.cells else None
 
 
 def close(parameter: str) -> None:
     """Take what was opened out of the address; its table begins anew, so that the same cell can be clicked again."""
     st.query_params.pop(parameter, None)
-    st.session_state.closed = st.session_state.get("closed", 0) + 1
+    st.session_state["closed"] = st.session_state.get("closed", 0) + 1
