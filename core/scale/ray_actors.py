@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -61,7 +62,7 @@ def _connect(options: EngineOptions) -> None:
         where = options.address or "this machine"
         raise AgeScopeError(
             f"No Ray cluster answers at {where} ({type(error).__name__}). Start one with ray start, see docs/scale.md, "
-            "or leave --engine out."
+            "or leave --engine out. Where it wants a token, RAY_AUTH_MODE=token has to be set here as well."
         ) from error
 
 
@@ -74,51 +75,78 @@ class _Actor:
             torch.set_num_threads(threads)
         self._work = work
 
+    def is_up(self) -> bool:
+        return True
+
     def do(self, task: int) -> str | None:
         return attempt(self._work, task)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """An actor, and what is there as soon as some node has had room for it."""
+
+    actor: Any
+    up: Any
+
+    @property
+    def is_up(self) -> bool:
+        return bool(ray.wait([self.up], timeout=0)[0])
 
 
 class _ActorPool:
     def __init__(self, work: Work, options: EngineOptions, size: int, watch: Watch) -> None:
         self._work, self._options, self._size, self._watch = work, options, size, watch
-        self._idle: list[Any] = []
-        self._busy: dict[Any, tuple[Any, int]] = {}  # what is awaited -> the actor and its task
+        self._idle: list[_Worker] = []
+        self._busy: dict[Any, tuple[_Worker, int]] = {}  # what is awaited -> the worker and its task
         self._heard_at = time.monotonic()
 
     def give(self, task: int) -> bool:
         if len(self._busy) >= self._size:
             return False
-        actor = self._idle.pop() if self._idle else self._start()
-        self._busy[actor.do.remote(task)] = (actor, task)
+        self._tell(self._idle.pop() if self._idle else self._start(), task)
         return True
 
     def wait(self) -> list[Ended]:
+        self._take_over()
         ready, _ = ray.wait([*self._busy], num_returns=1, timeout=_WAIT_S)
         self._tell_of_silence(bool(ready))
         return [self._ended(each) for each in ready]
 
     def close(self) -> None:
-        for actor in [*self._idle, *(actor for actor, _ in self._busy.values())]:
-            ray.kill(actor)
+        for worker in [*self._idle, *(worker for worker, _ in self._busy.values())]:
+            ray.kill(worker.actor)
+
+    def _tell(self, worker: _Worker, task: int) -> None:
+        self._busy[worker.actor.do.remote(task)] = (worker, task)
+
+    def _take_over(self) -> None:
+        """Let workers with nothing to do have the tasks of those that wait for room: a dead node's may never come."""
+        for awaited, (worker, task) in [*self._busy.items()]:
+            if self._idle and not worker.is_up:
+                ray.kill(worker.actor)
+                del self._busy[awaited]
+                self._tell(self._idle.pop(), task)
 
     def _ended(self, awaited: Any) -> Ended:
-        actor, task = self._busy.pop(awaited)
+        worker, task = self._busy.pop(awaited)
         try:
             error = ray.get(awaited)
         except RayActorError:
             return Ended(task, "its worker, or the worker's node, died.")
         except RayError as error_of_ray:
             return Ended(task, f"Ray could not do it ({type(error_of_ray).__name__}).")
-        self._idle.append(actor)
+        self._idle.append(worker)
         return Ended(task, error)
 
-    def _start(self) -> Any:
+    def _start(self) -> _Worker:
         options = self._options
         threads = max(1, int(options.cpus))
-        actor = ray.remote(_Actor).options(
+        kind: Any = ray.remote(_Actor)
+        actor = kind.options(
             num_cpus=options.cpus, num_gpus=options.gpus, max_restarts=0, scheduling_strategy="SPREAD"
-        )
-        return actor.remote(self._work, threads)
+        ).remote(self._work, threads)
+        return _Worker(actor, actor.is_up.remote())
 
     def _tell_of_silence(self, heard: bool) -> None:
         if heard:

@@ -20,7 +20,6 @@ from core.storage.predictions_file import read_cutoff
 from tests.in_process import core
 from tests.prediction.test_predict import make_model
 from tests.prediction.test_shards import same
-from tests.scale.test_engines import ENGINES
 from tests.tiny_models import study
 
 
@@ -85,15 +84,10 @@ def test_exported_accounts_have_the_rows_of_their_files(
     assert [*summary.unreadable] == ["broken.json"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES[:2])  # Slurm's jobs do the same with the same files
-def test_workers_elsewhere_predict_from_parquet(
-    engine: str, accounts: Path, exported: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
-    options = {"engine": engine, "workers": 2, "partition": "local", "worker_cpus": 0.5}
+@pytest.mark.slow  # on Ray: tests/scale/test_two_nodes.py
+def test_workers_predict_from_parquet(accounts: Path, exported: Path, model: Path, tmp_path: Path) -> None:
     with no_progress() as progress:
-        predict_shards(arguments(model, tmp_path / "a.csv", shards_from=str(exported), **options), progress)
+        predict_shards(arguments(model, tmp_path / "a.csv", shards_from=str(exported), workers=2), progress)
     from_files(accounts, model, tmp_path / "b.csv")
     same(tmp_path / "a.csv", tmp_path / "b.csv")
 
