@@ -12,6 +12,7 @@ alone (tweets at 21), accounts are drawn as they are.
 """
 
 import argparse
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,9 +29,8 @@ from core.evaluation.prevalence import CORRECTED, PrevalenceSample
 from core.evaluation.share_records import About
 from core.models.baselines import TfidfPredictor
 from core.models.settings import ModelSettings
-from core.statistics.drift import Difference, Drift, Profile, describe, training_profile, unlikenesses
+from core.statistics.drift import Difference, Drift, Profile, describe, training_profile, unlikenesses, view_vectors
 from core.statistics.prevalence import LabelledProbabilities
-from core.statistics.word_distance import word_vectors
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -64,6 +64,22 @@ CUTS: dict[str, Callable[[Sequence[str]], list[str]]] = {
     "8 words of each caption": lambda captions: [" ".join(caption.split()[:8]) for caption in captions],
     "4 words of each caption": lambda captions: [" ".join(caption.split()[:4]) for caption in captions],
 }
+
+ODD: dict[str, Callable[[Sequence[str]], list[str]]] = {
+    "IN CAPITALS": lambda captions: [caption.upper() for caption in captions],
+    "in small letters": lambda captions: [caption.lower() for caption in captions],
+    "Every Word Begun Large": lambda captions: [caption.title() for caption in captions],
+    "a number sign before each word": lambda captions: [" ".join(f"#{word}" for word in it.split()) for it in captions],
+    "a face after each word": lambda captions: [
+        " ".join(f"{word} \N{GRINNING FACE}" for word in it.split()) for it in captions
+    ],
+    "each caption twice over": lambda captions: [f"{caption} {caption}" for caption in captions],
+    "two captions as one": lambda captions: [" ".join(captions[at : at + 2]) for at in range(0, len(captions), 2)],
+    "words backwards": lambda captions: [" ".join(caption.split()[::-1]) for caption in captions],
+    "without signs": lambda captions: [re.sub(r"[^\w\s]", "", caption) for caption in captions],
+    "an address after each": lambda captions: [f"{caption} https://example.org/a1" for caption in captions],
+}
+"""What else may become of texts on their way into a list."""
 
 
 @dataclass
@@ -107,14 +123,14 @@ def read(folder: Path) -> dict[str, Kind]:
 class Words:
     """What a comparison needs of accounts."""
 
-    vectors: csr_array
+    views: dict[str, csr_array]
     languages: list[str]
 
     @classmethod
     def of(cls, captions: Captions) -> "Words":
         """Read the captions of each."""
         described = [describe(texts) for texts in captions]
-        return cls(word_vectors([it.words for it in described]), [it.language for it in described])
+        return cls(view_vectors(described), [it.language for it in described])
 
 
 @dataclass
@@ -128,7 +144,8 @@ class Asked:
     def compared(self, chosen: Indices, profile: Profile, cutoff: float) -> list[Difference]:
         """Of a draw, what may forbid a corrected share."""
         languages = Counter(self.words.languages[at] for at in chosen)
-        return unlikenesses(profile, self.words.vectors[chosen], languages, cutoff)
+        views = {name: vectors[chosen] for name, vectors in self.words.views.items()}
+        return unlikenesses(profile, views, languages, cutoff)
 
 
 @dataclass
@@ -236,7 +253,7 @@ def ask_about_all(
             asked = model.ask(its, np.arange(len(its.captions)), words[other])
             how = f"{other} alone" if other in made_of else other
             tally(model, asked, given.draws // 4, SIZES[:4], rng, found.setdefault((name, how), Tally()))
-    for how, cut in CUTS.items() if name == "blogs, 21" else ():
+    for how, cut in {**CUTS, **ODD}.items() if name == "blogs, 21" else ():
         asked = model.ask(own.cut(cut, model.pool), np.arange(len(model.pool)))
         cell = found.setdefault((name, how), Tally())
         tally(model, asked, given.draws // 4, SIZES[2:4], rng, cell, not given.unchecked)

@@ -11,7 +11,7 @@ import orjson
 from core.models.folder import TRAINING_FILE
 from core.models.settings import ModelSettings
 from core.settings import SAMPLE_DIR
-from core.statistics.drift import BY_WORDS
+from core.statistics.drift import BY_TEXTS
 from core.storage.predictions_file import as_csv, prediction
 from core.storage.user_lists import read_labels
 from core.utils.io import write_atomically, write_json
@@ -49,7 +49,7 @@ def add_predictions(data_dir: Path, model: Path) -> None:
             probability = _probability(rng, ages.get(name, 30)) if captions else math.nan
             rows.append(prediction(name, probability, 0.5, captions))
         write_atomically(folder / "predictions.csv", as_csv(rows))
-        alike = [{"name": name, "psi": 0.0, "limit": 0.02, "sentence": "The words are alike."} for name in BY_WORDS]
+        alike = [{"name": name, "psi": 0.0, "limit": 0.02, "sentence": "The words are alike."} for name in BY_TEXTS]
         about = {
             "drift": {"differences": alike},
             "model": str(model),

@@ -48,7 +48,7 @@ class Likeness:
         None where that can be told neither from the run's record nor from their files.
         """
         is_whole = self.everybody <= set(usernames)
-        if is_whole and self.recorded and self.recorded.is_by_words:
+        if is_whole and self.recorded and self.recorded.is_by_texts:
             return self.recorded
         return self._read(usernames) or (self.recorded if is_whole else None)
 

@@ -58,8 +58,8 @@ _NO_TEXTS = (
     "or give the folder of their files (--input-dir)"
 )
 _NO_PROFILE = "the model keeps no profile of its training accounts. Train it anew"
-_NO_WORDS = (
-    "their words were not compared, since the model was made by an older version, or since there are too few "
+_NOT_IN_EVERY_VIEW = (
+    "their texts were not compared in every view, since the model was made by an older version, or since there are too few "
     "accounts. Train the model anew, or predict more accounts"
 )
 
@@ -145,7 +145,7 @@ def _why_unchecked(info: ModelInfo, drift: Drift | None) -> str | None:
     """Why it is not known whether the accounts write like those of the training; None where it is."""
     if drift is None:
         return _NO_TEXTS if (info.folder / PROFILE_FILE).is_file() else _NO_PROFILE
-    return None if drift.is_by_words else _NO_WORDS
+    return None if drift.is_by_texts else _NOT_IN_EVERY_VIEW
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ class PredictionRun:
             without_captions=len(rows) - predicted,
             unreadable=self.unreadable,
             warnings=[] if drift is None else [*drift.warnings],
-            no_estimate=drift is not None and (bool(drift.forbidding) or not drift.is_by_words),
+            no_estimate=drift is not None and (bool(drift.forbidding) or not drift.is_by_texts),
             age_cutoff=self.cutoff,
             threshold=self.threshold,
             flow=self._flow(rows),

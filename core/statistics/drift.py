@@ -9,19 +9,16 @@ of ``(predicted - training) * ln(predicted / training)``, in shares of accounts.
 The rule: a measure differs when its PSI is above 0.25, the usual mark of a large shift, *and* above
 what chance alone exceeds once in a hundred times, which matters for small samples.
 
-Some differences are so large that no correction of a share survives them (``forbids``): words that
-lie farther than :data:`WORDS_LIMIT` from every mixture of both classes, accounts that are one part of the training
-accounts rather than a draw of all (both in :mod:`core.statistics.word_distance`), and languages that no
-training account writes in. ``bench/kinds.py`` shows where the limits come from.
+Some differences are so large that no correction of a share survives them (``forbids``): texts that lie farther
+than a limit from every mixture of both classes in one of the :data:`~core.statistics.text_views.VIEWS`, accounts
+that are one part of the training accounts rather than a draw of all (:mod:`core.statistics.word_distance`), and
+languages that no training account writes in. ``bench/kinds.py`` shows where the limits come from.
 """
 
 import base64
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,15 +30,8 @@ from scipy.sparse import csr_array
 from scipy.stats import chi2
 
 from core.errors import InputError
-from core.statistics.word_distance import (
-    ClassesRecord,
-    CloudRecord,
-    WordClasses,
-    WordCloud,
-    axes_shift,
-    word_distance,
-    word_vectors,
-)
+from core.statistics.text_views import VIEWS, Row, vectors_of, views_of, words_of
+from core.statistics.word_distance import ClassesRecord, WordClasses, WordCloud, axes_shift, word_distance
 from core.utils.language import language_of
 from core.utils.records import Record, read_record_if_any, write_record
 
@@ -56,11 +46,8 @@ MEASURES = {
 }
 """What is measured of an account besides its language: a name, and how a sentence gives the two figures."""
 
-BY_WORDS = ("words_used", "part_of_training")
+BY_TEXTS = (*VIEWS, "part_of_training")
 """The differences without which nobody knows whether a share can be corrected."""
-
-WORDS_LIMIT = 0.007
-"""Of the distance of words; more forbids a corrected share."""
 
 SHIFT_LIMIT = 0.005
 """Of the p value of a shift along the axes of the training accounts; less forbids a corrected share."""
@@ -68,7 +55,6 @@ SHIFT_LIMIT = 0.005
 FOREIGN_LIMIT = 0.1
 """Of the share of accounts in languages that training hardly knows, beyond the share it had there."""
 
-_WORDS_CHANCE = 0.15
 _FOREIGN_CHANCE = 3.0
 _BINS = 10
 _MIN_PER_BIN = 10
@@ -76,11 +62,6 @@ _MIN_USERS_OF_A_WORD = 5
 _LARGEST_VOCABULARY = 20_000
 _RARE = 0.02
 _OTHER = "other"
-_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-"""Thai, Lao, Burmese, Khmer, Japanese and Chinese put no space between words: each character counts as one."""
-
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
-
 _Floats = npt.NDArray[np.float64]
 _Counts = npt.NDArray[np.int64]
 
@@ -101,7 +82,7 @@ class ProfileRecord(Record):
     measures: dict[str, Measure]
     languages: dict[str, int]
     vocabulary: str
-    words: dict[str, ClassesRecord | tuple[CloudRecord, CloudRecord]] = Field(default_factory=dict)  # older: no axes
+    views: dict[str, dict[str, ClassesRecord]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,14 +94,15 @@ class Profile:
         measures: one of each of :data:`MEASURES`.
         languages: ISO 639 code -> accounts that write mostly in it; rare ones are "other".
         vocabulary: 32-bit hashes of words that at least five accounts use.
-        words: cutoff -> words of those under it and of those at least at it; older models keep none.
+        views: cutoff -> each of :data:`~core.statistics.text_views.VIEWS` -> how those under it and those at least
+            at it look; a model of an older version keeps none.
     """
 
     accounts: int
     measures: dict[str, Measure]
     languages: dict[str, int]
     vocabulary: frozenset[int]
-    words: dict[str, WordClasses] = field(default_factory=dict)
+    views: dict[str, dict[str, WordClasses]] = field(default_factory=dict)
 
     def record(self) -> ProfileRecord:
         """Itself, to be kept in a file; :meth:`of_record` reads it back."""
@@ -130,19 +112,21 @@ class Profile:
             measures=self.measures,
             languages=self.languages,
             vocabulary=base64.b64encode(hashes.tobytes()).decode(),
-            words={cutoff: classes.record() for cutoff, classes in self.words.items()},
+            views={
+                cutoff: {name: classes.record() for name, classes in views.items()}
+                for cutoff, views in self.views.items()
+            },
         )
 
     @classmethod
     def of_record(cls, record: ProfileRecord) -> Self:
         """What :meth:`record` made; ValueError where that was changed."""
         hashes = np.frombuffer(base64.b64decode(record.vocabulary), dtype="<u4")
-        words = {
-            cutoff: WordClasses.of_record(classes)
-            for cutoff, classes in record.words.items()
-            if isinstance(classes, ClassesRecord)
+        views = {
+            cutoff: {name: WordClasses.of_record(classes) for name, classes in views.items()}
+            for cutoff, views in record.views.items()
         }
-        return cls(record.accounts, record.measures, record.languages, frozenset(hashes.tolist()), words)
+        return cls(record.accounts, record.measures, record.languages, frozenset(hashes.tolist()), views)
 
 
 @dataclass(frozen=True)
@@ -150,11 +134,10 @@ class Difference:
     """One measure of the predicted accounts beside the training ones; defaults are for files of older versions.
 
     Attributes:
-        name: a key of :data:`MEASURES`, "words_used", "part_of_training" or "language".
+        name: a key of :data:`MEASURES`, one of :data:`BY_TEXTS`, or "language".
         training: the mean, or the share of accounts by language.
         predicted: likewise.
-        psi: the population stability index; of the words used, their distance; of a part of the training, 1 less
-            the p value.
+        psi: the population stability index; of a view, the distance; of a part of the training, 1 less the p value.
         limit: what it must exceed to count.
         differs: whether it does.
         sentence: says so with the figures.
@@ -202,18 +185,26 @@ class Drift(Record):
         return [difference.sentence for difference in self.differences if difference.forbids]
 
     @property
-    def is_by_words(self) -> bool:
-        """Whether the words used were held against those of both classes; an older version could not."""
-        return {*BY_WORDS} <= {difference.name for difference in self.differences}
+    def is_by_texts(self) -> bool:
+        """Whether the texts were held against those of both classes in every view; an older version could not."""
+        return {*BY_TEXTS} <= {difference.name for difference in self.differences}
 
 
 @dataclass(frozen=True)
 class Described:
-    """An account as the measures see it: its number of captions, its words by hash, its language."""
+    """An account as the measures see it.
+
+    Attributes:
+        captions: how many it has.
+        words: hash -> how often it uses the word.
+        language: ISO 639 code of what it writes mostly in.
+        views: one row for each of :data:`~core.statistics.text_views.VIEWS`.
+    """
 
     captions: int
     words: Counter[int]
     language: str
+    views: Mapping[str, Row]
 
 
 def training_profile(
@@ -226,7 +217,7 @@ def training_profile(
 
     Args:
         accounts: the captions of each.
-        at_least: cutoff -> whether each account is at least that old; None keeps no words by class.
+        at_least: cutoff -> whether each account is at least that old; None keeps no views by class.
 
     Raises:
         InputError: no account has a caption.
@@ -244,7 +235,7 @@ def training_profile(
     kept = {language: number for language, number in languages.items() if number >= _RARE * len(described)}
     kept[_OTHER] = kept.get(_OTHER, 0) + len(described) - sum(kept.values())
     truths = {cutoff: np.asarray(truth, dtype=bool)[has_captions] for cutoff, truth in (at_least or {}).items()}
-    return Profile(len(described), measures, kept, frozenset(widespread), _words_by_class(described, truths))
+    return Profile(len(described), measures, kept, frozenset(widespread), _views_by_class(described, truths))
 
 
 def compare(profile: Profile, accounts: Iterable[Sequence[str]], cutoff: float | None = None) -> list[Difference]:
@@ -255,7 +246,7 @@ def compare(profile: Profile, accounts: Iterable[Sequence[str]], cutoff: float |
     Args:
         profile: of the training accounts.
         accounts: the captions of each.
-        cutoff: which classes the words used are held against; None leaves that measure out.
+        cutoff: which classes the texts are held against; None leaves that out.
 
     Raises:
         InputError: no account has a caption.
@@ -275,27 +266,33 @@ def compare_described(
         raise InputError("No predicted account has a caption.")
     columns = _columns(described, profile.vocabulary)
     differences = [_numbers(name, profile.measures[name], values) for name, values in columns.items()]
-    vectors = word_vectors([account.words for account in described])
-    return [*differences, *unlikenesses(profile, vectors, Counter(it.language for it in described), cutoff)]
+    languages = Counter(account.language for account in described)
+    return [*differences, *unlikenesses(profile, view_vectors(described), languages, cutoff)]
+
+
+def view_vectors(described: Sequence[Described]) -> dict[str, csr_array]:
+    """Each of :data:`~core.statistics.text_views.VIEWS` -> (accounts, BUCKETS) vectors."""
+    return {name: vectors_of(account.views[name] for account in described) for name in VIEWS}
 
 
 def unlikenesses(
-    profile: Profile, vectors: csr_array, languages: Counter[str], cutoff: float | None = None
+    profile: Profile, vectors: Mapping[str, csr_array], languages: Counter[str], cutoff: float | None = None
 ) -> list[Difference]:
     """Of the differences those that may forbid a corrected share.
 
     Args:
         profile: of the training accounts.
-        vectors: of the accounts' words, as :func:`core.statistics.word_distance.word_vectors` gives them.
+        vectors: of the accounts, as :func:`view_vectors` gives them.
         languages: how many accounts write mostly in which.
         cutoff: as of :func:`compare`.
     """
     by_language = _languages(profile, languages)
-    classes = profile.words.get(f"{cutoff:g}") if cutoff is not None else None
-    if classes is None or vectors.shape[0] < 2:
+    views = profile.views.get(f"{cutoff:g}", {}) if cutoff is not None else {}
+    if not {*VIEWS} <= {*views} or vectors["words_used"].shape[0] < 2:
         return [by_language]
-    cloud = classes.cloud(vectors)
-    return [_words_used(cloud, classes), _part_of_training(cloud, classes), by_language]
+    clouds = {name: views[name].cloud(vectors[name]) for name in VIEWS}
+    by_view = [_by_view(name, clouds[name], views[name]) for name in VIEWS]
+    return [*by_view, _part_of_training(clouds["words_used"], views["words_used"]), by_language]
 
 
 def write_profile(folder: Path, profile: Profile) -> None:
@@ -322,14 +319,9 @@ def read_profile(folder: Path) -> Profile | None:
 
 def describe(captions: Sequence[str]) -> Described:
     """What is measured of an account, from its captions."""
-    words = Counter(_WORD.findall("\n".join(captions).lower()))
-    hashes = Counter({_hash(word): number for word, number in words.items()})
-    return Described(len(captions), hashes, language_of(captions))
-
-
-@lru_cache(maxsize=200_000)
-def _hash(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode(errors="replace"), digest_size=4).digest())
+    words = words_of(captions)
+    used = Counter(word for its in words for word in its)
+    return Described(len(captions), used, language_of(captions), views_of(captions, words))
 
 
 # ------------------------------------------------------------------------------- of many accounts
@@ -351,29 +343,31 @@ def _columns(described: Sequence[Described], vocabulary: frozenset[int]) -> dict
     }
 
 
-def _words_by_class(
+def _views_by_class(
     described: Sequence[Described], at_least: Mapping[float, npt.NDArray[np.bool_]]
-) -> dict[str, WordClasses]:
-    """Cutoff -> words of those under it and at least at it, of cutoffs with two accounts on each side."""
-    vectors = word_vectors([account.words for account in described])
+) -> dict[str, dict[str, WordClasses]]:
+    """Cutoff -> views of those under it and at least at it, of cutoffs with two accounts on each side."""
+    vectors = view_vectors(described)
     return {
-        f"{cutoff:g}": WordClasses.of(vectors[~truth], vectors[truth])
+        f"{cutoff:g}": {
+            name: WordClasses.of(its[~truth], its[truth], VIEWS[name].has_axes) for name, its in vectors.items()
+        }
         for cutoff, truth in at_least.items()
         if min(truth.sum(), (~truth).sum()) > 1
     }
 
 
-def _words_used(predicted: WordCloud, classes: WordClasses) -> Difference:
-    distance = word_distance(predicted, classes)
-    fewest = min(cloud.accounts for cloud in (predicted, classes.under, classes.at_least))
-    limit = WORDS_LIMIT + _WORDS_CHANCE / fewest
+def _by_view(name: str, predicted: WordCloud, classes: WordClasses) -> Difference:
+    """How far accounts are from the nearest mixture of both classes in one view."""
+    distance, view = word_distance(predicted, classes), VIEWS[name]
+    limit = view.limit_for(min(cloud.accounts for cloud in (predicted, classes.under, classes.at_least)))
     differs = distance > limit
     judgement = "are not those" if differs else "are like those"
     sentence = (
-        f"The words that these accounts use {judgement} of the training accounts, whatever share of them is of "
-        f"which age (distance {distance:.2f}, limit {limit:.2f})."
+        f"{view.subject} {judgement} of the training accounts, whatever share of them is of which age "
+        f"(distance {distance:.2f}, limit {limit:.2f})."
     )
-    return Difference("words_used", 0.0, distance, distance, limit, differs, sentence, forbids=differs)
+    return Difference(name, 0.0, distance, distance, limit, differs, sentence, forbids=differs)
 
 
 def _part_of_training(predicted: WordCloud, classes: WordClasses) -> Difference:

@@ -1,8 +1,8 @@
 """How far accounts' words lie from those of labelled ones, whatever share of them is of either class.
 
-An account is the square roots of its words' shares, hashed into :data:`BUCKETS` numbers. Two questions are
-asked of the predicted accounts, each of the mixture of both classes that comes nearest, so that other
-shares of the classes leave the answers alone:
+An account is a vector of :data:`BUCKETS` numbers: the square roots of its words' shares, by hash, or another view
+of its captions (:mod:`core.statistics.text_views`). Two questions are asked of the predicted accounts, each of the
+mixture of both classes that comes nearest, so that other shares of the classes leave the answers alone:
 
 **Are they a part of the training accounts?** Where these are of several kinds, the few directions in which
 accounts of one class differ most among themselves (principal axes) are the difference of the kinds; accounts of
@@ -120,9 +120,9 @@ class WordClasses:
     axes: tuple[tuple[float, ...], ...]
 
     @classmethod
-    def of(cls, under: csr_array, at_least: csr_array) -> Self:
-        """Sum up the vectors of both classes, two accounts each at least."""
-        axes = main_axes([under, at_least])
+    def of(cls, under: csr_array, at_least: csr_array, has_axes: bool = True) -> Self:
+        """Sum up the vectors of both classes, two accounts each at least; without axes the distance is of all."""
+        axes = main_axes([under, at_least]) if has_axes else _no_axes()
         return cls(WordCloud.of(under, axes), WordCloud.of(at_least, axes), tuple(map(tuple, axes.tolist())))
 
     def record(self) -> ClassesRecord:
@@ -201,17 +201,6 @@ def axes_shift(predicted: WordCloud, classes: WordClasses) -> Shift:
     best = int(squares.argmin())
     p_value = float(chi2.sf(squares[best], max(len(gap) - 1, 1)))
     return Shift(p_value, float((np.abs(off[best]) / np.sqrt(variance)).max()))
-
-
-def word_vectors(accounts: Sequence[Counter[int]]) -> csr_array:
-    """(accounts, BUCKETS) of each account's words, given as counts of their hashes; 0 of one without words."""
-    counts = np.array([number for words in accounts for number in words.values()], np.float64)
-    buckets = np.array([word % BUCKETS for words in accounts for word in words], np.int64)
-    ends = np.cumsum([0, *map(len, accounts)])
-    totals = np.repeat([max(words.total(), 1) for words in accounts], np.diff(ends))
-    vectors = csr_array((counts / totals, buckets, ends), shape=(len(accounts), BUCKETS))
-    vectors.sum_duplicates()
-    return vectors.sqrt()
 
 
 def word_distance(predicted: WordCloud, classes: WordClasses) -> float:

@@ -12,7 +12,7 @@ from core.evaluation.arguments import PrevalenceArguments
 from core.evaluation.share_records import PrevalenceRecord
 from core.evaluation.shares import shares
 from core.models.folder import read_model_info
-from core.statistics.drift import BY_WORDS, training_profile, write_profile
+from core.statistics.drift import BY_TEXTS, training_profile, write_profile
 from core.storage.account_files import write_account
 from core.storage.models import Account, Post
 from tests.statistics.test_drift import AT_LEAST, accounts
@@ -57,7 +57,7 @@ def test_a_list_is_judged_by_the_texts_of_its_own_accounts(study: Path) -> None:
 
 
 def test_what_is_known_of_all_accounts_of_a_run_says_nothing_of_some(study: Path) -> None:
-    same = [{"name": name, "psi": 0.0, "limit": 0.02, "sentence": "The words are alike."} for name in BY_WORDS]
+    same = [{"name": name, "psi": 0.0, "limit": 0.02, "sentence": "The words are alike."} for name in BY_TEXTS]
     record = {"input_dir": str(study / "accounts"), "drift": {"differences": same}}
     (study / "p.run.json").write_bytes(orjson.dumps(record))
     assert asked(study)["withheld"] == []

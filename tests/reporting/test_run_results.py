@@ -26,7 +26,7 @@ from core.reporting.run_results import Run, RunAtThreshold
 from core.reporting.study_facts import StudyFacts
 from core.reporting.study_report import report
 from core.settings import Settings
-from core.statistics.drift import BY_WORDS, Difference, Drift
+from core.statistics.drift import BY_TEXTS, Difference, Drift
 from core.storage.audit_file import sample_as_csv
 from core.storage.listed import NamedList
 from core.storage.predictions_file import as_csv, prediction
@@ -58,7 +58,7 @@ def view(tmp_path: Path) -> RunAtThreshold:
     )
     table.loc[299, ["probability", "prediction"]] = np.nan
     model = ModelInfo(tmp_path, ModelSettings("encoder", "weights.pth"), training_record({}))
-    alike = Drift.of([Difference(name, psi=0, limit=1, sentence="The words are alike.") for name in BY_WORDS])
+    alike = Drift.of([Difference(name, psi=0, limit=1, sentence="The words are alike.") for name in BY_TEXTS])
     return RunAtThreshold(Run("run", table, model, 21, Likeness(model, 21, alike)), 0.5, 0.9)
 
 
@@ -88,9 +88,8 @@ def estimates(view: RunAtThreshold) -> PrevalenceRecord:
 @pytest.mark.slow
 def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) -> None:
     sentence = "The words that these accounts use are not those of the training accounts."
-    drift = Drift.of(
-        [Difference(BY_WORDS[0], psi=1, limit=0, sentence=sentence, forbids=True), Difference(BY_WORDS[1])]
-    )
+    unlike = Difference(BY_TEXTS[0], psi=1, limit=0, sentence=sentence, forbids=True)
+    drift = Drift.of([unlike, *(Difference(name) for name in BY_TEXTS[1:])])
     likeness = Likeness(view.run.model, 21, drift)
     withheld = replace(view, run=replace(view.run, likeness=likeness))
     shares = withheld.shares.set_index("estimate").to_dict("index")

@@ -1,7 +1,7 @@
 """Drift: what looks alike is left alone, what does not is said with figures, and no text is kept."""
 
 import json
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ from core.statistics.drift import (
     training_profile,
     write_profile,
 )
-from core.statistics.word_distance import WordCloud, word_vectors
+from core.statistics.text_views import vectors_of, views_of, words_of
+from core.statistics.word_distance import WordCloud
 
 COMMON = [
     "the",
@@ -126,7 +127,7 @@ def test_other_shares_of_the_classes_forbid_nothing(training: list[list[str]], s
         [*captions, "lol haha " * 20] if at >= 100 * share else captions for at, captions in enumerate(predicted)
     ]
     found = Drift.of(compare(by_class(training), predicted, 21))
-    assert found.is_by_words
+    assert found.is_by_texts
     assert found.forbidding == []
 
 
@@ -137,6 +138,36 @@ def test_other_words_or_a_language_never_met_forbid_a_corrected_share(training: 
     german = [["ich liebe dich und die ganze Welt", "heute war wirklich ein schöner Tag"] * 10] * 40
     sentences = Drift.of(compare(profile, [*accounts(60, 5), *german], 21)).forbidding
     assert any("languages that the model hardly met" in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize(
+    ("view", "odd"),
+    [
+        ("letters", str.upper),
+        ("letters", lambda caption: " ".join(f"#{word}" for word in caption.split())),
+        ("caption_lengths", lambda caption: " ".join([caption] * 4)),
+        ("word_pairs", lambda caption: " ".join(sorted(caption.split()))),
+    ],
+    ids=["capitals", "number signs", "four times over", "in alphabetical order"],
+)
+def test_the_same_words_in_an_odd_form_forbid_a_corrected_share(
+    training: list[list[str]], view: str, odd: Callable[[str], str]
+) -> None:
+    profile, predicted = by_class(training), [[*captions, "lol haha " * 20] for captions in accounts(60, 2)]
+    assert Drift.of(compare(profile, predicted, 21)).forbidding == []
+    found = compare(profile, [[odd(caption) for caption in captions] for captions in predicted], 21)
+    assert view in {difference.name for difference in found if difference.forbids}
+
+
+def test_views_take_captions_of_any_kind_and_count_nothing_across_two() -> None:
+    for captions in (["\0", ""], ["\ud800 lone"], ["a"], ["🎉🎉🎉"], ["word " * 10_000]):
+        for buckets, values in views_of(captions, words_of(captions)).values():
+            assert np.all(np.diff(buckets) > 0)
+            assert np.all(np.isfinite(values))
+    apart, joined = (views_of(captions, words_of(captions)) for captions in (["ab", "cd"], ["ab cd"]))
+    for view in ("word_pairs", "letters"):
+        assert len(apart[view][0]) == 0
+        assert len(joined[view][0]) > 0
 
 
 def mixed(number: int, seed: int, laughing: float, at_least: float = 0.5) -> tuple[list[list[str]], list[bool]]:
@@ -173,17 +204,18 @@ def test_one_part_of_a_mixture_forbids_a_corrected_share(of_two_kinds: Profile, 
         assert any("perhaps one part of them" in sentence for sentence in Drift.of(found).forbidding)
 
 
-def test_a_profile_without_axes_is_of_an_older_version(of_two_kinds: Profile) -> None:
-    clouds = of_two_kinds.words["21"]
-    kept = of_two_kinds.record().model_copy(update={"words": {"21": (clouds.under.record(), clouds.at_least.record())}})
-    assert not Drift.of(compare(Profile.of_record(kept), accounts(20, 3), 21)).is_by_words
+def test_a_profile_of_words_alone_is_of_an_older_version(of_two_kinds: Profile) -> None:
+    record = of_two_kinds.record()
+    words_alone = {cutoff: {"words_used": views["words_used"]} for cutoff, views in record.views.items()}
+    kept = record.model_copy(update={"views": words_alone})
+    assert not Drift.of(compare(Profile.of_record(kept), accounts(20, 3), 21)).is_by_texts
 
 
 def test_copies_of_an_account_count_once() -> None:
-    one, other = (word_vectors([Counter(range(at, at + 20))]) for at in (1, 100))
+    one, other = (vectors_of([(np.arange(at, at + 20, dtype=np.int32), np.full(20, 0.2))]) for at in (1, 100))
     assert WordCloud.of(vstack([one] * 10)).accounts == 1
     assert WordCloud.of(vstack([one, other])).accounts == 2
-    short = word_vectors([Counter({1: 1})] * 10)
+    short = vectors_of([(np.array([1], np.int32), np.array([1.0]))] * 10)
     assert WordCloud.of(short).accounts == 10
 
 
@@ -201,8 +233,8 @@ def test_chinese_of_another_kind_is_noticed_though_it_has_no_spaces() -> None:
 
 def test_a_profile_of_an_older_version_is_no_comparison_of_words(training: list[list[str]]) -> None:
     old = training_profile(training)
-    assert not Drift.of(compare(old, [["one"]] * 50, 21)).is_by_words
-    assert not Drift.of(compare(old, accounts(150, 2), 21)).is_by_words
+    assert not Drift.of(compare(old, [["one"]] * 50, 21)).is_by_texts
+    assert not Drift.of(compare(old, accounts(150, 2), 21)).is_by_texts
 
 
 def test_a_training_accounts_own_words_do_not_count_as_known_to_itself() -> None:

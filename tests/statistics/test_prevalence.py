@@ -16,7 +16,7 @@ from core.evaluation.prevalence import CORRECTED, PrevalenceSample, prevalence, 
 from core.evaluation.share_records import About
 from core.evaluation.shares import shares
 from core.statistics.calibration import Floats
-from core.statistics.drift import BY_WORDS
+from core.statistics.drift import BY_TEXTS
 from core.statistics.prevalence import (
     LabelledProbabilities,
     Share,
@@ -217,15 +217,15 @@ def study(tmp_path: Path) -> tuple[Path, Path]:
 
 def say_alike(predictions: Path) -> None:
     """Let the record beside predictions say that the accounts write like those of the training."""
-    alike = [{"name": name, "psi": 0.01, "limit": 0.02, "sentence": "The words are alike."} for name in BY_WORDS]
+    alike = [{"name": name, "psi": 0.01, "limit": 0.02, "sentence": "The words are alike."} for name in BY_TEXTS]
     predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": alike}}))
 
 
 def test_a_share_of_accounts_that_write_unlike_the_training_accounts_is_withheld(study: tuple[Path, Path]) -> None:
     predictions, _ = study
     sentence = "The words that these accounts use are not those of the training accounts."
-    said = {"name": BY_WORDS[0], "psi": 0.3, "limit": 0.02, "sentence": sentence, "forbids": True}
-    unlike = [said, {"name": BY_WORDS[1], "sentence": "May be a draw."}]
+    said = {"name": BY_TEXTS[0], "psi": 0.3, "limit": 0.02, "sentence": sentence, "forbids": True}
+    unlike = [said, *({"name": name, "sentence": "Is alike."} for name in BY_TEXTS[1:])]
     predictions.with_suffix(".run.json").write_bytes(orjson.dumps({"drift": {"differences": unlike}}))
     result = shares(PrevalenceArguments(*study))
     assert result == prevalence(*study)
