@@ -1,7 +1,7 @@
 """Do the intervals of core.statistics.prevalence hold? Draws labelled and predicted accounts many times, and counts.
 
-    python bench/prevalence.py                              # made-up models, as in bench/README.md
-    python bench/prevalence.py --scores MODEL/validation.csv --cutoff 21    # the probabilities of a real model
+    python -m bench.prevalence                              # made-up models, as in bench/README.md
+    python -m bench.prevalence --scores MODEL/validation.csv --cutoff 21    # the probabilities of a real model
 
 Every draw takes labelled accounts of each class and predicted accounts of a population with a known
 share, and asks for the 95 % intervals of that share. The tables give how often they held it, how

@@ -1,7 +1,7 @@
 """Are the ages that core.labelling.self_reports reads in captions right? Counted on people whose ages are known.
 
-    python bench/selfreports.py ../shared/data/blogs 2004-08-31     # labels.csv and posts.csv.gz
-    python bench/selfreports.py ../shared/data/tweets 2014-12-31 --suffix=-en
+    python -m bench.selfreports ../shared/data/blogs 2004-08-31      # labels.csv and posts.csv.gz
+    python -m bench.selfreports ../shared/data/tweets 2014-12-31 --suffix=-en
 
 The day is the one on which the labels were true. A find is right where the range of ages that it gives
 for that day holds the label, and within a year where it misses it by no more than that (a profile may

@@ -1,6 +1,6 @@
 """The whole path on real, labelled text, by the commands a person would type; prints what `evaluate` says.
 
-    python bench/whole_path.py --data FOLDER [--accounts 400] [--posts 20] [--epochs 3] [--recipe published]
+    python -m bench.whole_path --data FOLDER [--accounts 400] [--posts 20] [--epochs 3] [--recipe published]
 
 FOLDER holds labels.csv (username, age) and posts.csv.gz (username, caption, taken_at). A fixed draw
 of accounts is learnt from; every account left out is predicted and evaluated.
