@@ -10,7 +10,7 @@ The rule: a measure differs when its PSI is above 0.25, the usual mark of a larg
 what chance alone exceeds once in a hundred times, which matters for small samples.
 
 Some differences are so large that no correction of a share survives them (``forbids``): texts that lie farther
-than a limit from every mixture of both classes in one of the :data:`~core.statistics.text_views.VIEWS`, accounts
+than a limit from every mixture of both classes in one of the :data:`~core.statistics.caption_views.VIEWS`, accounts
 that are one part of the training accounts rather than a draw of all (:mod:`core.statistics.word_distance`), and
 languages that no training account writes in. ``bench/kinds.py`` shows where the limits come from.
 """
@@ -30,7 +30,7 @@ from scipy.sparse import csr_array
 from scipy.stats import chi2
 
 from core.errors import InputError
-from core.statistics.text_views import VIEWS, Row, vectors_of, views_of, words_of
+from core.statistics.caption_views import VIEWS, Row, vectors_of, views_of, words_of
 from core.statistics.word_distance import ClassesRecord, WordClasses, WordCloud, axes_shift, word_distance
 from core.utils.language import language_of
 from core.utils.records import Record, read_record_if_any, write_record
@@ -94,7 +94,7 @@ class Profile:
         measures: one of each of :data:`MEASURES`.
         languages: ISO 639 code -> accounts that write mostly in it; rare ones are "other".
         vocabulary: 32-bit hashes of words that at least five accounts use.
-        views: cutoff -> each of :data:`~core.statistics.text_views.VIEWS` -> how those under it and those at least
+        views: cutoff -> each of :data:`~core.statistics.caption_views.VIEWS` -> how those under it and those at least
             at it look; a model of an older version keeps none.
     """
 
@@ -198,7 +198,7 @@ class Described:
         captions: how many it has.
         words: hash -> how often it uses the word.
         language: ISO 639 code of what it writes mostly in.
-        views: one row for each of :data:`~core.statistics.text_views.VIEWS`.
+        views: one row for each of :data:`~core.statistics.caption_views.VIEWS`.
     """
 
     captions: int
@@ -271,7 +271,7 @@ def compare_described(
 
 
 def view_vectors(described: Sequence[Described]) -> dict[str, csr_array]:
-    """Each of :data:`~core.statistics.text_views.VIEWS` -> (accounts, BUCKETS) vectors."""
+    """Each of :data:`~core.statistics.caption_views.VIEWS` -> (accounts, BUCKETS) vectors."""
     return {name: vectors_of(account.views[name] for account in described) for name in VIEWS}
 
 

@@ -1,7 +1,7 @@
 """How far accounts' words lie from those of labelled ones, whatever share of them is of either class.
 
 An account is a vector of :data:`BUCKETS` numbers: the square roots of its words' shares, by hash, or another view
-of its captions (:mod:`core.statistics.text_views`). Two questions are asked of the predicted accounts, each of the
+of its captions (:mod:`core.statistics.caption_views`). Two questions are asked of the predicted accounts, each of the
 mixture of both classes that comes nearest, so that other shares of the classes leave the answers alone:
 
 **Are they a part of the training accounts?** Where these are of several kinds, the few directions in which

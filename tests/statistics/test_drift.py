@@ -9,6 +9,7 @@ import pytest
 from scipy.sparse import vstack
 
 from core.errors import InputError
+from core.statistics.caption_views import vectors_of, views_of, words_of
 from core.statistics.drift import (
     Drift,
     Profile,
@@ -19,7 +20,6 @@ from core.statistics.drift import (
     training_profile,
     write_profile,
 )
-from core.statistics.text_views import vectors_of, views_of, words_of
 from core.statistics.word_distance import WordCloud
 
 COMMON = [
