@@ -59,8 +59,8 @@ _NO_TEXTS = (
 )
 _NO_PROFILE = "the model keeps no profile of its training accounts. Train it anew"
 _NOT_IN_EVERY_VIEW = (
-    "their texts were not compared in every view, since the model was made by an older version, or since there are too few "
-    "accounts. Train the model anew, or predict more accounts"
+    "their texts were not compared in every view, since the model was made by an older version, or since there are "
+    "too few accounts. Train the model anew, or predict more accounts"
 )
 
 
