@@ -334,7 +334,9 @@ def errors_known_from(found: PrevalenceRecord | str, cutoff: float) -> str:
         f"The correction knows the model's errors from {count(at_least + under, 'labelled account')}, {told}: "
         f"{number(at_least)} at least {cutoff:g}, {number(under)} under."
     ) + (
-        f" There is no corrected share: {(corrected['note'] or '').rstrip('.')}." if corrected["value"] is None else ""
+        f" There is no corrected share: {(corrected['note'] or '').rstrip('.')}."
+        if corrected["value"] is None and not found["withheld"]  # then a warning says why
+        else ""
     )
 
 

@@ -14,7 +14,7 @@ from core.evaluation.evaluate import by_age_group, tables
 from core.evaluation.groups import Asked, compare_groups, groups_of
 from core.evaluation.holdout import HoldoutSet, error_rates, judged_accounts
 from core.evaluation.likeness import Likeness
-from core.evaluation.prevalence import PrevalenceSample, predicted_accounts, prevalence_sample
+from core.evaluation.prevalence import CORRECTED, PrevalenceSample, predicted_accounts, prevalence_sample
 from core.evaluation.share_records import AuditRecord, GroupsRecord, PrevalenceRecord, ShareName, ShareRecord
 from core.models.comparison_record import ComparisonRecord
 from core.models.folder import COMPARISON_FILE, ModelInfo, cutoff_index
@@ -46,6 +46,8 @@ _NOTES: dict[ShareName, str] = {
     "rogan_gladen": "for comparison",
     "expectation_maximisation": "depends on no threshold; for comparison",
 }
+
+_WITHHELD = "withheld; a sentence beside this table says why"
 
 NEW = "new"
 """The part in the model of an account that it neither learnt from nor was chosen or tested by."""
@@ -312,9 +314,10 @@ class RunAtThreshold:
             who = f"{number(len(self.run.counted))} new to the model"
             of_these = "the one to report" + " of these accounts" * (self.known_and_corrected is not None)
             notes = {**_NOTES, found["recommended"]: of_these}
-            rows += [
-                _figures(name, found[key], who, found[key]["note"] or notes.get(key)) for key, name in ESTIMATES.items()
-            ]
+            said = {key: found[key]["note"] or notes.get(key) for key in ESTIMATES}
+            if self.withheld:
+                said |= dict.fromkeys(CORRECTED, _WITHHELD)
+            rows += [_figures(name, found[key], who, said[key]) for key, name in ESTIMATES.items()]
         if (known := self.known_and_corrected) is not None:
             all_of_them = int((table["age"].notna() | table["probability"].notna()).sum())
             who = f"all {number(all_of_them)} of known age or with captions"
@@ -361,7 +364,9 @@ class RunAtThreshold:
         found = self.prevalence
         estimates: dict[str, Interval | AuditRecord] = {}
         if not isinstance(found, str):
-            estimates = {name: found[key] for key, name in ESTIMATES.items() if found[key]["low"] is not None}
+            estimates = {
+                name: found[key] for key, name in ESTIMATES.items() if self.withheld or found[key]["low"] is not None
+            }
         if isinstance(self.run.audited, dict):
             estimates["From the audit sample"] = self.run.audited
         if not estimates:
@@ -375,7 +380,10 @@ class RunAtThreshold:
             ]
         )
         title = f"Share at least {self.cutoff:g}"
-        text = "; ".join(f"{name} {percent(share['value'], 1)}" for name, share in estimates.items())
+        text = "; ".join(
+            f"{name} {'withheld' if share['value'] is None else percent(share['value'], 1)}"
+            for name, share in estimates.items()
+        )
         return Chart(title, charts.estimates(data, title.lower()), f"{title} with 95 % intervals: {text}", data)
 
     def _whole_list_rows(

@@ -96,6 +96,9 @@ def test_a_withheld_share_is_a_dash_and_the_texts_say_why(view: RunAtThreshold) 
     corrected = shares["Corrected for both error rates (Rogan and Gladen)"]
     assert corrected["share"] == corrected["95 % interval"] == "–"
     assert "no estimate of the share" in shares["Counted"]["note"]
+    assert not any(sentence in row["note"] for row in shares.values())  # it is said once, and not in every row
+    chart = withheld.shares_chart()
+    assert chart is not None and "expectation maximisation) withheld" in chart.alt
     assert withheld.known_and_corrected is None
     for text in (methods_section(withheld), report(withheld, FACTS, RunRecord())):
         assert "This count is no estimate of the share" in text and sentence in text
