@@ -169,9 +169,9 @@ class Collector:
 
     def run(self, usernames: list[str]) -> None:
         """Collect the accounts in turn; see :func:`collect`."""
-        self._report()
         try:
             with closing(self._turns.of(usernames, self._report)) as turns:
+                self._report()
                 for username in turns:
                     self._progress.check()
                     with suppress(TakenOver):  # what is missing of it is asked for by whoever has it now

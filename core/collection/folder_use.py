@@ -24,21 +24,44 @@ def only_one_run(folder: Path) -> Iterator[None]:
     Raises:
         AgeScopeError: another run holds it, or several machines share it, or it cannot be written.
     """
+    shared = (
+        f"Several machines share {folder}. Say --shared as well; or, when none of them collects any more, "
+        f"remove the file {SHARED_NAME} in it to have it for yourself."
+    )
+    with _alone(folder, _held(folder), shared):
+        remove_leftovers(folder)
+        yield
+
+
+@contextmanager
+def nobody_collects(folder: Path) -> Iterator[None]:
+    """Hold a folder while accounts are removed from it: a collection would write them down again.
+
+    Raises:
+        AgeScopeError: a run holds it, or several machines share it, or it cannot be written.
+    """
+    held = f"A collection is writing into {folder} and may write an account down again. Stop it, or wait for its end."
+    shared = (
+        f"Several machines share {folder}, and any of them may write an account down again. Stop all of them, then "
+        f"remove the file {SHARED_NAME} in it, and do this again."
+    )
+    with _alone(folder, AgeScopeError(held), shared):
+        yield
+
+
+@contextmanager
+def _alone(folder: Path, held: AgeScopeError, shared: str) -> Iterator[None]:
     lock = FileLock(folder / _LOCK_NAME, timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise _held(folder) from error
+        raise held from error
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:
         if (folder / SHARED_NAME).exists():
-            raise AgeScopeError(
-                f"Several machines share {folder}. Say --shared as well; or, when none of them collects any more, "
-                f"remove the file {SHARED_NAME} in it to have it for yourself."
-            )
-        remove_leftovers(folder)
+            raise AgeScopeError(shared)
         yield
     finally:
         lock.release()

@@ -33,12 +33,6 @@ class TakenOver(AgeScopeError):
     """Another machine has the account in hand, because this one gave no sign of life."""
 
 
-def leases_of(folder: Path, username: str) -> list[Path]:
-    """The leases of an account that lie in a folder, also those of machines that are gone."""
-    before = f".{file_name(username)}.lease-"
-    return [path for path in folder.glob(".*.lease-*") if path.name.startswith(before)]
-
-
 class Leases:
     """The leases that this machine takes in a folder, one at a time; renewed until they are given back.
 

@@ -79,7 +79,11 @@ class SharedTurns:
 
     def of(self, usernames: Iterable[str], report: Callable[[], None]) -> Generator[str]:
         """Those that nobody else asks about; in the end those whose holder has gone."""
+        # known before the first turn: what others tell until then is neither asked for again nor left uncounted
         self._open = {file_name(username): username for username in usernames}
+        return self._down_the_list(report)
+
+    def _down_the_list(self, report: Callable[[], None]) -> Generator[str]:
         with Leases(self._folder) as leases:
             while self._open:
                 for username in list(self._open.values()):

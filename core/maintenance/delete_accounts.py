@@ -17,6 +17,7 @@ import duckdb
 import orjson
 from filelock import FileLock
 
+from core.collection.folder_use import nobody_collects
 from core.collection.outcome_log import LEDGER_NAME
 from core.errors import AgeScopeError, InputError
 from core.index.database import anew_file, holder_of, is_held
@@ -33,6 +34,7 @@ from core.privacy.action_log import record
 from core.privacy.roles import Action, at_command_line
 from core.settings import Settings
 from core.storage.account_files import account_files, file_name, read_account
+from core.storage.lease_files import leases_of
 from core.storage.own_names import OWN_NAME_FILE
 from core.storage.predictions_file import leave_out
 from core.storage.usernames import canonical_username
@@ -100,7 +102,8 @@ def forget(
         One sentence for each thing that was removed, or could not be, and what a search found afterwards.
 
     Raises:
-        AgeScopeError: a file cannot be written, or a job runs that would write an account down again.
+        AgeScopeError: a file cannot be written, or a job, a collection or another machine may write an account
+            down again.
     """
     names = {canonical_username(username) for username in usernames}
     if not names:
@@ -109,7 +112,13 @@ def forget(
     if not really:
         return [*work.absent(), *filter(None, work.steps())]
     _refuse_while_jobs_run(settings)
-    record(settings, at_command_line(), Action.FORGET, count(len(names), "account"))
+    with nobody_collects(settings.accounts_dir):
+        return _forget(work, make_index_anew)
+
+
+def _forget(work: "_Removal", make_index_anew: Callable[[], object] | None) -> list[str]:
+    settings = work.settings
+    record(settings, at_command_line(), Action.FORGET, count(len(work.names), "account"))
     words, absent = work.own_words(), work.absent()
     done = [*filter(None, work.steps())]
     clear_caches(settings)
@@ -117,7 +126,7 @@ def forget(
         done.append(f"What was removed before is deleted for good: {count(removed, 'folder')}.")
     if done or anew_file(settings.index_file).exists():
         done.append(_renew_index(settings, make_index_anew))
-    return [*absent, *filter(None, done), *_proof(search(settings, names, words), settings)]
+    return [*absent, *filter(None, done), *_proof(search(settings, work.names, words), settings)]
 
 
 def _refuse_while_jobs_run(settings: Settings) -> None:
@@ -198,12 +207,22 @@ class _Removal:
             yield f"The file of {name} {self._went('was')} removed."
             if self.really:
                 (self.settings.accounts_dir / file_name(name)).unlink()
+        yield self._leases()
         files = {file_name(name) for name in self.names}
         self._lines(
             self.settings.accounts_dir / LEDGER_NAME, lambda line: parse_json_object(line).get("file") not in files
         )
         if self.really:
             remove_leftovers(self.settings.data_dir)
+
+    def _leases(self) -> str:
+        """Remove what says which of several machines had the accounts in hand; machines that were killed leave it."""
+        found = [path for name in self.names for path in leases_of(self.settings.accounts_dir, name)]
+        if self.really:
+            for path in found:
+                path.unlink(missing_ok=True)
+        was = self._went("was" if len(found) == 1 else "were")
+        return f"{count(len(found), 'lease')} of machines that collected together {was} removed." if found else ""
 
     def _went(self, verb: str) -> str:
         return verb if self.really else "would be"

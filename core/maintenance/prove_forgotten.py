@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from core.instagram.state import state_dir
 from core.settings import Settings
+from core.storage.account_files import file_name
 from core.storage.account_shards import names_in_shard
 
 ENCODER_FILES = frozenset(
@@ -84,11 +85,12 @@ def name_pattern(names: Collection[str]) -> re.Pattern[bytes]:
 
 
 def _forms(name: str) -> Iterator[bytes]:
-    """A name as UTF-8, as JSON writes it, with and without escapes, and as a file's name."""
+    """A name as UTF-8, as JSON writes it, with and without escapes, and as a file's name, also a shortened one."""
     yield name.encode(errors="replace")
     yield orjson.dumps(name)[1:-1]
     yield json.dumps(name)[1:-1].encode()
     yield quote(name, safe="").encode()
+    yield file_name(name).removesuffix(".json").encode()
 
 
 def _folded(text: str) -> str:

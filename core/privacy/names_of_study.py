@@ -11,16 +11,17 @@ from core.privacy.pseudonyms import Pseudonyms
 from core.settings import Settings
 from core.storage.account_files import account_files, read_account
 from core.storage.csv_records import USER_COLUMNS
+from core.storage.lease_files import account_of, all_leases
 from core.storage.usernames import canonical_username
 from core.utils.io import read_text
 from core.utils.spreadsheets import csv_text, plain_name, safe_name
 
 
 def names_of_study(settings: Settings) -> set[str]:
-    """The canonical names of all accounts that are collected, listed, labelled or predicted."""
+    """The canonical names of all accounts that are collected or about to be, listed, labelled or predicted."""
     from core.storage.predictions_file import usernames_in  # loads pyarrow, which no start should wait for
 
-    names = set(_of_accounts(settings.accounts_dir))
+    names = {*_of_accounts(settings.accounts_dir), *_of_leases(settings.accounts_dir)}
     folders = (settings.lists_dir, settings.labels_dir, settings.imports_dir)
     tables = [path for folder in folders for path in folder.glob("*.csv")]
     for path in (*tables, *settings.predictions_dir.glob("*/*.csv")):
@@ -85,6 +86,13 @@ def _of_accounts(folder: Path) -> Iterator[str]:
                 continue
         else:
             yield unquote(path.stem)
+
+
+def _of_leases(folder: Path) -> Iterator[str]:
+    """Accounts that one of several machines has, or had, in hand: of some there is no file yet."""
+    for name in map(account_of, all_leases(folder)):
+        if "~" not in name:
+            yield unquote(name.removesuffix(".json"))
 
 
 def names_in_table(path: Path) -> Iterator[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.collection import leases as module
-from core.collection.leases import LEASE_S, Lease, Leases, TakenOver, leases_of
+from core.collection.leases import LEASE_S, Lease, Leases, TakenOver
 from core.errors import AgeScopeError
+from core.storage.lease_files import leases_of
 
 
 class Clock:

@@ -9,17 +9,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
-from core.collection import folder_use, leases
+from core.collection import collector, folder_use, leases
 from core.collection.arguments import CollectArguments
 from core.collection.collector import collect
 from core.collection.folder_use import SHARED_NAME, only_one_run, take_part
 from core.collection.outcome_log import Ledger
 from core.collection.turns import UNFINISHED, SharedTurns
 from core.errors import AgeScopeError, InputError
+from core.instagram.factory import open_source
+from core.instagram.source import Source
 from core.instagram.steady_clock import since_start_ms
 from core.jobs.progress import Progress, no_progress
 from core.jobs.records import ProgressRecord
@@ -71,6 +74,16 @@ def test_two_machines_collect_a_list_of_which_one_is_killed(stand_in: StandIn, t
     names = [f"user{number}" for number in range(60)]
     for name in names:
         stand_in.add(name, posts=3)
+    another_is_asked_about, answer = threading.Event(), stand_in.answer
+
+    def answer_when_both_ask(route: str, about: str, make: Callable[[], Answer]) -> Answer:
+        if about == names[0]:
+            another_is_asked_about.wait(60)  # else a machine that starts late finds a list that the other has done
+        else:
+            another_is_asked_about.set()
+        return answer(route, about, make)
+
+    stand_in.answer = answer_when_both_ask  # type: ignore[method-assign]
     (tmp_path / "list.txt").write_text("\n".join(names))
     for machine in ("one", "two"):
         (tmp_path / machine).mkdir()
@@ -114,6 +127,20 @@ def test_what_another_machine_finds_meanwhile_is_not_asked_for_and_counted(stand
     told = ProgressRecord.model_validate_json((tmp_path / "job" / "progress.json").read_bytes())
     assert (told.done, told.total, told.by_others) == (3, 3, 1)
     assert told.outcomes == {"collected": 2, "private": 1}
+
+
+def test_what_another_finds_before_the_first_turn_is_not_asked_for_and_counted(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in.add("anna", posts=3)
+
+    def open_late(*given: Any, **named: Any) -> Source:
+        found_elsewhere(tmp_path / "accounts", "bob", "private")
+        return open_source(*given, **named)
+
+    monkeypatch.setattr(collector, "open_source", open_late)
+    assert run(tmp_path, "anna", "bob", shared=True).by_others == 1
+    assert [seen.about for seen in stand_in.seen] == ["anna"]
 
 
 @pytest.mark.parametrize("failure", [None, "server_error"])

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from core.collection.folder_use import SHARED_NAME, only_one_run
 from core.collection.outcome_log import LEDGER_NAME
+from core.errors import AgeScopeError
 from core.index import Store
 from core.labelling.batches import Batch, create_batch
 from core.labelling.records import Record, add_record
 from core.maintenance.delete_accounts import forget
+from core.maintenance.prove_forgotten import search
+from core.privacy.names_of_study import names_of_study
 from core.settings import PROJECT_DIR, Settings
 from core.storage.account_files import file_name, write_account
 from core.storage.models import Account, Post
@@ -98,3 +102,50 @@ def test_unfinished_shards_that_name_a_forgotten_account_go(tmp_path: Path) -> N
     told = "".join(forget(["anna"], settings))
     assert "unfinished shards of the predictions one were removed" in told
     assert [folder.exists() for folder in folders] == [False, True]
+
+
+LONG = "ä" * 60
+
+
+def test_leases_of_forgotten_accounts_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    leases = {
+        name: settings.accounts_dir / f".{file_name(name)}.lease-{number}"
+        for number, name in enumerate(("anna", "anna.b", "carla", LONG), 1)
+    }
+    for path in leases.values():
+        path.write_text("lab-3 4711 0011223344556677 000000009\n")
+    assert {"anna.b", "carla"} <= names_of_study(settings)
+    assert search(settings, {"carla", LONG}, ()).names == sorted((leases["carla"], leases[LONG]))
+    assert any(
+        "3 leases" in said and "would be" in said for said in forget(["anna", "carla", LONG], settings, really=False)
+    )
+    said = forget(["anna", "carla", LONG], settings)
+    assert any("3 leases" in each for each in said) and "no name is left" in said[-1]
+    assert [name for name, path in leases.items() if path.exists()] == ["anna.b"]
+
+
+def test_a_name_in_the_shared_record_of_requests_is_found(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    record = settings.accounts_dir / ".requests" / "www.instagram.com_direct"
+    record.mkdir(parents=True)
+    (record / "000000001").write_bytes(b"\0")
+    (record / "anna").touch()
+    assert ".requests" in forget(["anna"], settings)[-2]
+
+
+def test_nothing_is_forgotten_while_machines_share_the_folder_or_a_run_holds_it(tmp_path: Path) -> None:
+    settings = study(tmp_path)
+    before = everything(tmp_path)
+    (settings.accounts_dir / SHARED_NAME).touch()
+    with pytest.raises(AgeScopeError, match=r"Stop all of them, then remove the file \.shared"):
+        forget(["anna"], settings)
+    (settings.accounts_dir / SHARED_NAME).unlink()
+    with (
+        only_one_run(settings.accounts_dir),
+        pytest.raises(AgeScopeError, match="may write an account down again"),
+    ):
+        forget(["anna"], settings)
+    (settings.accounts_dir / ".collecting.lock").unlink(missing_ok=True)
+    assert everything(tmp_path) == before
+    assert "no name is left" in forget(["anna"], settings)[-1]
