@@ -226,15 +226,20 @@ def _settings(record: TrainingRecord) -> str:
     )
 
 
+def _change(value: float) -> str:
+    """A change of the AUC in words; one that four decimals do not show has no sign."""
+    return "by less than 0.0001" if abs(value) < 0.00005 else f"by {value:+.4f}"
+
+
 def _auc_losses(record: TrainingRecord) -> str:
     """What computing in other numbers costs, where it was measured."""
     losses = record.settings.auc_losses
     if not losses:
         return ""
-    changes = ", ".join(f"{-loss:+.4f} in {numbers}" for numbers, loss in losses.items())
+    changes = ", ".join(f"{_change(-loss)} in {numbers}" for numbers, loss in losses.items())
     return (
         f"\n\nIt computes in {record.settings.numbers}. In other numbers, the AUC on the validation accounts "
-        f"changes: {changes}. `--precision fast` takes none that cost more than {MAX_AUC_LOSS:g}."
+        f"changes {changes}. `--precision fast` takes none that cost more than {MAX_AUC_LOSS:g}."
     )
 
 

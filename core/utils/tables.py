@@ -8,6 +8,9 @@ import pyarrow.parquet as pq
 
 from core.utils.spreadsheets import safe_name
 
+AGES = frozenset({"age", "known_age", "cutoff", "age_cutoff"})
+"""Columns of years, which are mostly whole: 20 and not 20.0, as people say them."""
+
 
 def safe_csv(table: pd.DataFrame) -> bytes:
     """``table`` as CSV with a mark for spreadsheets; texts that begin like a formula get an apostrophe."""
@@ -15,6 +18,8 @@ def safe_csv(table: pd.DataFrame) -> bytes:
     for column in safe.columns:
         if safe[column].dtype == object or pd.api.types.is_string_dtype(safe[column]):
             safe[column] = safe[column].map(_safe_cell, na_action="ignore")
+        elif column in AGES:
+            safe[column] = safe[column].map("{:g}".format, na_action="ignore")
     return safe.to_csv(index=False).encode("utf-8-sig", "replace")
 
 

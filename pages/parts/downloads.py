@@ -17,16 +17,17 @@ from pages.parts.sign_in import act, acting, may
 from pages.parts.study import the_settings
 
 HELP = (
-    "Pseudonyms are the same in every file of the study; `python -m core pseudonyms` tells whoever has the study's key "
-    "whose they are. Names and captions are personal data: they should not leave the study without need."
+    "Of what is downloaded; the page shows names in any case. Pseudonyms are the same in every file of the study; "
+    "`python -m core pseudonyms` tells whoever has the study's key whose they are. Names and captions are personal "
+    "data: they should not leave the study without need."
 )
 
 
 def choose_content(key: str, has_captions: bool = False) -> Content:
     """Whether files hold names and captions; ``key`` tells the fields of several places apart."""
-    names = st.toggle("With names", key=f"{key}_names", help=HELP)
+    names = st.toggle("Names in the file", key=f"{key}_names", help=HELP)
     captions = has_captions and st.toggle(
-        "With captions",
+        "Captions in the file",
         key=f"{key}_captions",
         help="Without names, mentions, addresses, telephone numbers and short codes in captions become pseudonyms. "
         "Who has a caption can still search for its words.",

@@ -164,7 +164,7 @@ def test_the_posts_that_were_found_are_downloaded_and_no_cell_of_them_is_a_formu
     tab.get_by_role("button", name="Download", exact=True).click()
     shared = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV")))
     assert "caption" not in shared and shared["username"][0].startswith("p-")
-    switch_on(tab, "With names", "With captions")
+    switch_on(tab, "Names in the file", "Captions in the file")
     drawn(tab, "Posts")
     table = pd.read_csv(io.BytesIO(downloaded(tab, "These posts as CSV", holds=b"yva,,'=1+1")))
     assert table[["username", "caption"]].to_numpy().tolist() == [["yva", "'=1+1 qwertz"]]
@@ -301,7 +301,7 @@ def test_a_query_is_typed_and_its_answer_downloaded(tab: Page, predicted: Dashbo
     tab.get_by_role("button", name="Run", exact=True).click()
     expect(tab.get_by_text("2 rows")).to_be_visible()
     assert b"=1+1" not in downloaded(tab, "Answer as CSV")
-    switch_on(tab, "With captions")
+    switch_on(tab, "Captions in the file")
     drawn(tab, "Posts")
     assert downloaded(tab, "Answer as CSV", holds=b"'=1+1")
 

@@ -98,6 +98,6 @@ def test_files_are_imported_and_what_is_not_understood_is_named(page: Page, dash
     expect(page.get_by_text("1 account with a name that cannot be an Instagram username")).to_be_visible()
     latest = page.get_by_role("listitem").filter(has_text="took username from 'username', caption from 'caption'")
     expect(latest.last).to_contain_text("posts of anna.csv")
-    page.get_by_text("With names", exact=True).click()
-    expect(page.get_by_role("switch", name="With names")).to_be_checked()
+    page.get_by_text("Names in the file", exact=True).click()
+    expect(page.get_by_role("switch", name="Names in the file")).to_be_checked()
     assert downloaded(page, "Download this list", holds=b"\nnotes.json,")

@@ -25,3 +25,9 @@ def test_words_of_all_languages_come_back() -> None:
 def test_parquet_holds_texts_as_they_are() -> None:
     table = pa.table({"caption": ["=1+1", None]})
     assert pq.read_table(io.BytesIO(parquet(table))).equals(table)
+
+
+def test_whole_years_are_written_without_a_point() -> None:
+    table = pd.DataFrame({"known_age": [20.0, 20.5, None], "probability": [1.0, 0.5, None]})
+    lines = safe_csv(table).decode("utf-8-sig").splitlines()
+    assert lines[1:] == ["20,1.0", "20.5,0.5", ","]
