@@ -11,7 +11,7 @@ from core.maintenance.disk_usage import clear_caches, disk_use
 from core.privacy.roles import Action
 from core.utils.formatting import count, duration, moment, number, plain, size
 from pages.parts.components import close, empty_state, in_frame
-from pages.parts.job_widgets import draw_progress, go_on_button, link_to_job, reached, remove_job, stop_job
+from pages.parts.job_widgets import draw_progress, go_on_button, link_to_job, remove_job, stop_job, why_interrupted
 from pages.parts.sign_in import act
 from pages.parts.study import cached, the_settings
 
@@ -71,18 +71,6 @@ def figures(job: Job) -> str:
     if job.record.attempts > 1:
         parts.append(f"attempt {job.record.attempts}")
     return " · ".join(parts)
-
-
-def why_interrupted(job: Job) -> str:
-    """What became of a job that could not say it itself."""
-    when = f"{duration(job.heartbeat_age_s())} ago"
-    if where := reached(job.progress, job.record.attempts):
-        when += f" ({', '.join(where)})"
-    if job.ended_as_asked:
-        happened = f"It was ended as asked, {when}."
-    else:
-        happened = f"It was cut off {when}: the computer restarted, or something ended its process."
-    return f"{happened} What was kept is not lost; it goes on where it was."
 
 
 def details(job: Job) -> None:

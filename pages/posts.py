@@ -100,6 +100,16 @@ EXAMPLES = {
     "Probability and number of posts": "SELECT run, round(probability, 1) AS probability, count(*) AS accounts,\n"
     "    avg(posts) AS captions\nFROM predictions\nGROUP BY ALL\nORDER BY ALL",
 }
+ENTER_IN_DATES = """<script>
+if (!window.ageScopeDates) {
+  window.ageScopeDates = true;
+  document.addEventListener("keydown", event => {
+    if (event.key === "Enter" && event.target.matches("[data-testid=stDateInput] [role=spinbutton]"))
+      setTimeout(() => document.querySelector("[data-testid=stMain]").focus({preventScroll: true}));
+  }, true);
+}
+</script>"""
+"""Streamlit takes a date that was typed when another element gets the focus; Enter gives it to the page."""
 store = the_store()
 
 
@@ -546,6 +556,7 @@ accounts, posts, sql = tabs_in_address(["Accounts", "Posts", "SQL"], "show")
 chosen = Filter()
 if not sql.open:
     with filters:
+        st.html(ENTER_IN_DATES, unsafe_allow_javascript=True)
         chosen = choose_filter()
         news(store.version)
 if accounts.open:

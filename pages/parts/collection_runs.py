@@ -24,6 +24,7 @@ from pages.parts.job_widgets import (
     secret_environment,
     start_job,
     stop_job,
+    why_interrupted,
 )
 from pages.parts.study import cached, the_settings
 
@@ -84,7 +85,7 @@ def running(asked: CollectArguments | None) -> None:
 
 def show_end(job: Job) -> None:
     """How a run ended; loudly where it could not go on."""
-    said = f"{job.state}. {plain(job.end_message)}"
+    said = f"{job.state}. {plain(why_interrupted(job) if job.state == 'interrupted' else job.end_message)}"
     if job.state == "failed":
         st.error(said)
     else:

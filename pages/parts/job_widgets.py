@@ -95,6 +95,18 @@ def reached(progress: ProgressRecord, attempts: int = 1) -> list[str]:
     return parts
 
 
+def why_interrupted(job: Job) -> str:
+    """What became of a job that could not say it itself."""
+    when = f"{duration(job.heartbeat_age_s())} ago"
+    if where := reached(job.progress, job.record.attempts):
+        when += f" ({', '.join(where)})"
+    if job.ended_as_asked:
+        happened = f"It was ended as asked, {when}."
+    else:
+        happened = f"It was cut off {when}: the computer restarted, or something ended its process."
+    return f"{happened} What was kept is not lost; it goes on where it was."
+
+
 def what_is_next(job: Job) -> list[str]:
     """What a running job waits for, and when it will have ended."""
     progress = job.progress

@@ -232,6 +232,16 @@ def test_the_accounts_of_a_run_are_filtered_and_downloaded(tab: Page, predicted:
     assert len(table) == 3_000 and set(table["outcome"]) == {"collected"}
 
 
+def test_enter_in_the_second_date_field_filters(tab: Page, predicted: Dashboard) -> None:
+    tab.goto(f"{predicted.url}/posts?show=Posts")
+    drawn(tab, "Posts")
+    tab.get_by_text("Filters", exact=True).first.click()
+    tab.get_by_test_id("stDateInput").nth(1).get_by_role("spinbutton").first.click()
+    tab.keyboard.type("20250301")
+    tab.keyboard.press("Enter")
+    expect(tab).to_have_url(re.compile("until=2025-03-01"))
+
+
 def test_the_log_of_a_job_is_read_and_the_job_removed(tab: Page, predicted: Dashboard) -> None:
     folder = add_ended_job(predicted.data_dir, "import", [], {})
     tab.goto(f"{predicted.url}/jobs")

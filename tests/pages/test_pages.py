@@ -623,6 +623,14 @@ def test_a_source_that_cannot_run_is_not_started(study: Path, monkeypatch: pytes
     assert start and not start.disabled
 
 
+def test_collect_says_of_a_run_that_was_cut_off_that_nothing_is_lost(sample: Path) -> None:
+    folder = add_ended_job(sample, "collect", [], {"collected": 1})
+    (folder / "result.json").unlink()
+    assert "interrupted. It was cut off" in words(run("collect")) and "What was kept is not lost" in words(
+        run("collect")
+    )
+
+
 def test_one_button_goes_on_with_a_run_that_is_the_one_on_the_page(sample: Path) -> None:
     write_atomically(sample / "lists" / "people.csv", "username\nanna\n")
     folder = add_ended_job(sample, "collect", [], {"collected": 1}, exit_status=1)
