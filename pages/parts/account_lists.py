@@ -76,7 +76,7 @@ def list_accounts(view: RunAtThreshold, accounts: pd.DataFrame, key: str) -> Non
     with st.container(horizontal=True, vertical_alignment="center"):
         content = choose_content(key)
         download_table(
-            "Export list",
+            "Export these" if key == "behind" else "Export list",  # both lists may stand on the page
             lambda: view.rows(accounts),
             f"{view.run.name}-{key}.csv",
             content,

@@ -273,7 +273,7 @@ def test_a_bar_is_clicked_and_its_accounts_are_listed_kept_by_a_reload_exported_
     expect(tab.get_by_text("It explains the model, not the person.")).to_be_visible()
     drawn(tab, "Results")
     with tab.expect_download() as started:
-        tab.get_by_role("button", name="Export list").first.click()
+        tab.get_by_role("button", name="Export these", exact=True).click()
     table = pd.read_csv(started.value.path())
     assert f"{len(table)} account" in listed and table["probability"].between(0, 1).all()
     tab.get_by_role("tab", name="How good").click()
