@@ -70,8 +70,12 @@ if names:
     if not studies:
         st.info("No study here knows them: there is nothing to erase.")
     else:
-        show_what_would_go(names, studies)
-        st.caption("Models cannot unlearn; those that learnt from them are named, to be trained again or removed.")
-        sure = st.checkbox(f"Erase {count(len(names), 'account')} for good; this cannot be undone", key="sure")
-        if st.button("Erase", type="primary", icon=":material/person_remove:", disabled=not sure):
+        plan = st.empty()  # gives its place to what was done
+        with plan.container():
+            show_what_would_go(names, studies)
+            st.caption("Models cannot unlearn; those that learnt from them are named, to be trained again or removed.")
+            sure = st.checkbox(f"Erase {count(len(names), 'account')} for good; this cannot be undone", key="sure")
+            is_asked = st.button("Erase", type="primary", icon=":material/person_remove:", disabled=not sure)
+        if is_asked:
+            plan.empty()
             erase(names, studies)

@@ -56,18 +56,19 @@ AUDIT_FILE = "audit.csv"
 KEYS = """<script>
 if (!window.ageScopeKeys) {
   window.ageScopeKeys = true;
-  const field = name => document.querySelector(`[class*="st-key-${name}_"] input`);
+  const field = name => document.querySelector(`[class*="st-key-${name}"] input`);
   document.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target, typing = at.matches("input, textarea, [contenteditable=true]");
     if (!typing && /^[0-9]$/.test(event.key)) field("age")?.focus();
     else if (!typing && event.key === "n" && field("note")) { field("note").focus(); event.preventDefault(); }
-    else if (["Escape", "Enter"].includes(event.key) && [field("age"), field("note")].includes(at))
+    else if (["Escape", "Enter"].includes(event.key) && [field("age"), field("note"), field("coder")].includes(at))
       setTimeout(() => at.blur());
   }, true);
 }
 </script>"""
-"""A digit begins to write an age wherever one is, N a note; Enter gives the keys back to the buttons."""
+"""A digit begins to write an age wherever one is, N a note; Enter gives the keys back to the buttons, after a name too:
+the next key would become a part of it, and the coder another one."""
 store = the_store()
 
 

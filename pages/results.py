@@ -29,6 +29,7 @@ from core.reporting.account_lists import (
     bar_clicked,
     bin_clicked,
     cell_clicked,
+    errors_in_words,
 )
 from core.reporting.exclusions import flow_chart
 from core.reporting.group_tables import group_differences, group_shares
@@ -80,6 +81,8 @@ NO_FILTERS: dict[str, Any] = {
 }
 """What each field holds while it lets every account pass."""
 CARD_WIDTH = 150
+ENOUGH_FOR_A_BAND = 150
+"""Labelled accounts; of fewer the band of uncertainty hangs on one or two of them."""
 COUNTS_WIDTHS = (98, 128, 128)
 """Of the columns of the confusion: all three stand on a phone."""
 NARROW = """<style>
@@ -251,6 +254,9 @@ def show_figures(view: RunAtThreshold) -> None:
         show_accuracy(view)
     with folded_on_phones("of_whom"):
         st.caption(plain(f"Shares: {decapitalize(view.run.counted_in_words)} {errors_known_from(found, view.cutoff)}"))
+    if (everybody := view.known_and_corrected) is not None:
+        share = percent_with_interval(everybody["value"], everybody["low"], everybody["high"], 1)
+        st.markdown(plain(f"Of everybody of known age or with captions, {share} are at least {view.cutoff:g}."))
     for warning in [] if isinstance(found, str) else found["warnings"]:
         st.warning(plain(warning))
     if view.withheld and may(Action.SEE_ACCOUNTS):  # a viewer has no such pages
@@ -294,7 +300,16 @@ def show_uncertain(view: RunAtThreshold) -> None:
             f"accounts are right; only {number(len(view.judged.table))} tell, so the band can jump."
         )
     share = percent(view.counted_uncertain / predicted) if view.band and predicted else "–"
-    st.metric("Uncertain", share, border=True, help=told)
+    few = len(view.judged.table) if view.judged and view.band else ENOUGH_FOR_A_BAND
+    st.metric(
+        "Uncertain",
+        share,
+        border=True,
+        delta=f"told by {count(few, 'account')}: may jump" if few < ENOUGH_FOR_A_BAND else None,
+        delta_color="off",
+        delta_arrow="off",
+        help=told,
+    )
 
 
 def show_accuracy(view: RunAtThreshold) -> None:
@@ -449,11 +464,14 @@ def show_accounts(view: RunAtThreshold) -> None:
     if asked and by_address and not is_behind:  # whoever followed a link sees the answer first
         show_account(asked, view)
     show_distribution(view)
-    accounts = accounts_passing(view, choose_accounts())
+    chosen = choose_accounts()
+    accounts = accounts_passing(view, chosen)
     if asked and not by_address and not is_behind:
         show_account(asked, view)
     if few := view.too_few_in_words:
         st.caption(plain(few))
+    if of_whom := errors_in_words(view, chosen):
+        st.caption(plain(of_whom))
     if accounts.empty:
         st.info("No account passes these filters.")
         return

@@ -5,7 +5,7 @@ run the same accounts are found again. Charts hold counts alone: a hundred thous
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -13,6 +13,7 @@ import pandas as pd
 from core.reporting.charts import BINS, group_names
 from core.reporting.run_results import RunAtThreshold
 from core.statistics.calibration import calibration_bins
+from core.utils.formatting import count
 
 Figure = Literal["probability", "confusion", "calibration"]
 Label = Literal["any", "labelled", "unlabelled", "at_least", "under"]
@@ -108,6 +109,18 @@ def accounts_passing(view: RunAtThreshold, chosen: AccountFilter) -> pd.DataFram
         passes &= age.notna() & probability.notna() & ((probability >= view.threshold) != (age >= view.cutoff))
         return _surest_first(table[passes], view.threshold)
     return _most_probable_first(table[passes])
+
+
+def errors_in_words(view: RunAtThreshold, chosen: AccountFilter) -> str:
+    """Of how many accounts a list of errors tells, where the model learnt from others, of which it tells too little."""
+    known = accounts_passing(view, replace(chosen, wrong=False)).dropna(subset=["age", "probability"])
+    learnt = int((known["username"].map(view.run.parts) == "train").sum())
+    if not chosen.wrong or not learnt:
+        return ""
+    return (
+        f"Of {count(len(known), 'account')} of known age that may be listed, the model learnt from {learnt:,}, and "
+        f"hardly errs on those: how often it errs is told by the other {len(known) - learnt:,} alone."
+    )
 
 
 def _of_bar(view: RunAtThreshold, number: int, group: str, everybody: bool) -> AccountList:

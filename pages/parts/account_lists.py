@@ -78,7 +78,7 @@ def list_accounts(view: RunAtThreshold, accounts: pd.DataFrame, key: str) -> Non
         download_table(
             "Export these" if key == "behind" else "Export list",  # both lists may stand on the page
             lambda: view.rows(accounts),
-            f"{view.run.name}-{key}.csv",
+            f"{view.run.name}-list-of-{len(accounts)}.csv",
             content,
             help="These accounts with all that the page knows of each.",
         )

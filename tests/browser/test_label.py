@@ -32,7 +32,7 @@ def labelling(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[D
         caption = "I just turned 24" if at == 0 else f"coffee number {at}"
         post = Post(id="1", caption=caption, taken_at=datetime(2026, 11, 1, 10, tzinfo=UTC))
         write_account(study.accounts_dir, Account(username=name, posts=[post]))
-    for batch in ("ten", "notes"):
+    for batch in ("ten", "notes", "names"):
         create_batch(study.coding_dir, Batch(name=batch, purpose="random", cutoff=21, usernames=NAMES))
     with Store(study) as store:
         store.refresh()
@@ -49,6 +49,19 @@ def label_with_keys(tab: Page, answers: tuple[str, ...], already: int = 0) -> No
             tab.keyboard.press("Enter" if key == "\n" else key)
         expect(tab.get_by_text(f"{at} of 10 labelled by you")).to_be_visible()
         drawn(tab, "Label")
+
+
+def test_the_first_key_after_a_name_is_an_answer_and_no_part_of_the_name(tab: Page, labelling: Dashboard) -> None:
+    tab.goto(f"{labelling.url}/label?batch=names")
+    drawn(tab, "Label")
+    tab.get_by_role("textbox", name="Your name").fill("mia")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("heading", name="user0", exact=True)).to_be_visible()
+    drawn(tab, "Label")
+    tab.keyboard.press("u")
+    expect(tab.get_by_text("1 of 10 labelled by you")).to_be_visible()
+    records = read_records(Settings(data_dir=labelling.data_dir).coding_dir / "names")
+    assert [(record.coder, record.answer) for record in records] == [("mia", "under 21")]
 
 
 def kill_and_start_anew(running: Dashboard, log: Path) -> None:

@@ -21,6 +21,7 @@ from core.models.folder import ModelInfo
 from core.models.settings import ModelSettings
 from core.privacy.exports import Content, shareable
 from core.privacy.pseudonyms import open_pseudonyms
+from core.reporting.account_lists import AccountFilter, errors_in_words
 from core.reporting.methods_text import methods_section
 from core.reporting.run_results import Run, RunAtThreshold
 from core.reporting.study_facts import StudyFacts
@@ -118,6 +119,18 @@ def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunAtThresh
     assert run.parts["user_100"] == "train" and run.parts["user_179"] == "test"
     gone = replace(view, run=replace(view.run, model=None))
     assert gone.counted[1] == 299 and gone.run.counted_in_words == "Of all 299 predicted accounts."
+
+
+def test_a_list_of_errors_says_of_how_many_accounts_it_tells(view: RunAtThreshold) -> None:
+    assert view.run.model is not None
+    known = view.run.predictions.dropna(subset=["age", "probability"])["username"].tolist()
+    model = replace(view.run.model, training=training_record({"train": known[:60], "test": known[60:]}))
+    learnt = replace(view, run=replace(view.run, model=model))
+    assert errors_in_words(learnt, AccountFilter()) == ""  # a list of everybody claims nothing
+    said = errors_in_words(learnt, AccountFilter(wrong=True))
+    assert f"learnt from 60, and hardly errs on those: how often it errs is told by the other {len(known) - 60}" in said
+    nobody = replace(view, run=replace(view.run, model=None))
+    assert errors_in_words(nobody, AccountFilter(wrong=True)) == ""
 
 
 def test_known_ages_are_counted_as_they_are_and_the_others_corrected(view: RunAtThreshold) -> None:
