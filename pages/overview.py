@@ -144,7 +144,7 @@ def show_collected(counts: Counts) -> None:
 def figures_of(
     run: str, version: int, cutoff: float, threshold: float, _model: ModelInfo | None, _details: str | None
 ) -> tuple[tuple[int, int], str, PrevalenceRecord | str]:
-    """How many accounts are at least at the cutoff, of how many; which accounts these are; the corrected share."""
+    """How many accounts are at least at the cutoff, of how many; of whom shares are, in words; the corrected share."""
     from core.evaluation.likeness import Likeness  # these here for the reason of show_latest
     from core.evaluation.prevalence import predicted_accounts
     from core.reporting.run_results import Run, RunAtThreshold
@@ -153,7 +153,11 @@ def figures_of(
     predictions, recorded = store.all_predictions(run), Drift.recorded(run_record_of(_details).drift)
     likeness = Likeness(_model, cutoff, recorded, predicted_accounts(predictions), SETTINGS.accounts_dir)
     view = RunAtThreshold(Run(run, predictions, _model, cutoff, likeness), threshold)
-    return view.counted, view.run.counted_in_words, view.prevalence
+    said = f"Shares: {view.run.counted_in_words[:1].lower()}{view.run.counted_in_words[1:]}"
+    if (everybody := view.known_and_corrected) is not None:
+        share = f"{percent(everybody['value'], 1)} ({percent_interval(everybody['low'], everybody['high'])})"
+        said += f" Of everybody of known age or with captions, {share} are at least {cutoff:g}."
+    return view.counted, said, view.prevalence
 
 
 def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
@@ -205,7 +209,7 @@ def show_latest(latest: pd.Series, models: list[ModelInfo]) -> None:
                 delta_arrow="off",
                 help="On accounts that it did not learn from.",
             )
-        st.caption(f"Shares: {plain(of_whom[:1].lower() + of_whom[1:])}")
+        st.caption(plain(of_whom))
         st.page_link("pages/results.py", label="See the results", icon=":material/arrow_forward:")
 
 
