@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from core.encoder.names import DEFAULT_ENCODER
 from core.encoder.precision import Precision
 from core.errors import InputError
-from core.models.method_names import Method
+from core.models.method_names import ALIKE, Method
 from core.models.settings import DEFAULT_CUTOFF, DEFAULT_MAX_SEQ_LEN, check_weights_name
 from core.statistics.names import Measure
 from core.utils.options import DEVICES, CommandArguments, CommandOption, Option, json_value
@@ -22,8 +22,8 @@ class TrainArguments(CommandArguments):
 
     The best recipe reads 64 tokens of a caption at least and has none of the settings of fine-tuning.
     ``max_posts`` captions are spread evenly over the account. A step follows the mean gradient of
-    ``accumulation_steps`` accounts. ``compare`` chooses what is made, not how: the record of a model is
-    without it.
+    ``accumulation_steps`` accounts. ``compare`` chooses what is made, ``workers`` by how many: the record of
+    a model is without them.
 
     Raises:
         InputError: a value cannot be used; the text says which and why.
@@ -75,6 +75,13 @@ class TrainArguments(CommandArguments):
             min=0,
         ),
     ] = None
+    workers: Annotated[
+        int,
+        Option(
+            "With --folds or --compare: make so many of the models at the same time, each in a process of its own.",
+            min=1,
+        ),
+    ] = 1
     max_posts: Annotated[int | None, Option("Use at most so many captions of an account.", min=1)] = None
     mask_self_reports: Annotated[
         bool,
@@ -119,12 +126,17 @@ class TrainArguments(CommandArguments):
             raise InputError("The best recipe counts all accounts alike. Give --threshold balanced_accuracy instead.")
         if self.compare and (self.name or self.note):
             raise InputError("--compare makes several models, called by their methods: leave out --name and --note.")
+        if self.workers > 1 and not (self.compare or self.folds or (self.folds is None and self.method in ALIKE)):
+            raise InputError(
+                "--workers shares the models of --folds and of --compare. One fine-tuning is shared with torchrun: see "
+                "docs/scale.md."
+            )
         if self.folds == 1:
             raise InputError("--folds must be at least 2, or 0 for none.")
         check_weights_name(self.finetuned_model_name)
 
     def _check_counts(self) -> None:
-        for name in ("epoch_num", "print_step", "accumulation_steps", "max_posts", "patience"):
+        for name in ("epoch_num", "print_step", "accumulation_steps", "max_posts", "patience", "workers"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1, not {value}.")
 
@@ -149,7 +161,7 @@ class TrainArguments(CommandArguments):
 
     def as_dict(self) -> dict[str, JsonValue]:
         """How a model is made, ready for JSON."""
-        told = {key: value for key, value in asdict(self).items() if key not in ("compare", "name", "note")}
+        told = {key: value for key, value in asdict(self).items() if key not in _NOT_HOW}
         return {key: json_value(value) for key, value in told.items()}
 
     def differences(self, made: Mapping[str, JsonValue], made_folds: int) -> list[str]:
@@ -168,6 +180,7 @@ class TrainArguments(CommandArguments):
         return found
 
 
+_NOT_HOW = frozenset({"compare", "name", "note", "workers"})
 _WITHOUT_EFFECT = frozenset({"model_output_dir", "print_step", "cache"})
 
 

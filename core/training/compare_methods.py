@@ -6,7 +6,7 @@ like any other. What is finished is not done again when an interrupted compariso
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +27,15 @@ from core.training.methods import METHODS, TrainingTask, fit_to_the_end, part_pr
 from core.training.prepare import check_parts, prepare, sides
 from core.training.save_model import calibrate_and_set_thresholds, write_model
 from core.training.splits import Parts, k_folds, split_accounts
+from core.training.workers import make_by_workers, worker_progress
 from core.utils.io import find_json_object, json_form, remove_leftovers, write_json
 from core.utils.spreadsheets import plain_name
 
 FEWEST_FOLDS = 2
 
 _FOLDS_FOLDER = "folds"
+_ENCODE_ONCE: tuple[Method, ...] = ("frozen", "combined")
+"""Whose encoder stays as it is, so that a user is encoded once for all folds."""
 _VALIDATION_SHARE = 0.15
 
 
@@ -87,6 +90,7 @@ class _Comparison:
 
     def by_test(self) -> dict[Method, TestPredictions]:
         """Each method's model, tested on the accounts set aside."""
+        self._by_workers([Piece(method, self.study.parts) for method in self.methods])
         found = {}
         for method in self.methods:
             self._make(method, self.study)
@@ -98,14 +102,45 @@ class _Comparison:
         strata = sides(self.study.accounts, self.arguments.cutoffs)
         drawn = k_folds(strata, folds, self.arguments.seed, self.study.twins)
         parts = [self._with_validation(fold, strata) for fold in drawn]
+        everybody = self._with_validation({"train": sorted(strata), "test": []}, strata)
+        pieces = [Piece(method, part, at) for method in self.methods for at, part in enumerate(parts, start=1)]
+        self._by_workers([*pieces, *(Piece(method, everybody) for method in self.methods)])
         found = {}
         for method in self.methods:
             each = [self._fold(number, method, part) for number, part in enumerate(parts, start=1)]
             found[method] = _pooled(each)
-        everybody = self._with_validation({"train": sorted(strata), "test": []}, strata)
+        forget_checkpoints(self.folder / _FOLDS_FOLDER / CHECKPOINTS)
         for method in self.methods:
             self._make(method, replace(self.study, parts=everybody))
         return found
+
+    def do(self, piece: "Piece") -> None:
+        """Make the model of a piece, unless it is made."""
+        if piece.fold:
+            self._fold(piece.fold, piece.method, piece.parts)
+        else:
+            self._make(piece.method, replace(self.study, parts=piece.parts))
+
+    def is_done(self, piece: "Piece") -> bool:
+        """Whether the model of a piece is made."""
+        if piece.fold:
+            return self._told(piece.fold, piece.method).is_file()
+        return is_model_folder(self.folder / piece.method)
+
+    def _by_workers(self, pieces: "Sequence[Piece]") -> None:
+        """Make the models at the same time, where that is asked for; whoever asks for one afterwards finds it made."""
+        if self.arguments.workers == 1:
+            return
+        for piece in pieces:
+            if piece.fold == 1 and piece.method in _ENCODE_ONCE and self.study.cache is not None:
+                self.do(piece)  # which encodes everybody with all cores; the others find the vectors
+        work = PieceWork.of(self, pieces)
+        make_by_workers(
+            work, range(len(pieces)), lambda at: self.is_done(pieces[at]), self.arguments.workers, self.progress
+        )
+
+    def _told(self, number: int, method: Method) -> Path:
+        return self.folder / _FOLDS_FOLDER / f"{number}-{method}.json"
 
     def _with_validation(self, fold: Parts, strata: dict[str, tuple[bool, ...]]) -> Parts:
         """A fold whose training accounts are divided into those that train and those that choose."""
@@ -116,11 +151,11 @@ class _Comparison:
         return parts
 
     def _fold(self, number: int, method: Method, parts: Parts) -> TestPredictions:
-        path = self.folder / _FOLDS_FOLDER / f"{number}-{method}.json"
+        path = self._told(number, method)
         if path.is_file():
             return TestPredictions.read(path)
         study = replace(self.study, parts=parts)
-        checkpoints = self.folder / _FOLDS_FOLDER / CHECKPOINTS
+        checkpoints = self.folder / _FOLDS_FOLDER / CHECKPOINTS / path.stem
         trained = fit_to_the_end(method, study, checkpoints, self.progress)
         calibrate_and_set_thresholds(trained, study, self.wishes)
         probability = part_probabilities(trained.predictor, study, "test")
@@ -141,6 +176,56 @@ class _Comparison:
         calibrate_and_set_thresholds(trained, study, self.wishes)
         write_model(trained, study, self.arguments.as_dict(), folder)
         forget_checkpoints(folder / CHECKPOINTS)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One model of a comparison.
+
+    Attributes:
+        method: by which it is made.
+        parts: the accounts that train, choose and test.
+        fold: its number, from 1; 0 for the method's own model.
+    """
+
+    method: Method
+    parts: Parts
+    fold: int = 0
+
+
+@dataclass(frozen=True)
+class PieceWork:
+    """Makes the models of a comparison in a process of its own.
+
+    Attributes:
+        arguments, study, methods, folder: of the comparison; the study is without its cache.
+        pieces: which models.
+        cache_dir: where users' vectors are kept.
+    """
+
+    arguments: TrainArguments
+    study: TrainingTask
+    methods: Sequence[Method]
+    folder: Path
+    pieces: Sequence[Piece]
+    cache_dir: Path | None
+
+    @classmethod
+    def of(cls, run: _Comparison, pieces: Sequence[Piece]) -> "PieceWork":
+        """The work of a comparison, which can be sent to another process."""
+        cache = run.study.cache
+        study = replace(run.study, cache=None)
+        return cls(run.arguments, study, run.methods, run.folder, pieces, cache.path.parent if cache else None)
+
+    def __call__(self, at: int) -> None:
+        """Make the model of a piece.
+
+        Raises:
+            InputError: the encoder cannot be had.
+        """
+        with open_cache(self.cache_dir) as cache:
+            study = replace(self.study, cache=cache)
+            _Comparison(self.arguments, study, self.methods, self.folder, worker_progress()).do(self.pieces[at])
 
 
 def _claim(folder: Path, what: Mapping[str, object]) -> None:
@@ -172,6 +257,3 @@ def _pooled(folds: Sequence[TestPredictions]) -> TestPredictions:
         np.concatenate([fold.predicted for fold in folds]),
         sum(fold.seconds for fold in folds) / len(folds),
     )
-
-
-# -------------------------------------------------------------------------------------- the table

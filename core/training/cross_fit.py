@@ -33,12 +33,14 @@ from core.training.finetune import forget_checkpoints
 from core.training.methods import TrainingTask, fit_to_the_end, part_probabilities
 from core.training.prepare import check_parts, sides
 from core.training.splits import Parts, k_folds, split_accounts
+from core.training.workers import make_by_workers, worker_progress
 from core.utils.io import find_json_object, json_form, write_json
 from core.utils.spreadsheets import csv_text, safe_name
 
 DEFAULT_FOLDS = 5
 _FEWEST_PER_FOLD = 4
 _CHOOSING = ("train", "validation")
+_TOLD_FILE = "told.json"
 
 
 @dataclass(frozen=True)
@@ -94,23 +96,77 @@ def folds_of(asked: int | None, method: Method, task: TrainingTask) -> int:
 
 
 def cross_fit(
-    method: Method, task: TrainingTask, folds: int, checkpoints: Path, progress: Progress
+    method: Method, task: TrainingTask, folds: int, checkpoints: Path, progress: Progress, workers: int = 1
 ) -> UnseenProbabilities:
     """Make ``folds`` further models and keep what each says of the accounts that it had not seen.
 
+    Args:
+        method: by which the model itself is made.
+        task: what it is made from.
+        folds: how many.
+        checkpoints: the folder from which an interrupted call goes on.
+        progress: told of each fold.
+        workers: how many processes make them at the same time.
+
     Raises:
         InputError: the accounts do not suffice for so many folds.
+        AgeScopeError: a process could not make its model.
         Stopped: asked to stop.
     """
     told, fold, found = list[str](), list[int](), list[Floats]()
+    every = fold_parts(task, folds)
     with _vectors_kept(task) as kept:
-        for number, parts in enumerate(fold_parts(task, folds)):
+        if workers > 1:
+            work = FoldWork.of(method, kept, every, checkpoints)
+            make_by_workers(work, range(folds), work.is_made, workers, progress)
+        for number, parts in enumerate(every):
             progress.event(FoldEvent(fold=number + 1, folds=folds))
-            found.append(_fold(method, replace(kept, parts=parts), checkpoints / f"fold-{number + 1}", progress))
+            found.append(_fold(method, replace(kept, parts=parts), _folder(checkpoints, number), progress))
             told += parts["test"]
             fold += [number] * len(parts["test"])
     truth = task.accounts.at_least(task.settings.age_cutoffs, told)
     return UnseenProbabilities(told, truth, np.array(fold), np.concatenate(found))
+
+
+@dataclass(frozen=True)
+class FoldWork:
+    """Makes the model of a fold in a process of its own; what it says is in its file then.
+
+    Attributes:
+        method: by which.
+        task: what of, without a cache.
+        parts: of each fold.
+        checkpoints: the folder of all folds.
+        cache_dir: where users' vectors are kept.
+    """
+
+    method: Method
+    task: TrainingTask
+    parts: Sequence[Parts]
+    checkpoints: Path
+    cache_dir: Path | None
+
+    @classmethod
+    def of(cls, method: Method, task: TrainingTask, parts: Sequence[Parts], checkpoints: Path) -> "FoldWork":
+        """The work of a task, which can be sent to another process."""
+        return cls(
+            method, replace(task, cache=None), parts, checkpoints, task.cache.path.parent if task.cache else None
+        )
+
+    def __call__(self, fold: int) -> None:
+        """Make the model of a fold, from 0, unless it is made.
+
+        Raises:
+            InputError: the encoder cannot be had.
+        """
+        with open_cache(self.cache_dir) as cache:
+            task = replace(self.task, parts=self.parts[fold], cache=cache)
+            _fold(self.method, task, _folder(self.checkpoints, fold), worker_progress())
+
+    def is_made(self, fold: int) -> bool:
+        """Whether it is known what a fold's model says."""
+        task = replace(self.task, parts=self.parts[fold])
+        return _told(_folder(self.checkpoints, fold), _made_from(self.method, task)) is not None
 
 
 def fold_parts(task: TrainingTask, folds: int) -> list[Parts]:
@@ -171,17 +227,30 @@ def _shares(task: TrainingTask, accounts: int) -> dict[str, float]:
 
 def _fold(method: Method, task: TrainingTask, checkpoints: Path, progress: Progress) -> Floats:
     """What the fold's model says of its test accounts; taken from the file where an interrupted call had made it."""
-    recipe, settings = asdict(task.recipe), task.settings.as_dict()
-    made_from = json_form({"method": method, "settings": settings, "recipe": recipe, "parts": task.parts})
-    kept = checkpoints / "told.json"
-    earlier = find_json_object(kept)
-    if earlier.get("made_from") == made_from:
-        return np.array(earlier["probability"], np.float64)
+    made_from = _made_from(method, task)
+    if (earlier := _told(checkpoints, made_from)) is not None:
+        return earlier
     trained = fit_to_the_end(method, task, checkpoints, progress)
     found = part_probabilities(trained.predictor, task, "test")
     forget_checkpoints(checkpoints)
-    write_json(kept, {"made_from": made_from, "probability": found.tolist()})
+    write_json(checkpoints / _TOLD_FILE, {"made_from": made_from, "probability": found.tolist()})
     return found
+
+
+def _folder(checkpoints: Path, fold: int) -> Path:
+    return checkpoints / f"fold-{fold + 1}"
+
+
+def _made_from(method: Method, task: TrainingTask) -> object:
+    """Everything that a fold's model depends on, but for the accounts' texts."""
+    recipe, settings = asdict(task.recipe), task.settings.as_dict()
+    return json_form({"method": method, "settings": settings, "recipe": recipe, "parts": task.parts})
+
+
+def _told(checkpoints: Path, made_from: object) -> Floats | None:
+    """What a fold's model said, where that was made from the same."""
+    earlier = find_json_object(checkpoints / _TOLD_FILE)
+    return np.array(earlier["probability"], np.float64) if earlier.get("made_from") == made_from else None
 
 
 @contextmanager

@@ -147,6 +147,8 @@ def _meeting_place() -> Store:
 
 def _check_use(arguments: TrainArguments) -> None:
     check_device(arguments.device)
+    if arguments.workers > 1:
+        raise InputError("torchrun shares each fine-tuning, --workers whole models: leave one of the two out.")
     if arguments.device == "mps":
         raise InputError("A Mac's GPU computes alone: leave torchrun out, or give --device cpu.")
     if arguments.method != "finetuned" and not arguments.compare:

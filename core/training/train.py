@@ -139,7 +139,8 @@ def _cross_fitted(
     if not folds:
         return None
     checkpoints = arguments.model_output_dir / CHECKPOINTS
-    return CrossFitted(cross_fit(arguments.method, study, folds, checkpoints, progress), wishes)
+    unseen = cross_fit(arguments.method, study, folds, checkpoints, progress, arguments.workers)
+    return CrossFitted(unseen, wishes)
 
 
 def check_output(folder: Path) -> None:

@@ -149,6 +149,7 @@ def test_every_piece_of_work_is_one_process_and_the_load_is_even(count: int) -> 
     [
         ("studies", [], "torchrun is for train"),
         ("train", ["--recipe", "best"], "share the work of fine-tuning alone"),
+        ("train", ["--folds", "2", "--workers", "2"], "leave one of the two out"),
         ("train", ["--accumulation-steps", "2"], "a step has 2.*start at most so many processes, not 3"),
     ],
 )
