@@ -239,7 +239,7 @@ class RunAtThreshold:
         probability = table["probability"]
         if self.band is None:
             return pd.Series(False, index=probability.index)
-        return (probability > self.band.low) & (probability < self.band.high)
+        return pd.Series(self.band.holds(probability.to_numpy(dtype=float)), probability.index) & probability.notna()
 
     def _called(self, table: pd.DataFrame) -> "pd.Series[str]":
         below, at_least, _ = charts.group_names(self.cutoff)
@@ -517,7 +517,7 @@ class RunAtThreshold:
         """How many of the accounts that shares are about lie inside the band."""
         if self.band is None:
             return 0
-        return int(((self.run.counted > self.band.low) & (self.run.counted < self.band.high)).sum())
+        return int(self.band.holds(self.run.counted).sum())
 
     def downloads(self) -> pd.DataFrame:
         """The rows of all accounts of the run; see :meth:`rows`."""

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 from statsmodels.stats.proportion import proportion_confint
 
 from core.errors import InputError
-from core.statistics.calibration import Bools, Floats, log_odds
+from core.statistics.calibration import Bools, Floats
 from core.statistics.names import Measure
 
 
@@ -48,7 +47,7 @@ def best_threshold(at_least: Bools, probability: Floats, measure: Measure = "bal
 
 @dataclass(frozen=True)
 class Band:
-    """Between ``low`` and ``high`` (exclusive) the model says "uncertain"; outside it is as accurate as wanted.
+    """Between ``low`` and ``high`` (exclusive) the model says "uncertain"; on each side it is as accurate as wanted.
 
     Attributes:
         accuracy: outside the band, where it was chosen, with Wilson's 95 % interval
@@ -64,27 +63,44 @@ class Band:
     accuracy_high: float
     left_out: float
 
+    def holds(self, probability: Floats) -> Bools:
+        """Which accounts are uncertain; a band that reaches to an end of the scale takes that end in."""
+        return ((probability > self.low) | (self.low == 0)) & ((probability < self.high) | (self.high == 1))
+
 
 def abstention_band(at_least: Bools, probability: Floats, wanted: float, threshold: float = 0.5) -> Band | None:
-    """The narrowest band around the threshold outside of which accuracy is at least ``wanted``.
+    """The narrowest band around the threshold on each side of which answers are right as often as ``wanted``.
 
-    It reaches equally far to both sides on the logit scale; None where no band is enough.
+    Each side stands for itself: of the accounts called at least at the cutoff that share is, and of those called
+    under it. So a threshold that is moved towards one end leaves the other side's answers as they are. A side on which
+    no end is enough is uncertain as a whole; None where both are.
     """
-    centre = float(log_odds(np.array(threshold)))
-    distance = np.abs(log_odds(probability) - centre)
-    right = (probability >= threshold) == at_least
-    ends = np.unique(distance)
-    widths = np.r_[0.0, (ends[1:] + ends[:-1]) / 2]
+    above = probability >= threshold
+    high = _end(probability[above] - threshold, at_least[above], wanted)
+    low = _end(threshold - probability[~above], ~at_least[~above], wanted)
+    if high is None and low is None:
+        return None
+    ends = 0.0 if low is None else threshold - low, 1.0 if high is None else threshold + high
+    is_kept = (above & (high is not None) & (probability >= ends[1])) | (
+        ~above & (low is not None) & (probability <= ends[0])
+    )
+    hits, number = int((above == at_least)[is_kept].sum()), int(is_kept.sum())
+    accuracy_low, accuracy_high = proportion_confint(hits, number, method="wilson")
+    left_out = 1 - number / len(probability)
+    return Band(*ends, wanted, hits / number, float(accuracy_low), float(accuracy_high), left_out)
+
+
+def _end(distance: Floats, right: Bools, wanted: float) -> float | None:
+    """How far from the threshold answers of one side are right often enough; half-way between two accounts."""
+    if not len(distance):
+        return None
     order = np.argsort(distance)
-    first_kept = np.searchsorted(distance[order], widths)
-    kept = np.asarray(len(right) - first_kept)
-    correct = right.sum() - np.concatenate([[0], np.cumsum(right[order])])[first_kept]
-    enough = np.flatnonzero(correct >= wanted * kept - 1e-9)
+    distance, right = distance[order], right[order]
+    kept = len(right) - np.arange(len(right))
+    correct = np.cumsum(right[::-1])[::-1]
+    is_first = np.r_[True, distance[1:] > distance[:-1]]  # accounts of one probability stay together
+    enough = np.flatnonzero(is_first & (correct >= wanted * kept - 1e-9))
     if not len(enough):
         return None
-    narrowest = enough.item(0)
-    hits, number, width = int(correct[narrowest]), int(kept[narrowest]), widths[narrowest]
-    accuracy_low, accuracy_high = proportion_confint(hits, number, method="wilson")
-    low, high = (float(edge) for edge in expit([centre - width, centre + width])) if width else (threshold, threshold)
-    left_out = 1 - number / len(right)
-    return Band(low, high, wanted, hits / number, float(accuracy_low), float(accuracy_high), left_out)
+    first = enough.item(0)
+    return float((distance[first] + distance[first - 1]) / 2) if first else 0.0

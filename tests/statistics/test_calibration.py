@@ -142,9 +142,27 @@ def test_outside_the_band_the_accuracy_is_as_wanted_and_a_narrower_band_would_no
     assert band.accuracy >= 0.9
     assert band.left_out == pytest.approx(1 - outside.mean())
     assert band.accuracy_low < band.accuracy < band.accuracy_high
-    assert (1 - band.low) == pytest.approx(band.high)
-    slightly = np.abs(logit(probability)) >= logit(band.high) * 0.97
-    assert right[slightly].mean() < 0.9
+    for side, nearer in (
+        (probability >= band.high, probability >= 0.5 + (band.high - 0.5) * 0.97),
+        (probability <= band.low, probability <= 0.5 - (0.5 - band.low) * 0.97),
+    ):
+        assert (
+            right[side].mean() >= 0.9 > right[nearer & ((probability >= 0.5) == (probability[side][0] >= 0.5))].mean()
+        )
+
+
+def test_a_threshold_moved_towards_one_end_leaves_the_other_side_as_it_is() -> None:
+    at_least, probability = calibrated(2_000)
+    bands = [abstention_band(at_least, probability, 0.9, threshold) for threshold in (0.4, 0.5, 0.65)]
+    assert all(band is not None for band in bands)
+    assert len({band.high for band in bands if band}) == len({band.low for band in bands if band}) == 1
+
+
+def test_a_side_that_is_never_right_is_uncertain_as_a_whole() -> None:
+    at_least, probability = np.array([True] * 8 + [False] * 2 + [True] * 6), np.array([0.9] * 8 + [0.1] * 8)
+    band = abstention_band(at_least, probability, 0.9)
+    assert band is not None
+    assert (band.low, band.high, band.left_out, band.accuracy) == (0.0, 0.5, 0.5, 1.0)
 
 
 def test_a_model_that_is_good_enough_needs_no_band_and_a_hopeless_one_gets_none() -> None:
