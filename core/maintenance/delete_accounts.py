@@ -29,7 +29,8 @@ from core.maintenance.disk_usage import clear_caches
 from core.maintenance.exported_accounts import predicted_names, remove_exported
 from core.maintenance.prove_forgotten import ENCODER_FILES, Remains, name_pattern, search, words_of
 from core.maintenance.trash import empty_trash
-from core.models.folder import CONFIG_FILE, list_models
+from core.models.folder import CONFIG_FILE, ModelInfo, list_models
+from core.models.method_names import ALIKE
 from core.privacy.action_log import record
 from core.privacy.roles import Action, at_command_line
 from core.settings import Settings
@@ -265,19 +266,30 @@ class _Removal:
     def _models(self) -> Iterator[str]:
         """Put other names where models name the accounts, so that figures stay; say which models learnt from them."""
         models = list_models(self.settings.models_dir)
-        learnt = {model.folder: self.names & {*model.training.known_accounts} for model in models}
+        known = [(model, self.names & {*model.training.known_accounts}) for model in models]
         for path in sorted(self.settings.models_dir.rglob("*.csv")):
             self._rename_rows(path)
         for path in sorted(self.settings.models_dir.rglob("*.json*")):
             if path.name not in _NOT_OF_PEOPLE:
                 self._json(path, drop=False)
-        for folder, theirs in learnt.items():
-            if theirs:
-                named = "It names them no more, but it" if self.really else "It"
-                yield (
-                    f"The model {folder.name} was made with {len(theirs)} of these accounts. {named} cannot unlearn: "
-                    "train it again, and delete it."
-                )
+        for model, theirs in known:
+            yield from self._of_model(model, theirs)
+
+    def _of_model(self, model: ModelInfo, theirs: set[str]) -> Iterator[str]:
+        """What accounts were to a model: learnt from, which no model forgets, or only what its figures rest on."""
+        split, name = model.training.split, model.folder.name
+        measuring = {*split["test"], *(split["validation"] if model.training.method in ALIKE else ())}
+        if measured := theirs & measuring:
+            yield (
+                f"The model {name} was measured on {len(measured)} of these accounts and did not learn from them; its "
+                "figures still rest on them."
+            )
+        if made := theirs - measuring:
+            named = "It names them no more, but it" if self.really else "It"
+            yield (
+                f"The model {name} was made with {len(made)} of these accounts. {named} cannot unlearn: train it "
+                "again, and delete it."
+            )
 
     def _rename_rows(self, path: Path) -> None:
         header, rows, at = _table(path)

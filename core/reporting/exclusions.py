@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core.index import Counts
+from core.models.method_names import ALIKE
 from core.reporting.charts import flow
 from core.reporting.run_results import Chart, RunAtThreshold
 from core.storage.listed import STEPS
@@ -94,7 +95,9 @@ def _known_to_the_model(view: RunAtThreshold, used: int) -> dict[str, int]:
     """Of the accounts with a probability that no estimate is made of, what each was to the model."""
     known = view.run.predictions.loc[view.run.predictions["probability"].notna(), "username"]
     parts = view.run.part_of(known).value_counts()
-    found = {words: int(parts.get(part, 0)) for part, words in _PARTS.items()}
+    is_measuring = view.run.model is not None and view.run.model.training.method in ALIKE
+    words = _PARTS | ({"validation": "measured the model, and chose nothing"} if is_measuring else {})
+    found = {said: int(parts.get(part, 0)) for part, said in words.items()}
     return found if sum(found.values()) == used else {"made the model or tell its errors": used}
 
 

@@ -4,6 +4,7 @@ from core import __version__
 from core.evaluation.holdout import Source
 from core.models.card import method_in_words
 from core.models.folder import ModelInfo
+from core.models.method_names import ALIKE
 from core.reporting.exclusions import flow_in_words
 from core.reporting.references import references_in
 from core.reporting.run_results import RunAtThreshold, audited_in_words
@@ -23,11 +24,7 @@ _INTERVALS = (
     "over accounts (Efron 1981)."
 )
 _CHOOSING = "chose the best of its states"
-_VALIDATION = {
-    "combined": "served only to measure it",
-    "tfidf": "served only to measure it",
-    "majority": "served only to measure it",
-}
+_MEASURING = "served only to measure it"
 _JUDGED_ON: dict[Source, str] = {
     "run": "of known age that it had not learnt from",
     "unseen": "of known age, each told by a model that had not seen it (cross-fitting),",
@@ -71,7 +68,7 @@ def _model(model: ModelInfo | None, cutoff: float) -> str:
     method = method_in_words(made_by, model.settings).replace("`", "")
     return (
         f"{aim} with AgeScope {__version__}. {method} It learnt from {count(len(split['train']), 'account')} of known "
-        f"age; {number(len(split['validation']))} others {_VALIDATION.get(made_by, _CHOOSING)}, and "
+        f"age; {number(len(split['validation']))} others {_MEASURING if made_by in ALIKE else _CHOOSING}, and "
         f"{number(len(split['test']))} were kept for testing."
     )
 

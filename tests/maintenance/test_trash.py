@@ -13,7 +13,8 @@ from core.storage.account_files import write_account
 from core.storage.models import Account, Post
 from core.storage.own_names import called, own_name_of, say_of
 from core.utils.records import utc_now, write_record
-from tests.made_study import add_running_job
+from tests.made_model import training_record
+from tests.made_study import add_model, add_running_job
 
 
 @pytest.fixture
@@ -75,3 +76,19 @@ def test_forgetting_an_account_reaches_the_trash_and_the_names_that_people_gave(
     assert not [*trash_dir(settings).iterdir()] and "deleted for good: 1 folder" in " ".join(said)
     assert "no name is left" in said[-1]
     assert called(model) == "without forgotten"
+
+
+@pytest.mark.parametrize(("method", "choosing_is_learning"), [("finetuned", True), ("combined", False)])
+def test_forgetting_tells_what_an_account_was_to_a_model(
+    data_dir: Path, method: str, choosing_is_learning: bool
+) -> None:
+    settings = get_settings()
+    folder = data_dir / "models" / "m"
+    split = {"train": ["ada_b"], "validation": ["ben_c"], "test": ["cleo_d"]}
+    record = training_record(split, method=method)
+    add_model(folder)
+    write_record(folder / "training.json", record)
+    for name, has_learnt in (("ada_b", True), ("ben_c", choosing_is_learning), ("cleo_d", False)):
+        said = " ".join(forget([name], settings, really=False))
+        assert ("cannot unlearn: train it again" in said) == has_learnt
+        assert ("did not learn from them; its figures still rest on them" in said) != has_learnt

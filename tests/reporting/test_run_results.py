@@ -133,6 +133,21 @@ def test_a_list_of_errors_says_of_how_many_accounts_it_tells(view: RunAtThreshol
     assert errors_in_words(nobody, AccountFilter(wrong=True)) == ""
 
 
+@pytest.mark.parametrize(
+    ("method", "said"), [("combined", "measured the model, and chose nothing"), ("frozen", "chose")]
+)
+def test_a_methods_text_says_once_what_the_validation_accounts_did(
+    view: RunAtThreshold, method: str, said: str
+) -> None:
+    assert view.run.model is not None
+    known = view.run.predictions.dropna(subset=["age", "probability"])["username"].tolist()
+    split = {"train": known[:40], "validation": known[40:60], "test": known[60:]}
+    model = replace(view.run.model, training=training_record(split, method=method))
+    text = methods_section(replace(view, run=replace(view.run, model=model)), FACTS)
+    assert f"20 {said}" in text
+    assert ("chose the model's settings" in text) == ("chose the best of its states" in text) == (method == "frozen")
+
+
 def test_known_ages_are_counted_as_they_are_and_the_others_corrected(view: RunAtThreshold) -> None:
     ages = view.run.predictions["age"]
     known = int((ages >= 21).sum())
