@@ -169,7 +169,7 @@ def choose_filter() -> Filter:
 def show_counts(tallies: Mapping[str, Mapping[str, int]]) -> None:
     """How many accounts have each value; not in the fields themselves, whose words stand in the address."""
     for name, tally in tallies.items():
-        st.caption(plain(f"{name}: " + ", ".join(f"{value} {number(many)}" for value, many in tally.items())))
+        st.caption(plain(f"{name}: " + ", ".join(f"{value} ({number(many)})" for value, many in tally.items())))
 
 
 @cached(max_entries=4, show_spinner=False)

@@ -3,7 +3,7 @@
 from core import __version__
 from core.evaluation.holdout import Source
 from core.models.card import method_in_words
-from core.models.folder import ModelInfo
+from core.models.folder import UNSEEN_FILE, ModelInfo
 from core.models.method_names import ALIKE
 from core.reporting.exclusions import flow_in_words
 from core.reporting.references import references_in
@@ -101,15 +101,18 @@ def _share(view: RunAtThreshold) -> str:
         return f"{text} The model's errors are not known well enough to correct this share for them."
     rates, interval = found["error_rates"], percent_interval(corrected["low"], corrected["high"])
     sensitivity, specificity = _rate(rates["sensitivity"]), _rate(rates["specificity"])
+    labelled = rates["labelled_at_least"] + rates["labelled_under"]
+    seen = ", each told by a model that had not seen it" if found["error_rates_from"] == UNSEEN_FILE else ""
+    told = f"on {count(labelled, 'labelled account')}{seen}"
     if found["recommended"] == "rogan_gladen":
         return (
-            f"{text} Corrected for its sensitivity ({sensitivity}) and specificity ({specificity}) after Rogan and "
-            f"Gladen (1978), the share is {percent(corrected['value'], 1)} (95 % interval of Lang and Reiczigel 2014: "
-            f"{interval})."
+            f"{text} Corrected for its sensitivity ({sensitivity}) and specificity ({specificity}), {told}, after "
+            f"Rogan and Gladen (1978), the share is {percent(corrected['value'], 1)} (95 % interval of Lang and "
+            f"Reiczigel 2014: {interval})."
             f"{_known_and_corrected(view)}"
         )
     return (
-        f"{text} Its sensitivity is {sensitivity}, its specificity {specificity}. Estimated from the whole "
+        f"{text} Its sensitivity is {sensitivity}, its specificity {specificity}, {told}. Estimated from the whole "
         "probabilities by expectation maximisation (Saerens, Latinne and Decaestecker 2002), corrected by what "
         f"labelled accounts of each class got, the share is {percent(corrected['value'], 1)} (95 % interval of Fieller "
         f"1954: {interval}).{_known_and_corrected(view)}"

@@ -350,13 +350,13 @@ class RunAtThreshold:
         if self.known_and_corrected is not None:
             return (
                 "'Known ages as known, the others corrected' answers the question about all accounts with captions or "
-                "a known age. Of a whole list: choose it above."
+                "a known age. Of a whole list: choose it under Of whom."
             )
         if isinstance(self.prevalence, str) or self.withheld:
             return "No estimate answers the question about all accounts yet; an audit sample would."
         return (
             f"{ESTIMATES[self.prevalence['recommended']]!r} answers the question about the accounts with captions that "
-            "are new to the model. Of a whole list: choose it above."
+            "are new to the model. Of a whole list: choose it under Of whom."
         )
 
     def shares_chart(self) -> Chart | None:

@@ -83,8 +83,8 @@ def show_account(username: str, view: RunAtThreshold) -> None:
             return
         st.caption(
             f"Probability of at least {view.cutoff:g}: {percent(probability, 1)}, from {count(len(table), 'caption')}. "
-            "Each figure is the probability with all captions less the one without that caption: above 0 it speaks for "
-            f"at least {view.cutoff:g}. It explains the model, not the person."
+            "Without a caption the probability would be lower by its figure (higher, where that is below 0): a figure "
+            f"above 0 speaks for at least {view.cutoff:g}. It explains the model, not the person."
         )
         st.dataframe(
             table.head(SHOWN_CAPTIONS).assign(moved=100 * table["moved"]),

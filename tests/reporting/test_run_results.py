@@ -148,6 +148,13 @@ def test_a_methods_text_says_once_what_the_validation_accounts_did(
     assert ("chose the model's settings" in text) == ("chose the best of its states" in text) == (method == "frozen")
 
 
+def test_the_methods_text_says_on_how_many_accounts_the_error_rates_rest(view: RunAtThreshold) -> None:
+    found = view.prevalence
+    assert not isinstance(found, str)
+    labelled = found["error_rates"]["labelled_at_least"] + found["error_rates"]["labelled_under"]
+    assert f", on {labelled} labelled accounts" in methods_section(view)
+
+
 def test_known_ages_are_counted_as_they_are_and_the_others_corrected(view: RunAtThreshold) -> None:
     ages = view.run.predictions["age"]
     known = int((ages >= 21).sum())
