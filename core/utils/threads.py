@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from time import monotonic
 from typing import TypeVar
 
@@ -48,7 +48,8 @@ def call_all_with_deadline(
     Returns:
         What each returned or raised, in their order; a TimeoutError for those that were not done in time.
     """
-    done: SimpleQueue[tuple[int, T | BaseException]] = SimpleQueue()
+    # No SimpleQueue: where a signal comes as its get() times out, that waits for ever (CPython 3.11).
+    done: Queue[tuple[int, T | BaseException]] = Queue()
 
     def run(number: int, work: Callable[[], T]) -> None:
         try:
