@@ -57,18 +57,22 @@ KEYS = """<script>
 if (!window.ageScopeKeys) {
   window.ageScopeKeys = true;
   const field = name => document.querySelector(`[class*="st-key-${name}"] input`);
+  const leaves = at => [field("age"), field("note"), field("coder")].includes(at);
   document.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target, typing = at.matches("input, textarea, [contenteditable=true]");
     if (!typing && /^[0-9]$/.test(event.key)) field("age")?.focus();
     else if (!typing && event.key === "n" && field("note")) { field("note").focus(); event.preventDefault(); }
-    else if (["Escape", "Enter"].includes(event.key) && [field("age"), field("note"), field("coder")].includes(at))
-      setTimeout(() => at.blur());
+    else if (event.key === "Escape" && leaves(at)) at.blur();
   }, true);
+  document.addEventListener("keydown", event => {
+    if (event.key === "Enter" && leaves(event.target)) event.target.blur();
+  });
 }
 </script>"""
 """A digit begins to write an age wherever one is, N a note; Enter gives the keys back to the buttons, after a name too:
-the next key would become a part of it, and the coder another one."""
+the next key would become a part of it, and the coder another one. At once, when the page has taken the Enter: a timer
+comes later than the next key of somebody quick."""
 store = the_store()
 
 
