@@ -150,9 +150,11 @@ def figures_of(
     from core.reporting.run_results import Run, RunAtThreshold
     from core.statistics.drift import Drift
 
-    predictions, recorded = store.all_predictions(run), Drift.recorded(run_record_of(_details).drift)
+    predictions, record = store.all_predictions(run), run_record_of(_details)
+    recorded = Drift.recorded(record.drift)
     likeness = Likeness(_model, cutoff, recorded, predicted_accounts(predictions), SETTINGS.accounts_dir)
-    view = RunAtThreshold(Run(run, predictions, _model, cutoff, likeness), threshold)
+    gone = record.gone(len(predictions))
+    view = RunAtThreshold(Run(run, predictions, _model, cutoff, likeness, gone=gone), threshold)
     said = f"Shares: {view.run.counted_in_words[:1].lower()}{view.run.counted_in_words[1:]}"
     if (everybody := view.known_and_corrected) is not None:
         share = f"{percent(everybody['value'], 1)} ({percent_interval(everybody['low'], everybody['high'])})"

@@ -191,7 +191,7 @@ def read_run(
     likeness = Likeness(
         _model, own, Drift.recorded(_record.drift), predicted_accounts(predictions), SETTINGS.accounts_dir
     )
-    run = Run(name, predictions, _model, own, likeness, audit)
+    run = Run(name, predictions, _model, own, likeness, audit, gone=_record.gone(len(predictions)))
     if cutoff != own:
         run = run.at_cutoff(cutoff, read_cutoff(predictions_of(name), cutoff))
     return run.of_list(read_named_list(list_files(lists)), SETTINGS.accounts_dir) if lists else run

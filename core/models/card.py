@@ -59,6 +59,7 @@ _NAMES = {
     "balanced": "both classes count alike",
     "cache": "users' vectors kept on disk",
     "calibrate": "calibration",
+    "folds": "further models, for the errors",
 }
 _OF_NONE = {"max_posts": "all", "patience": "never", "threshold": "0.5, not chosen"}
 _MEASURES = {
@@ -249,6 +250,8 @@ def _value(name: str, value: object, record: TrainingRecord) -> str:
     if name == "calibrate":
         own = ["by cross-validation among the accounts that it learnt from"] if record.method == "combined" else []
         return " and ".join([*own, *([f"on {chosen_on}"] if value else [])]) or "none"
+    if name == "folds" and record.cross_fitted:  # where none was asked for, the method has made its own number
+        return str(record.cross_fitted.folds)
     if name == "threshold" and value is not None:
         return f"{_MEASURES.get(str(value), value)} on {chosen_on}"
     return _OF_NONE.get(name, "none") if value is None else _plain(value)

@@ -82,6 +82,7 @@ class Run:
         audit: the filled-in audit sample of these accounts; None where there is none.
         everybody: the whole run, where ``predictions`` are those of a list; it tells how good the model is.
         flow: what became of the accounts of that list; None where the run as a whole is meant.
+        gone: how many accounts were predicted and are no longer among the predictions, because they were erased.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Run:
     audit: bytes | None = None
     everybody: pd.DataFrame | None = None
     flow: ListFlow | None = None
+    gone: int = 0
 
     def of_list(self, of: NamedList, folder: Path) -> "Run":
         """The run for the accounts of a list; ``folder`` has the accounts' files, which say why some are missing.
@@ -170,13 +172,15 @@ class Run:
 
     @property
     def counted_in_words(self) -> str:
-        """Which accounts these are, as a sentence."""
+        """Which accounts these are, in one sentence or more."""
         listed = f"{self.flow.in_words()} " if self.flow else ""
+        were = "was" if self.gone == 1 else "were"
+        gone = f" {count(self.gone, 'further account')} of these predictions {were} erased since." if self.gone else ""
         if isinstance(self.sample, str):
-            return f"{listed}Of all {count(len(self.counted), 'predicted account')}."
+            return f"{listed}Of all {count(len(self.counted), 'predicted account')}.{gone}"
         left_out = self.sample.about["accounts"]["left_out_known_to_the_model"]
         known = f"; {number(left_out)} that made it or tell its errors are left out" if left_out else ""
-        return f"{listed}Of the {count(len(self.counted), 'account')} that the model had not seen{known}."
+        return f"{listed}Of the {count(len(self.counted), 'account')} that the model had not seen{known}.{gone}"
 
     @cached_property
     def sample(self) -> PrevalenceSample | str:

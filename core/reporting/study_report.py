@@ -35,7 +35,8 @@ def report(
         ),
         _section(flow_chart(view, facts.counts)),
         Section(f"Share at least {view.cutoff:g}", _share_in_words(view), view.shares),
-        *(_section(chart) for chart in (view.shares_chart(), view.distribution()) if chart is not None),
+        *_of_shares(view),
+        _section(view.distribution()),
     ]
     if view.judged is not None:
         sections.append(Section("Errors at the threshold", [view.judged.basis], view.errors))
@@ -56,6 +57,12 @@ def report(
     sections.append(Section("How it was predicted", table=_pairs(_settings(view, record), "setting", "value")))
     named = f": {facts.title}" if facts.title else ""
     return html_report(f"Accounts at least {view.cutoff:g}{named}", sections)
+
+
+def _of_shares(view: RunAtThreshold) -> list[Section]:
+    """The estimates as a picture, which here stands below a section of its own title."""
+    chart = view.shares_chart()
+    return [] if chart is None else [Section("The estimates side by side", chart=chart.drawn, alt=chart.alt)]
 
 
 def _section(chart: Chart) -> Section:

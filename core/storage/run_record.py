@@ -56,6 +56,10 @@ class RunRecord(Record):
     of: ListFlowRecord | None = None
     drift: dict[str, JsonValue] | None = None
 
+    def gone(self, rows: int) -> int:
+        """How many accounts were predicted and are not among the ``rows`` any more: ``forget`` took them out."""
+        return max(0, (self.accounts or 0) - rows)
+
 
 def run_record_of(details: str | None) -> RunRecord:
     """The record as the index keeps it; an empty one where there is none that can be read."""

@@ -1,6 +1,7 @@
 """A run at a threshold: its figures follow the threshold and the band, and the report holds them."""
 
 import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +120,14 @@ def test_shares_are_about_accounts_that_the_model_had_not_seen(view: RunAtThresh
     assert run.parts["user_100"] == "train" and run.parts["user_179"] == "test"
     gone = replace(view, run=replace(view.run, model=None))
     assert gone.counted[1] == 299 and gone.run.counted_in_words == "Of all 299 predicted accounts."
+
+
+def test_who_was_erased_since_is_counted_and_said(view: RunAtThreshold) -> None:
+    record = RunRecord(accounts=302)
+    assert (record.gone(300), record.gone(302), RunRecord().gone(300)) == (2, 0, 0)
+    since = replace(view.run, gone=record.gone(len(view.run.predictions)))
+    assert since.counted_in_words.endswith(" 2 further accounts of these predictions were erased since.")
+    assert "erased" not in view.run.counted_in_words
 
 
 def test_a_list_of_errors_says_of_how_many_accounts_it_tells(view: RunAtThreshold) -> None:
@@ -266,6 +275,8 @@ def test_the_report_holds_the_figures_and_names_nobody(view: RunAtThreshold) -> 
     page = report(view, facts, record)
     assert "user_" not in page and "known_" not in page
     assert page.count("<svg") == 9
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
+    assert len(headings) == len(set(headings)), "one heading twice"
     for expected in (
         view.shares["share"].iloc[1],
         view.errors["in error"].iloc[0],
