@@ -1,11 +1,13 @@
 """Measure how time and memory grow with a study: each command in a process of its own, on invented accounts.
 
     python -m bench.scale FOLDER --accounts 10000 100000 1000000
+    python -m bench.scale FOLDER --predictions 10000000
     python -m bench.scale FOLDER --workers 600
 
 The first makes a study of each size in FOLDER (ten posts an account; a million take 5 GB and ten minutes), runs the
 commands of a study on it, with a random encoder of four small layers, so that what is measured is everything but the
-encoder, and prints a table. The second predicts for 600 accounts of 100 posts with the offline encoder, by one
+encoder, and prints a table. The second makes a run of predictions alone, of accounts that nobody collected, and asks
+what the pages ask of it. The third predicts for 600 accounts of 100 posts with the offline encoder, by one
 process, by one and two workers, and on Ray where it is installed, and prints accounts a second and memory.
 """
 
@@ -23,7 +25,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import psutil
+import pyarrow as pa
 import torch
 
 from bench import make_store
@@ -31,11 +35,12 @@ from bench.index import _timed, _uncached, _words
 from core.encoder.names import OFFLINE_ENCODER
 from core.index import Filter, Store
 from core.settings import Settings
-from core.storage.predictions_file import read_table, write_table
+from core.storage.predictions_file import SCHEMA, read_table, write_table
 from tests.tiny_models import tiny_encoder
 
 POSTS = 10
 LABELLED = 600
+OF_FEW = 10_000
 MOST_PREDICTED = 100_000
 """With more accounts than this only the index, the pages' questions and the figures are measured."""
 
@@ -159,6 +164,31 @@ def of_study(folder: Path, accounts: int) -> dict[str, str]:
     note("`pack-study`", measured(folder, "core", "pack-study", folder / "study.zip"))
     name = make_store.name_of(accounts // 2)
     note("`forget --dry-run` of one account", measured(folder, "core", "forget", "--dry-run", name))
+    return found
+
+
+def of_run(folder: Path, rows: int) -> dict[str, str]:
+    """The same of a run of so many accounts, in a study of few: what reading predictions takes, as Parquet."""
+    settings = make_study(folder, OF_FEW)
+    run = settings.predictions_dir / "first-0"
+    if not (made := run / "predictions.parquet").is_file():
+        rng = np.random.default_rng(make_store.SEED)
+        probability = rng.beta(0.8, 0.6, rows).round(4)
+        names = [make_store.name_of(number) for number in range(rows)]
+        columns = (names, probability, (probability >= 0.5).astype(int), rng.integers(1, 40, rows))
+        typed = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+        write_table(made, pa.Table.from_arrays(typed, schema=SCHEMA))
+        (run / "predictions.csv").unlink()
+    found: dict[str, str] = {"the file": f"{made.stat().st_size / 1e6:,.0f} MB on the disk"}
+    cost = measured(folder, "core", "reindex")
+    found["taking it into the index"] = f"{cost}, {settings.index_file.stat().st_size / 1e6:,.0f} MB on the disk"
+    found |= {what: took for what, took in asked(folder).items() if not what.startswith("Posts")}
+    of, model = ("--predictions", made), folder / "models" / "tiny"
+    found["`evaluate`"] = str(measured(folder, "core", "evaluate", *of, "--labels", folder / "to-train.csv"))
+    found["`prevalence`"] = str(measured(folder, "core", "prevalence", *of, "--model", model))
+    found["`audit-sample`"] = str(
+        measured(folder, "core", "audit-sample", *of, "--size", "200", "--output", folder / "sample.csv")
+    )
     return found
 
 
@@ -289,6 +319,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--accounts", type=int, nargs="*", default=[10_000, 100_000])
+    parser.add_argument("--predictions", type=int, metavar="ROWS", help="rows of a run to read instead")
     parser.add_argument("--workers", type=int, metavar="ACCOUNTS", help="accounts to share among workers instead")
     parser.add_argument("--ask", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -296,6 +327,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if options.ask:
         print(json.dumps(ask(place)))
+    elif options.predictions:
+        _print({options.predictions: of_run(place / f"run-{options.predictions}", options.predictions)})
     elif options.workers:
         by_workers(place / "workers", options.workers)
     else:

@@ -31,6 +31,7 @@ from core.maintenance.arguments import (
     NewStudyArguments,
     PackStudyArguments,
     PseudonymsArguments,
+    ReindexArguments,
     UnpackStudyArguments,
 )
 from core.maintenance.map_pseudonyms import map_pseudonyms
@@ -175,13 +176,13 @@ def import_(arguments: ImportArguments) -> None:
         raise AgeScopeError("Not everything could be read, as said above; what could be is kept.")
 
 
-@app.command()
-def reindex() -> None:
+@_command
+def reindex(arguments: ReindexArguments) -> None:
     """Rebuild the DuckDB index from the files."""
     from core.index import Store  # loads DuckDB and pandas
 
     with Progress("files") as progress, Store(get_settings()) as store:
-        store.rebuild(progress)
+        store.rebuild(progress, arguments.workers)
         _say(store.counts())
 
 

@@ -68,10 +68,10 @@ class Store(Queries):
         """
         self._follower.look(progress)
 
-    def rebuild(self, progress: Progress | None = None) -> None:
-        """Empty the index and take everything in again; raises as :meth:`refresh` does."""
+    def rebuild(self, progress: Progress | None = None, workers: int = 1) -> None:
+        """Empty the index and take everything in again, read by ``workers``; raises as :meth:`refresh` does."""
         self._follower.start_anew()
-        self._follower.look(progress)
+        self._follower.look(progress, workers=workers)
 
     def sql(self, query: str, max_seconds: float = MAX_SECONDS, stop: Callable[[], bool] = lambda: False) -> Answer:
         """Answer a SELECT that a person typed; see :meth:`core.index.sql_console.SqlConsole.answer`."""

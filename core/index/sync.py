@@ -11,8 +11,9 @@ import duckdb
 
 from core.errors import AgeScopeError
 from core.index.database import Database, translated
-from core.index.ingest import delete_rows, insert_rows, read_rows
+from core.index.ingest import Rows, delete_rows, insert_rows, read_rows
 from core.index.scan import Differences, FoundFile, compare, find_files
+from core.index.shared_reading import read_by_workers
 from core.jobs.progress import Progress
 from core.settings import Settings
 
@@ -77,12 +78,13 @@ class Follower:
         if self._thread is not None:
             self._thread.join()
 
-    def look(self, progress: Progress | None = None, everywhere: bool = True) -> None:
+    def look(self, progress: Progress | None = None, everywhere: bool = True, workers: int = 1) -> None:
         """Bring the index up to date with the files.
 
         Args:
             progress: told how many files are taken in, and asked whether to stop.
             everywhere: also look at account files when their folder has not changed since.
+            workers: processes that read; one is this one.
 
         Raises:
             AgeScopeError: a folder cannot be read, or the index cannot be written.
@@ -92,7 +94,7 @@ class Follower:
             if self._database.must_be_made_anew:
                 self._clear()
             try:
-                self._bring_up_to_date(progress, everywhere)
+                self._bring_up_to_date(progress, everywhere, workers)
             except BaseException:
                 self._accounts_look = None  # it was not finished: look again
                 raise
@@ -119,15 +121,25 @@ class Follower:
             # in a large study comparing costs a second itself; it must not take up all the time
             pause_s = max(interval_s, _SHARE_OF_PAUSE * self._comparing_s)
 
-    def _bring_up_to_date(self, progress: Progress | None, everywhere: bool) -> None:
+    def _bring_up_to_date(self, progress: Progress | None, everywhere: bool, workers: int) -> None:
         started = time.perf_counter()
         differences = self._differences(everywhere)
         self._comparing_s = time.perf_counter() - started
         self.following = replace(self.following, done=0, total=len(differences.gone) + len(differences.changed))
         for files in _bounded(differences.gone):
-            self._apply(files, [], progress)
-        for files in _bounded(differences.changed):
-            self._apply([file for file in files if file.path in differences.known], files, progress)
+            self._apply(files, [], Rows(), progress)
+
+        def take(files: Sequence[FoundFile], rows: Rows) -> None:
+            self._apply([file for file in files if file.path in differences.known], files, rows, progress)
+
+        batches = list(_bounded(differences.changed))
+        if workers > 1 and len(batches) > 1:
+            read_by_workers(self._settings, batches, workers, take)
+            return
+        for files in batches:
+            if self._stop.is_set():
+                return
+            take(files, read_rows(self._settings.data_dir, files))
 
     def _differences(self, everywhere: bool) -> Differences:
         with_accounts = everywhere or self._accounts_changed()
@@ -162,11 +174,12 @@ class Follower:
         self._accounts_look = (changed_ns, time.monotonic()) if settled else None
         return True
 
-    def _apply(self, stale: Sequence[FoundFile], files: Sequence[FoundFile], progress: Progress | None) -> None:
+    def _apply(
+        self, stale: Sequence[FoundFile], files: Sequence[FoundFile], rows: Rows, progress: Progress | None
+    ) -> None:
         """Replace what the index holds of some files, in one short transaction."""
         if self._stop.is_set():
             return
-        rows = read_rows(self._settings.data_dir, files)
         with self._database.transaction() as cursor:
             delete_rows(cursor, stale)
             insert_rows(cursor, files, rows)

@@ -26,6 +26,15 @@ class ForgetArguments(CommandArguments):
 
 
 @dataclass(frozen=True)
+class ReindexArguments(CommandArguments):
+    """How to rebuild the index: the options of ``reindex``."""
+
+    COMMAND: ClassVar[str] = "reindex"
+
+    workers: Annotated[int, Option("Processes that read files; worth it from some 100,000 accounts on.", min=1)] = 1
+
+
+@dataclass(frozen=True)
 class PseudonymsArguments(CommandArguments):
     """Whose pseudonyms to tell: the options of ``pseudonyms``."""
 

@@ -273,6 +273,23 @@ def test_the_index_can_be_rebuilt_and_deleted(settings: Settings) -> None:
         assert captions(store) == ["hello"]
 
 
+def test_an_index_that_several_processes_read_for_is_the_same(settings: Settings) -> None:
+    for number in range(600):  # more than one batch
+        collect(settings, f"user_{number}", f"coffee {number}", None)
+    (settings.accounts_dir / "broken.json").write_text("{")
+
+    def held(store: Store) -> tuple[Any, ...]:
+        posts = sorted(store.posts(Filter(), limit=2_000)["caption"].fillna("-"))
+        return store.counts(), posts, list(store.damaged()["path"])
+
+    with Store(settings) as store:
+        store.refresh()
+        alone = held(store)
+        store.rebuild(workers=2)
+        assert held(store) == alone and len(alone[1]) == 1_200
+    assert not list(settings.cache_dir.glob("index-reading"))
+
+
 def test_what_was_indexed_is_there_after_a_restart(settings: Settings) -> None:
     collect(settings, "anna", "hello")
     with Store(settings) as store:
