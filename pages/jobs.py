@@ -78,7 +78,7 @@ def details(job: Job) -> None:
     with log:
         st.code(job.log(20_000) or "Nothing printed yet.", language=None, height=220)
     with command:
-        st.caption("The same work in a shell, from the project's folder:")
+        st.caption("The same work in a shell, from the project's folder, with every option, also those not read here:")
         st.code(job.command, language="bash", wrap_lines=True)
     with events:
         st.dataframe(job.event_rows()[::-1][:500], height=220, alt="Events of the job, newest first")

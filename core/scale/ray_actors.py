@@ -6,9 +6,12 @@ Ray Data's checkpoints did not (a driver killed after 1,600 of 2,000 rows left n
 
 import logging
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,13 +60,25 @@ def _connect(options: EngineOptions) -> None:
     else:
         given["address"] = options.address
     try:
-        ray.init(**given)
+        with _own_end():
+            ray.init(**given)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         where = options.address or "this machine"
         raise AgeScopeError(
             f"No Ray cluster answers at {where} ({type(error).__name__}). Start one with ray start, see docs/scale.md, "
             "or leave --engine out. Where it wants a token, RAY_AUTH_MODE=token has to be set here as well."
         ) from error
+
+
+@contextmanager
+def _own_end() -> Iterator[None]:
+    """Keep what SIGTERM does: Ray would have it end the program at once, and the work has its own way to stop."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():  # no other may, and Ray has left it there
+            signal.signal(signal.SIGTERM, handler)
 
 
 class _Actor:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import AgeScopeError, InputError, Stopped
+from core.jobs.progress import Progress
 from core.scale.engine import EngineOptions, Watch
 from core.scale.names import EngineName
 from core.scale.opening import open_engine
@@ -64,6 +65,24 @@ def test_a_killed_worker_is_replaced_and_a_task_that_fails_three_times_is_named(
     assert len((tmp_path / "tried-3").read_text()) == 3
     assert len((tmp_path / "tried-1").read_text()) == 2
     assert len((tmp_path / "tried-0").read_text()) == 1
+
+
+@pytest.mark.parametrize("name", ENGINES[:2])  # those whose workers this process holds
+def test_a_signal_to_end_stops_the_work_in_its_own_way(
+    name: EngineName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    engine = open_engine(EngineOptions(name, workers=1, partition="local", cpus=0.5))
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Stopped), Progress("tasks", terminal=False) as progress:
+
+        def end_and_check() -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            progress.check()
+
+        with watched(tmp_path, end_and_check) as (watch, _):
+            engine.run(Note(tmp_path), range(3), watch)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_where_no_worker_gets_anything_done_it_is_said_at_once(tmp_path: Path) -> None:
